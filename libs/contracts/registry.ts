@@ -1,0 +1,49 @@
+import * as edge from './gen/hostplane/v1/edge.js';
+import * as home from './gen/hostplane/v1/home.js';
+import * as name from './gen/hostplane/v1/name.js';
+import * as operation from './gen/hostplane/v1/operation.js';
+import * as pool from './gen/hostplane/v1/pool.js';
+import * as project from './gen/hostplane/v1/project.js';
+import * as route from './gen/hostplane/v1/route.js';
+import * as site from './gen/hostplane/v1/site.js';
+import * as token from './gen/hostplane/v1/token.js';
+import * as workload from './gen/hostplane/v1/workload.js';
+
+interface Codec<T> {
+  fromJSON(object: unknown): T;
+  toJSON(message: T): unknown;
+}
+
+type CodecsOf<M> = { [K in keyof M as M[K] extends { fromJSON(object: never): unknown } ? K : never]: M[K] };
+
+const codecs = {
+  ...only(edge), ...only(home), ...only(name), ...only(operation), ...only(pool),
+  ...only(project), ...only(route), ...only(site), ...only(token), ...only(workload),
+};
+
+/** Every message that can be stored or sent: its type name and the shape of its data, as proto has it. */
+export type Messages = { [K in keyof typeof codecs]: (typeof codecs)[K] extends { fromJSON(object: never): infer T } ? T : never };
+
+export type MessageType = keyof Messages & string;
+
+/** A message as the core sees it: what it is called and what it says. */
+export type MessageOf<K extends MessageType> = { [P in K]: { readonly type: P; readonly data: Messages[P] } }[K];
+
+/** The stored text of a message's data: the JSON of its proto type, fields in the order of the proto file. */
+export function encodeData<K extends MessageType>(type: K, data: Messages[K]): string {
+  return JSON.stringify((codecs[type] as unknown as Codec<Messages[K]>).toJSON(data));
+}
+
+/** Reads stored data; a field that an older writer did not know has its proto default. */
+export function decodeData<K extends MessageType>(type: K, text: string): Messages[K] {
+  return (codecs[type] as unknown as Codec<Messages[K]>).fromJSON(JSON.parse(text));
+}
+
+/** Whether a name is one of the message types that this version knows. */
+export function isMessageType(name: string): name is MessageType {
+  return Object.hasOwn(codecs, name);
+}
+
+function only<M extends object>(module: M): CodecsOf<M> {
+  return Object.fromEntries(Object.entries(module).filter(([, value]) => typeof value === 'object')) as CodecsOf<M>;
+}

@@ -1,0 +1,42 @@
+import type { Target } from '#contracts/gen/hostplane/v1/target.js';
+
+export interface EdgeRoute {
+  readonly siteId: string;
+  /** Lower-case hostnames without port; checked by the domain before they come here. */
+  readonly hostnames: readonly string[];
+  readonly target: Target;
+  /** stopped: answers 503 with a page that says so. */
+  readonly state: 'up' | 'stopped';
+}
+
+/** Everything that a host's edge serves. The same table gives the same bytes. */
+export interface RouteTable {
+  /** Log position up to which the table holds every route. */
+  readonly revision: number;
+  readonly routes: readonly EdgeRoute[];
+}
+
+export interface AppliedEdge {
+  readonly revision: number;
+  /** Hex sha256 of the config that serves. */
+  readonly configHash: string;
+}
+
+/**
+ * What receives visitors on a host and sends them to sites.
+ *
+ * `apply` takes the whole table, checks it, puts it in place of the old one and returns once the new one is confirmed to serve; a table
+ * that is refused leaves the old one serving and throws a ProviderError. An older revision than the served one is answered with the
+ * served one, and changes nothing. Two calls at once are worked on one after the other. After a restart the last applied table serves again.
+ * An unknown host answers 404; a target that does not answer, 502. Visitors' X-Forwarded-For, -Proto and -Host are set, never trusted. Websockets pass.
+ */
+export interface EdgeProvider {
+  readonly name: string;
+  /** Brings the edge up with the last applied table, or an empty one. */
+  start(): Promise<void>;
+  apply(table: RouteTable): Promise<AppliedEdge>;
+  /** What is confirmed to serve right now, asked of the edge itself; undefined when it does not answer. */
+  served(): Promise<AppliedEdge | undefined>;
+  /** Stops it; visitors are no longer served. */
+  stop(): Promise<void>;
+}

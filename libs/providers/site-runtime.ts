@@ -1,0 +1,61 @@
+import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
+import type { Target } from '#contracts/gen/hostplane/v1/target.js';
+
+export type Power = 'running' | 'stopped';
+
+/** What a runtime finds of one site. `specHash` is that of the spec it was last made from. */
+export interface ObservedWorkload {
+  readonly siteId: string;
+  readonly projectId: string;
+  readonly power: Power;
+  readonly healthy: boolean;
+  readonly specHash: string;
+  readonly target: Target;
+}
+
+/** A project's room on a host. */
+export interface HomeSpec {
+  readonly projectId: string;
+  /** CIDR for the project's containers. */
+  readonly subnet: string;
+}
+
+export interface RuntimeFeatures {
+  /** Kinds of site it can run. */
+  readonly kinds: readonly ('static' | 'app')[];
+  /** Whether a workload has an address of its own (a container) or is served by the edge from a folder. */
+  readonly addresses: boolean;
+}
+
+/**
+ * What runs sites on a host.
+ *
+ * Every verb may be called twice, at once, or again after a crash half-way: the outcome is that of one call. A verb that returns has
+ * confirmed its effect. A verb that fails throws a ProviderError and may leave a part behind: `remove` takes away whatever is there.
+ * Only resources that bear this plane's labels are seen or touched.
+ */
+export interface SiteRuntime {
+  readonly name: string;
+  readonly features: RuntimeFeatures;
+
+  /** Checks that the project can have its room here. What costs something (a network) may come with the first workload. */
+  ensureHome(home: HomeSpec, signal?: AbortSignal): Promise<void>;
+
+  /** Takes the project's room away. Fails, not retryable, while workloads are in it. */
+  removeHome(projectId: string, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Makes the site run (or stand still, by `spec.power`) as the spec says, and answers where it is reached once it is healthy.
+   * An existing workload with the same spec is kept as it is. With a new release or spec that does not become healthy, the old one keeps serving.
+   */
+  ensure(spec: WorkloadSpec, signal?: AbortSignal): Promise<Target>;
+
+  /** Nothing of the site is left; with `keepData` its volumes and releases stay. A site that is not there is fine. */
+  remove(site: { siteId: string; projectId: string; keepData: boolean }, signal?: AbortSignal): Promise<void>;
+
+  /** What is there of the site now, or undefined. */
+  observe(siteId: string, signal?: AbortSignal): Promise<ObservedWorkload | undefined>;
+
+  /** Everything of this plane that is there. */
+  list(signal?: AbortSignal): Promise<readonly ObservedWorkload[]>;
+}
