@@ -29,3 +29,8 @@ export function subjectOf(message: Pick<StoredMessage, 'kind' | 'type' | 'stream
 function token(key: string): string {
   return key.replace(/[^A-Za-z0-9_:-]/g, '_');
 }
+
+/** Whether messages of this type are work for someone, rather than something that happened. */
+export function isCommandType(type: MessageType): boolean {
+  return Object.hasOwn(commands, type);
+}

@@ -15,16 +15,22 @@ export interface EnsureEdge {
   operationId: string;
   siteId: string;
   hostId: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface EdgeApplied {
   operationId: string;
   siteId: string;
   hostId: string;
-  /** Log position up to which the served config holds every route of the host. */
+  /** Log position of the command that this answers. */
   revision: number;
+  /** Log position up to which the served config holds every route of the host. */
+  servedRevision: number;
   /** sha256 of the served config. */
   configHash: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface EdgeFailed {
@@ -33,6 +39,8 @@ export interface EdgeFailed {
   hostId: string;
   revision: number;
   error: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export const EnsureEdge: MessageFns<EnsureEdge> = {
@@ -53,6 +61,7 @@ export const EnsureEdge: MessageFns<EnsureEdge> = {
         : isSet(object.host_id)
         ? globalThis.String(object.host_id)
         : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -66,6 +75,9 @@ export const EnsureEdge: MessageFns<EnsureEdge> = {
     }
     if (message.hostId !== "") {
       obj.hostId = message.hostId;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -90,11 +102,17 @@ export const EdgeApplied: MessageFns<EdgeApplied> = {
         ? globalThis.String(object.host_id)
         : "",
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      servedRevision: isSet(object.servedRevision)
+        ? globalThis.Number(object.servedRevision)
+        : isSet(object.served_revision)
+        ? globalThis.Number(object.served_revision)
+        : 0,
       configHash: isSet(object.configHash)
         ? globalThis.String(object.configHash)
         : isSet(object.config_hash)
         ? globalThis.String(object.config_hash)
         : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -112,8 +130,14 @@ export const EdgeApplied: MessageFns<EdgeApplied> = {
     if (message.revision !== 0) {
       obj.revision = Math.round(message.revision);
     }
+    if (message.servedRevision !== 0) {
+      obj.servedRevision = Math.round(message.servedRevision);
+    }
     if (message.configHash !== "") {
       obj.configHash = message.configHash;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -139,6 +163,7 @@ export const EdgeFailed: MessageFns<EdgeFailed> = {
         : "",
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
       error: isSet(object.error) ? globalThis.String(object.error) : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -158,6 +183,9 @@ export const EdgeFailed: MessageFns<EdgeFailed> = {
     }
     if (message.error !== "") {
       obj.error = message.error;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },

@@ -16,6 +16,8 @@ export interface EnsureHome {
   projectId: string;
   hostId: string;
   subnet: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 /** Command to a host. */
@@ -23,6 +25,8 @@ export interface RemoveHome {
   operationId: string;
   projectId: string;
   hostId: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface HomeReady {
@@ -31,6 +35,8 @@ export interface HomeReady {
   hostId: string;
   /** Log position of the command that this answers. */
   revision: number;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface HomeFailed {
@@ -39,6 +45,8 @@ export interface HomeFailed {
   hostId: string;
   revision: number;
   error: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface HomeRemoved {
@@ -46,6 +54,8 @@ export interface HomeRemoved {
   projectId: string;
   hostId: string;
   revision: number;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export const EnsureHome: MessageFns<EnsureHome> = {
@@ -67,6 +77,7 @@ export const EnsureHome: MessageFns<EnsureHome> = {
         ? globalThis.String(object.host_id)
         : "",
       subnet: isSet(object.subnet) ? globalThis.String(object.subnet) : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -83,6 +94,9 @@ export const EnsureHome: MessageFns<EnsureHome> = {
     }
     if (message.subnet !== "") {
       obj.subnet = message.subnet;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -106,6 +120,7 @@ export const RemoveHome: MessageFns<RemoveHome> = {
         : isSet(object.host_id)
         ? globalThis.String(object.host_id)
         : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -119,6 +134,9 @@ export const RemoveHome: MessageFns<RemoveHome> = {
     }
     if (message.hostId !== "") {
       obj.hostId = message.hostId;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -143,6 +161,7 @@ export const HomeReady: MessageFns<HomeReady> = {
         ? globalThis.String(object.host_id)
         : "",
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -159,6 +178,9 @@ export const HomeReady: MessageFns<HomeReady> = {
     }
     if (message.revision !== 0) {
       obj.revision = Math.round(message.revision);
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -184,6 +206,7 @@ export const HomeFailed: MessageFns<HomeFailed> = {
         : "",
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
       error: isSet(object.error) ? globalThis.String(object.error) : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -203,6 +226,9 @@ export const HomeFailed: MessageFns<HomeFailed> = {
     }
     if (message.error !== "") {
       obj.error = message.error;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -227,6 +253,7 @@ export const HomeRemoved: MessageFns<HomeRemoved> = {
         ? globalThis.String(object.host_id)
         : "",
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -243,6 +270,9 @@ export const HomeRemoved: MessageFns<HomeRemoved> = {
     }
     if (message.revision !== 0) {
       obj.revision = Math.round(message.revision);
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },

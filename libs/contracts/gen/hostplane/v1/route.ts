@@ -23,6 +23,8 @@ export interface EnsureRoute {
     | undefined;
   /** up: visitors reach the target. stopped: they are told that the site is stopped. */
   state: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 /** Command to domains. */
@@ -30,6 +32,8 @@ export interface RemoveRoute {
   operationId: string;
   siteId: string;
   hostId: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface RouteDefined {
@@ -70,6 +74,7 @@ export const EnsureRoute: MessageFns<EnsureRoute> = {
         : [],
       target: isSet(object.target) ? Target.fromJSON(object.target) : undefined,
       state: isSet(object.state) ? globalThis.String(object.state) : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -93,6 +98,9 @@ export const EnsureRoute: MessageFns<EnsureRoute> = {
     if (message.state !== "") {
       obj.state = message.state;
     }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
+    }
     return obj;
   },
 };
@@ -115,6 +123,7 @@ export const RemoveRoute: MessageFns<RemoveRoute> = {
         : isSet(object.host_id)
         ? globalThis.String(object.host_id)
         : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -128,6 +137,9 @@ export const RemoveRoute: MessageFns<RemoveRoute> = {
     }
     if (message.hostId !== "") {
       obj.hostId = message.hostId;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },

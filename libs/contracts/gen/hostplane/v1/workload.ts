@@ -39,7 +39,11 @@ export interface EnsureWorkload {
   operationId: string;
   hostId: string;
   siteId: string;
-  spec: WorkloadSpec | undefined;
+  spec:
+    | WorkloadSpec
+    | undefined;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 /** Command to a host: nothing of the site may be left. */
@@ -51,6 +55,8 @@ export interface RemoveWorkload {
   runtime: string;
   /** Volumes and releases stay. */
   keepData: boolean;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface WorkloadReady {
@@ -60,6 +66,8 @@ export interface WorkloadReady {
   revision: number;
   target: Target | undefined;
   power: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface WorkloadFailed {
@@ -68,6 +76,8 @@ export interface WorkloadFailed {
   siteId: string;
   revision: number;
   error: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export interface WorkloadRemoved {
@@ -75,6 +85,8 @@ export interface WorkloadRemoved {
   hostId: string;
   siteId: string;
   revision: number;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
 }
 
 export const WorkloadSpec: MessageFns<WorkloadSpec> = {
@@ -172,6 +184,7 @@ export const EnsureWorkload: MessageFns<EnsureWorkload> = {
         ? globalThis.String(object.site_id)
         : "",
       spec: isSet(object.spec) ? WorkloadSpec.fromJSON(object.spec) : undefined,
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -188,6 +201,9 @@ export const EnsureWorkload: MessageFns<EnsureWorkload> = {
     }
     if (message.spec !== undefined) {
       obj.spec = WorkloadSpec.toJSON(message.spec);
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -222,6 +238,7 @@ export const RemoveWorkload: MessageFns<RemoveWorkload> = {
         : isSet(object.keep_data)
         ? globalThis.Boolean(object.keep_data)
         : false,
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -244,6 +261,9 @@ export const RemoveWorkload: MessageFns<RemoveWorkload> = {
     }
     if (message.keepData !== false) {
       obj.keepData = message.keepData;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -270,6 +290,7 @@ export const WorkloadReady: MessageFns<WorkloadReady> = {
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
       target: isSet(object.target) ? Target.fromJSON(object.target) : undefined,
       power: isSet(object.power) ? globalThis.String(object.power) : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -292,6 +313,9 @@ export const WorkloadReady: MessageFns<WorkloadReady> = {
     }
     if (message.power !== "") {
       obj.power = message.power;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -317,6 +341,7 @@ export const WorkloadFailed: MessageFns<WorkloadFailed> = {
         : "",
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
       error: isSet(object.error) ? globalThis.String(object.error) : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -336,6 +361,9 @@ export const WorkloadFailed: MessageFns<WorkloadFailed> = {
     }
     if (message.error !== "") {
       obj.error = message.error;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },
@@ -360,6 +388,7 @@ export const WorkloadRemoved: MessageFns<WorkloadRemoved> = {
         ? globalThis.String(object.site_id)
         : "",
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
     };
   },
 
@@ -376,6 +405,9 @@ export const WorkloadRemoved: MessageFns<WorkloadRemoved> = {
     }
     if (message.revision !== 0) {
       obj.revision = Math.round(message.revision);
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
     }
     return obj;
   },

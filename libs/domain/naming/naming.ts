@@ -1,0 +1,53 @@
+import type { SiteKind } from '../site/status.js';
+
+/** What a name is made from: the readable part may be cut, the id keeps it unique. */
+export interface Named {
+  readonly siteId: string;
+  readonly name: string;
+}
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/**
+ * A UUID's 128 bits in 26 characters of RFC 4648's base32 alphabet, lower case. Nothing is lost, so names that
+ * hold it can never collide, and it fits MySQL's 32 characters for a user with room for a prefix.
+ */
+export function shortId(uuid: string): string {
+  const hex = uuid.replaceAll('-', '');
+  if (!/^[0-9a-f]{32}$/.test(hex)) throw new Error(`Not a UUID: "${uuid}".`);
+  let bits = BigInt(`0x${hex}`) << 2n;
+  let text = '';
+  for (let i = 0; i < 26; i++, bits >>= 5n) text = BASE32.charAt(Number(bits & 31n)) + text;
+  return text;
+}
+
+/** Docker allows 255 characters and DNS 63 a label: prefix (11 at most) + 20 + 26 stays below both. */
+function resource(prefix: string, site: Named): string {
+  return `hp-${prefix}-${site.name.slice(0, 20).replace(/-+$/, '')}-${shortId(site.siteId)}`;
+}
+
+export const phpContainer = (site: Named): string => resource('php', site);
+export const staticContainer = (site: Named): string => resource('static', site);
+export const appContainer = (site: Named): string => resource('app', site);
+export const volume = (site: Named): string => resource('data', site);
+export const staticVolume = (site: Named): string => resource('web', site);
+/** A container that only receives an upload and is removed again. */
+export const uploadContainer = (site: Named): string => resource('upload', site);
+
+export function containerFor(kind: SiteKind, site: Named): string {
+  return { wordpress: phpContainer, static: staticContainer, app: appContainer }[kind](site);
+}
+
+export const projectNetwork = (projectId: string): string => `hp-net-${shortId(projectId)}`;
+
+/** MySQL: 64 characters for a database, 32 for a user; underscores need no quoting. */
+export const wordpressDatabase = (siteId: string): string => `hp_${shortId(siteId)}`;
+export const databaseUser = (siteId: string): string => `hp_${shortId(siteId)}`;
+/** Name under which the vault keeps the password of the site's database. */
+export const databasePasswordKey = (siteId: string): string => `site/${shortId(siteId)}/database-password`;
+
+export const siteDomain = (label: string, baseDomain: string): string => `${label}.${baseDomain}`;
+export const nginxConfigFile = (siteId: string): string => `site-${shortId(siteId)}.conf`;
+
+/** `{base}:deploy_{first 8 of the deployment id}`. */
+export const deploymentImage = (base: string, deploymentId: string): string => `${base}:deploy_${deploymentId.slice(0, 8)}`;
