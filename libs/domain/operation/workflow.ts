@@ -1,0 +1,56 @@
+import type { MessageOf, MessageType } from '#contracts/registry.js';
+import type { SiteCommand } from '../site/site.js';
+import type { ProjectCommand } from '../project/project.js';
+
+export type WorkflowKind =
+  | 'launch-site' | 'remove-site' | 'publish-release' | 'stop-site' | 'start-site' | 'restart-site' | 'launch-project' | 'remove-project';
+
+export type AskType = 'EnsureHome' | 'RemoveHome' | 'EnsureWorkload' | 'RemoveWorkload' | 'EnsureRoute' | 'RemoveRoute';
+/** An ask without the parts that the operation fills in. */
+export type Ask = { [K in AskType]: { readonly type: K; readonly data: Omit<MessageOf<K>['data'], 'operationId' | 'turn'> } }[AskType];
+
+export type FactType = 'HomeReady' | 'HomeFailed' | 'HomeRemoved' | 'WorkloadReady' | 'WorkloadFailed' | 'WorkloadRemoved' | 'EdgeApplied' | 'EdgeFailed';
+export type Fact = MessageOf<FactType>;
+
+/** What earlier steps answered, merged. */
+export type Outputs = Readonly<Record<string, unknown>>;
+
+/** Something that is asked of the world, and the facts that answer it. */
+export interface Action<I> {
+  ask(input: I, outputs: Outputs): Ask;
+  readonly done: FactType;
+  readonly failed: FactType;
+}
+
+export interface Step<I> extends Action<I> {
+  readonly name: string;
+  /** What later steps need of the answer. */
+  output?(fact: Fact): Outputs;
+  /** Takes the step back; asked for too when the step itself failed half-way. Absent: there is nothing to take back. */
+  readonly undo?: Action<I>;
+}
+
+export interface Failure {
+  readonly step: string;
+  readonly error: string;
+  readonly undone: readonly string[];
+}
+
+/** What the end of an operation tells the aggregate that it was for, in the same append. */
+export type Settlement = SiteCommand | ProjectCommand;
+
+/** Steps in order, each with its compensation, and what the outcome means to the site or project. */
+export interface Workflow<I> {
+  readonly kind: WorkflowKind;
+  /** The step under way may be given up on request. */
+  readonly cancellable: boolean;
+  readonly steps: readonly Step<I>[];
+  succeed(operationId: string, outputs: Outputs): Settlement;
+  fail(operationId: string, failure: Failure): Settlement;
+}
+
+export const factTypes: readonly FactType[] = ['HomeReady', 'HomeFailed', 'HomeRemoved', 'WorkloadReady', 'WorkloadFailed', 'WorkloadRemoved', 'EdgeApplied', 'EdgeFailed'];
+
+export function isFact(message: MessageOf<MessageType>): message is Fact {
+  return (factTypes as readonly string[]).includes(message.type);
+}

@@ -1,0 +1,25 @@
+import { launchProject } from '../launch-project/launch-project.js';
+import { launchSite } from '../launch-site/launch-site.js';
+import { publishRelease } from '../publish-release/publish-release.js';
+import { removeProject } from '../remove-project/remove-project.js';
+import { removeSite } from '../remove-site/remove-site.js';
+import { restartSite, startSite, stopSite } from '../switch-site/switch-site.js';
+import type { Workflow, WorkflowKind } from './workflow.js';
+
+/** Every workflow there is. The input is JSON in the log; each workflow knows the shape of its own. */
+export const workflows: Readonly<Record<WorkflowKind, Workflow<never>>> = {
+  'launch-site': launchSite,
+  'remove-site': removeSite,
+  'publish-release': publishRelease,
+  'stop-site': stopSite,
+  'start-site': startSite,
+  'restart-site': restartSite,
+  'launch-project': launchProject,
+  'remove-project': removeProject,
+};
+
+export function workflowOf(kind: string): Workflow<never> {
+  const workflow = (workflows as Partial<Record<string, Workflow<never>>>)[kind];
+  if (!workflow) throw new Error(`No workflow is called "${kind}".`);
+  return workflow;
+}

@@ -1,0 +1,59 @@
+import type { Operation, Release, Site, SiteEvent, SiteState } from './site.js';
+import { canMove, type SiteStatus } from './status.js';
+
+/** Folds one event into the site. A status that the table does not allow here is a fault in the log, and says so. */
+export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
+  if (state.status === 'ABSENT') {
+    if (event.type !== 'SiteRequested') throw new Error(`${event.type} for a site that was never requested.`);
+    return { status: 'CREATED', request: event.data, power: 'running', wasActive: false, operation: launch(event.data.operationId) };
+  }
+  switch (event.type) {
+    case 'SiteProvisioningStarted':
+      return { ...move(state, 'PROVISIONING'), operation: launch(event.data.operationId) };
+    case 'SiteActivated':
+      return { ...free(move(state, 'ACTIVE')), wasActive: true, power: 'running', ...known(event.data.target) };
+    case 'SiteFailed':
+      return free(move(state, 'FAILED'));
+    case 'SiteRetryRequested':
+      return { ...state, operation: launch(event.data.operationId) };
+    case 'SiteDestroyRequested':
+      return { ...move(state, 'DESTROYING'), operation: { kind: 'remove', id: event.data.operationId } };
+    case 'SiteDestroyed':
+      return free(move(state, 'DESTROYED'));
+    case 'SiteReleaseRequested':
+      return { ...state, waiting: event.data };
+    case 'SiteReleaseDropped':
+      return without(state, 'waiting');
+    case 'SiteReleaseStarted':
+      return { ...without(state, 'waiting'), operation: { kind: 'release', id: event.data.operationId, release: event.data } };
+    case 'SiteReleasePublished':
+      return { ...free(state), ...released(state.operation), ...known(event.data.target) };
+    case 'SiteSwitchRequested':
+      return { ...state, operation: { kind: 'switch', id: event.data.operationId, action: event.data.action } };
+    case 'SiteSwitched':
+      return { ...free(state), power: event.data.power === 'stopped' ? 'stopped' : 'running' };
+    case 'SiteReleaseFailed':
+    case 'SiteSwitchFailed':
+      return free(state);
+    default:
+      return state;
+  }
+}
+
+function move(site: Site, to: SiteStatus): Site {
+  if (!canMove(site.status, to)) throw new Error(`A site cannot go from ${site.status} to ${to}.`);
+  return { ...site, status: to };
+}
+
+const launch = (id: string): Operation => ({ kind: 'launch', id });
+const known = (target: Site['target']): Pick<Site, 'target'> => (target ? { target } : {});
+const free = (site: Site): Site => without(site, 'operation');
+
+function released(operation: Operation | undefined): { release?: Release } {
+  return operation?.kind === 'release' ? { release: operation.release } : {};
+}
+
+function without(site: Site, key: 'operation' | 'waiting'): Site {
+  const { [key]: _, ...rest } = site;
+  return rest;
+}

@@ -1,0 +1,69 @@
+import type { AppSpec, ContentRef, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
+import type { Target } from '#contracts/gen/hostplane/v1/target.js';
+import type { MessageOf } from '#contracts/registry.js';
+import type { Decider } from '../decider.js';
+import { decideSite } from './decide.js';
+import { evolveSite } from './evolve.js';
+import type { SiteStatus } from './status.js';
+
+/** Content that was uploaded, with the operation that puts it live. */
+export interface Release {
+  readonly operationId: string;
+  readonly releaseId: string;
+  readonly content: ContentRef | undefined;
+}
+
+/** What the site is busy with; at most one thing at a time (L4). */
+export type Operation =
+  | { readonly kind: 'launch' | 'remove'; readonly id: string }
+  | { readonly kind: 'release'; readonly id: string; readonly release: Release }
+  | { readonly kind: 'switch'; readonly id: string; readonly action: string };
+
+export interface Site {
+  readonly status: SiteStatus;
+  /** What was asked for when it was created. */
+  readonly request: SiteRequested;
+  readonly power: 'running' | 'stopped';
+  /** The release that is live. */
+  readonly release?: Release;
+  /** Accepted while the site was busy; its turn comes when the site is free. */
+  readonly waiting?: Release;
+  readonly operation?: Operation;
+  readonly target?: Target;
+  /** Whether it was ever live: its data must then survive a failed operation. */
+  readonly wasActive: boolean;
+}
+
+export type SiteState = { readonly status: 'ABSENT' } | Site;
+
+export type SiteCommand =
+  | { type: 'RequestSite'; site: SiteRequested }
+  | { type: 'BeginProvisioning'; operationId: string }
+  | { type: 'ActivateSite'; operationId: string; target: Target | undefined }
+  | { type: 'FailSite'; operationId: string; step: string; error: string; undone: readonly string[] }
+  | { type: 'RetrySite'; operationId: string }
+  | { type: 'PublishRelease'; operationId: string; releaseId: string; content: ContentRef | undefined }
+  | { type: 'FinishRelease'; operationId: string; target: Target | undefined }
+  | { type: 'FailRelease'; operationId: string; step: string; error: string }
+  | { type: 'SwitchSite'; operationId: string; action: string }
+  | { type: 'FinishSwitch'; operationId: string }
+  | { type: 'FailSwitch'; operationId: string; step: string; error: string }
+  | { type: 'DestroySite'; operationId: string }
+  | { type: 'FinishDestroy'; operationId: string };
+
+export type SiteEventType =
+  | 'SiteRequested' | 'SiteProvisioningStarted' | 'SiteActivated' | 'SiteFailed' | 'SiteRetryRequested'
+  | 'SiteDestroyRequested' | 'SiteDestroyed'
+  | 'SiteReleaseRequested' | 'SiteReleaseStarted' | 'SiteReleaseDropped' | 'SiteReleasePublished' | 'SiteReleaseFailed'
+  | 'SiteSwitchRequested' | 'SiteSwitched' | 'SiteSwitchFailed';
+
+export type SiteEvent = MessageOf<SiteEventType>;
+export type { AppSpec };
+
+/** A site's life: which statuses it may take, and that it does one thing at a time. */
+export const siteDecider: Decider<SiteState, SiteCommand, SiteEventType> = {
+  category: 'site',
+  initial: { status: 'ABSENT' },
+  decide: decideSite,
+  evolve: evolveSite,
+};
