@@ -3,8 +3,6 @@ import type { Decider } from './decider.js';
 
 type AnswerType = 'HomeReady' | 'HomeFailed' | 'HomeRemoved' | 'WorkloadReady' | 'WorkloadFailed' | 'WorkloadRemoved' | 'EdgeApplied' | 'EdgeFailed';
 
-type AnswerOf<O extends AnswerType> = MessageOf<O> & { readonly data: { readonly revision: number } };
-
 /** The greatest log position of a command that was answered, and who was answered. */
 export interface Answered {
   readonly revision: number;
@@ -14,14 +12,17 @@ export interface Answered {
  * What a host answers to its commands, one stream a resource. Commands of one resource are worked on in the order of their log
  * positions; one whose position is not above the last answer's is late or repeated: nothing follows.
  */
-function answers<O extends AnswerType>(category: string): Decider<Answered, AnswerOf<O>, O> {
+function answers<O extends AnswerType>(category: string): Decider<Answered, MessageOf<O>, O> {
   return {
     category,
     initial: { revision: 0 },
-    decide: (answer, state) => (answer.data.revision > state.revision ? [answer] : []),
-    evolve: (_, answer) => ({ revision: answer.data.revision }),
+    decide: (answer, state) => (revisionOf(answer) > state.revision ? [answer] : []),
+    evolve: (_, answer) => ({ revision: revisionOf(answer) }),
   };
 }
+
+/** Every answer names the position of the command that it answers. */
+const revisionOf = (answer: { readonly data: unknown }): number => (answer.data as { readonly revision: number }).revision;
 
 export const homeDecider = answers<'HomeReady' | 'HomeFailed' | 'HomeRemoved'>('home');
 export const workloadDecider = answers<'WorkloadReady' | 'WorkloadFailed' | 'WorkloadRemoved'>('workload');

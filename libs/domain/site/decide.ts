@@ -2,7 +2,7 @@ import { checkName } from '../naming/names.js';
 import { Refusal } from '../refusal.js';
 import { checkRequest } from './request.js';
 import type { Release, Site, SiteCommand, SiteEvent, SiteState } from './site.js';
-import { allowsDestroy, isLive } from './status.js';
+import { allowsDestroy, canMove, isLive } from './status.js';
 
 /** Answers a command with what follows; late and repeated ones with nothing. */
 export function decideSite(command: SiteCommand, state: SiteState): readonly SiteEvent[] {
@@ -12,13 +12,13 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
   const ids = { siteId: site.request.siteId, operationId: command.operationId };
   switch (command.type) {
     case 'BeginProvisioning':
-      if (!isDoing(site, 'launch', command.operationId) || site.status === 'PROVISIONING') return [];
+      if (!isDoing(site, 'launch', command.operationId) || !canMove(site.status, 'PROVISIONING')) return [];
       return [{ type: 'SiteProvisioningStarted', data: ids }];
     case 'ActivateSite':
-      if (!isDoing(site, 'launch', command.operationId)) return [];
+      if (!isDoing(site, 'launch', command.operationId) || !canMove(site.status, 'ACTIVE')) return [];
       return [{ type: 'SiteActivated', data: { ...ids, target: command.target } }, ...next(site)];
     case 'FailSite':
-      if (!isDoing(site, 'launch', command.operationId) && !isDoing(site, 'remove', command.operationId)) return [];
+      if (site.operation?.id !== command.operationId || !canMove(site.status, 'FAILED')) return [];
       return [{ type: 'SiteFailed', data: { ...ids, step: command.step, error: command.error, undone: [...command.undone] } }];
     case 'RetrySite':
       return retry(site, ids);

@@ -1,0 +1,91 @@
+import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { MessageOf } from '#contracts/registry.js';
+import { given } from '../../../test/support/given.js';
+import { operationDecider, settlementOf, type OperationCommand, type OperationEventType, type OperationState } from './operation.js';
+import type { SiteInput } from './site-steps.js';
+import type { AskType, Fact, WorkflowKind } from './workflow.js';
+import { workflows } from './workflows.js';
+
+type Message = MessageOf<OperationEventType | AskType>;
+const target = { address: '10.77.0.2', port: 80, root: '' };
+const spec = {
+  siteId: 's', projectId: 'p', name: 'blog', kind: 'app', runtime: 'docker', subnet: '10.77.0.0/24', address: '10.77.0.2', power: 'running',
+  app: undefined, releaseId: '', content: undefined, restartedAfter: '',
+};
+const input: SiteInput = { hostId: 'local', hostnames: ['blog.localhost'], spec, previous: { releaseId: '', content: undefined }, power: 'running', keepData: false };
+const start = (kind: WorkflowKind): OperationCommand => ({ type: 'StartOperation', id: 'o', kind, siteId: 's', projectId: 'p', input: kind.endsWith('project') ? { projectId: 'p', hostId: 'local', subnet: '10.77.0.0/24' } : input });
+
+/** The answer that the world gives to an ask, by its type. */
+function answer(ask: MessageOf<AskType>, ok: boolean): Fact {
+  const ids = { operationId: 'o', hostId: 'local', revision: 1, turn: ask.data.turn };
+  const site = { ...ids, siteId: 's' };
+  const error = 'it broke';
+  switch (ask.type) {
+    case 'EnsureHome': return ok ? { type: 'HomeReady', data: { ...ids, projectId: 'p' } } : { type: 'HomeFailed', data: { ...ids, projectId: 'p', error } };
+    case 'RemoveHome': return ok ? { type: 'HomeRemoved', data: { ...ids, projectId: 'p' } } : { type: 'HomeFailed', data: { ...ids, projectId: 'p', error } };
+    case 'EnsureWorkload': return ok ? { type: 'WorkloadReady', data: { ...site, target, power: 'running' } } : { type: 'WorkloadFailed', data: { ...site, error } };
+    case 'RemoveWorkload': return ok ? { type: 'WorkloadRemoved', data: site } : { type: 'WorkloadFailed', data: { ...site, error } };
+    default: return ok ? { type: 'EdgeApplied', data: { ...site, servedRevision: 1, configHash: '' } } : { type: 'EdgeFailed', data: { ...site, error } };
+  }
+}
+
+/** Runs a workflow to its end against a world in which the n-th asks fail; answers what was asked and the last state. */
+function run(kind: WorkflowKind, failing: readonly number[]): { asked: string[]; state: OperationState } {
+  let state: OperationState = operationDecider.initial;
+  const asked: string[] = [];
+  let messages = operationDecider.decide(start(kind), state) as readonly Message[];
+  for (let n = 1; n < 20; n++) {
+    for (const message of messages) state = operationDecider.evolve(state, message);
+    const ask = messages.find((message): message is MessageOf<AskType> => !message.type.startsWith('Operation'));
+    if (!ask) return { asked, state };
+    asked.push(ask.type);
+    const command: OperationCommand = { type: 'Answer', fact: answer(ask, !failing.includes(n)) };
+    messages = operationDecider.decide(command, state);
+  }
+  throw new Error('It does not end.');
+}
+
+describe('an operation', () => {
+  it('asks step by step and settles with the outcome', () => {
+    const { asked, state } = run('launch-site', []);
+    expect(asked).toEqual(['EnsureWorkload', 'EnsureRoute']);
+    expect(settlementOf(state)).toEqual({ type: 'ActivateSite', operationId: 'o', target });
+  });
+  it.each([
+    ['launch-site', [1], ['EnsureWorkload', 'RemoveWorkload'], { step: 'workload', undone: ['workload'] }],
+    ['launch-site', [2], ['EnsureWorkload', 'EnsureRoute', 'RemoveRoute', 'RemoveWorkload'], { step: 'route', undone: ['route', 'workload'] }],
+    ['launch-site', [2, 3], ['EnsureWorkload', 'EnsureRoute', 'RemoveRoute', 'RemoveWorkload'], { step: 'route', undone: ['workload'] }],
+    ['remove-site', [2], ['RemoveRoute', 'RemoveWorkload'], { step: 'workload', undone: [] }],
+    ['publish-release', [2], ['EnsureWorkload', 'EnsureRoute', 'EnsureWorkload'], { step: 'route' }],
+    ['stop-site', [2], ['EnsureRoute', 'EnsureWorkload', 'EnsureWorkload', 'EnsureRoute'], { step: 'workload' }],
+    ['start-site', [1], ['EnsureWorkload', 'EnsureWorkload'], { step: 'workload' }],
+    ['restart-site', [1], ['EnsureWorkload'], { step: 'workload' }],
+    ['launch-project', [1], ['EnsureHome', 'RemoveHome'], { step: 'home' }],
+    ['remove-project', [1], ['RemoveHome'], { step: 'home' }],
+  ] as const)('%s with ask %j failing is taken back in reverse order', (kind, failing, asked, failure) => {
+    const outcome = run(kind, failing);
+    expect(outcome.asked).toEqual(asked);
+    expect(outcome.state.status).toBe('failed');
+    expect(settlementOf(outcome.state)).toMatchObject({ operationId: 'o', error: 'it broke', ...failure });
+  });
+  it('ends whatever fails', () => {
+    fc.assert(fc.property(fc.constantFrom(...(Object.keys(workflows) as WorkflowKind[])), fc.uniqueArray(fc.integer({ min: 1, max: 8 })), (kind, failing) => {
+      expect(['succeeded', 'failed']).toContain(run(kind, failing).state.status);
+    }));
+  });
+  it('ignores answers that are late, repeated, or meant for another', () => {
+    const started = operationDecider.decide(start('launch-site'), operationDecider.initial) as readonly Message[];
+    const ask = started.at(-1) as MessageOf<AskType>;
+    const ready = answer(ask, true);
+    given(operationDecider, ...started).when({ type: 'Answer', fact: ready }).thenTypes('OperationStepSucceeded', 'OperationStepStarted', 'EnsureRoute');
+    given(operationDecider, ...started).when({ type: 'Answer', fact: { ...ready, data: { ...ready.data, turn: 7 } } as Fact }).then();
+    given(operationDecider, ...started).when({ type: 'Answer', fact: { ...ready, data: { ...ready.data, operationId: 'x' } } as Fact }).then();
+  });
+  it('is cancelled by taking back the step under way; one that only goes forward is not', () => {
+    const started = operationDecider.decide(start('launch-site'), operationDecider.initial) as readonly Message[];
+    given(operationDecider, ...started).when({ type: 'CancelOperation', reason: 'changed my mind' }).thenTypes('OperationStepFailed', 'OperationUndoStarted', 'RemoveWorkload');
+    const removing = operationDecider.decide(start('remove-site'), operationDecider.initial) as readonly Message[];
+    given(operationDecider, ...removing).when({ type: 'CancelOperation', reason: 'x' }).refused('conflict', /only goes forward/);
+  });
+});

@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import { given } from '../../../test/support/given.js';
+import { Refusal } from '../refusal.js';
+import { siteDecider, type SiteCommand, type SiteEvent, type SiteState } from './site.js';
+import { canMove, isLive } from './status.js';
+
+const siteId = '0190b4c6-7f3e-7c3a-9a57-0123456789ab';
+const request = {
+  siteId, projectId: 'p', operationId: 'launch', ownerId: 'admin', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local',
+  hostname: 'blog', address: '', subnet: '10.77.0.0/24', app: undefined,
+};
+const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/' };
+const content = { sha256: 'a'.repeat(64), sizeBytes: 1, format: 'zip', fileCount: 1 };
+const target = { address: '', port: 0, root: `${siteId}/current` };
+const ids = (operationId: string) => ({ siteId, operationId });
+
+const requested: SiteEvent = { type: 'SiteRequested', data: request };
+const started: SiteEvent = { type: 'SiteProvisioningStarted', data: ids('launch') };
+const active: SiteEvent = { type: 'SiteActivated', data: { ...ids('launch'), target } };
+const failed: SiteEvent = { type: 'SiteFailed', data: { ...ids('launch'), step: 'workload', error: 'no', undone: ['workload'] } };
+const destroying: SiteEvent = { type: 'SiteDestroyRequested', data: ids('remove') };
+const live = [requested, started, active];
+const release = (id: string) => ({ siteId, operationId: id, releaseId: `r-${id}`, content });
+const publish = (id: string): SiteCommand => ({ type: 'PublishRelease', operationId: id, releaseId: `r-${id}`, content });
+
+describe('a site', () => {
+  it('is requested once', () => {
+    given(siteDecider).when({ type: 'RequestSite', site: request }).then(requested);
+    given(siteDecider, requested).when({ type: 'RequestSite', site: { ...request, operationId: 'other' } }).refused('conflict', /"blog" exists already and is CREATED/);
+  });
+  it.each([
+    [{ name: 'Bad Name' }, 'invalid'], [{ name: 'www' }, 'invalid'], [{ kind: 'ftp' }, 'invalid'], [{ runtime: 'vm' }, 'invalid'],
+    [{ app }, 'invalid'], [{ kind: 'app', runtime: 'docker' }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: { ...app, port: 0 } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, image: 'Bad Image' } }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: { ...app, healthPath: 'x' } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, env: { 'A B': '' } } }, 'invalid'],
+  ] as const)('refuses a request with %j', (part, code) => {
+    given(siteDecider).when({ type: 'RequestSite', site: { ...request, ...part } }).refused(code);
+  });
+  it('goes from created to active', () => {
+    given(siteDecider, requested).when({ type: 'BeginProvisioning', operationId: 'launch' }).then(started);
+    given(siteDecider, requested, started).when({ type: 'ActivateSite', operationId: 'launch', target }).then(active);
+  });
+  it('keeps the error, the step and what was undone when it fails, and can be retried', () => {
+    given(siteDecider, requested, started).when({ type: 'FailSite', operationId: 'launch', step: 'workload', error: 'no', undone: ['workload'] }).then(failed);
+    given(siteDecider, requested, started, failed).when({ type: 'RetrySite', operationId: 'again' }).then({ type: 'SiteRetryRequested', data: ids('again') });
+    given(siteDecider, ...live).when({ type: 'RetrySite', operationId: 'again' }).refused('conflict', /ACTIVE cannot be retried/);
+  });
+  it('does one thing at a time', () => {
+    given(siteDecider, requested, started).when({ type: 'DestroySite', operationId: 'remove' }).refused('conflict', /busy with a launch \(operation launch\)/);
+    given(siteDecider, ...live, { type: 'SiteSwitchRequested', data: { ...ids('stop'), action: 'stop' } }).when({ type: 'SwitchSite', operationId: 'x', action: 'start' }).refused('conflict', /busy/);
+  });
+  it('ignores the end of an operation that is not its own', () => {
+    given(siteDecider, requested, started).when({ type: 'ActivateSite', operationId: 'other', target }).then();
+    given(siteDecider, ...live).when({ type: 'FailSite', operationId: 'launch', step: 's', error: 'e', undone: [] }).then();
+  });
+  it('is destroyed from active and failed, and asking again changes nothing', () => {
+    given(siteDecider, ...live).when({ type: 'DestroySite', operationId: 'remove' }).then(destroying);
+    given(siteDecider, requested, started, failed).when({ type: 'DestroySite', operationId: 'remove' }).then(destroying);
+    given(siteDecider, ...live, destroying).when({ type: 'DestroySite', operationId: 'second' }).then();
+    given(siteDecider, ...live, destroying).when({ type: 'FinishDestroy', operationId: 'remove' }).then({ type: 'SiteDestroyed', data: ids('remove') });
+  });
+  it('stops, starts and restarts only while it is live', () => {
+    given(siteDecider, ...live).when({ type: 'SwitchSite', operationId: 'o', action: 'stop' }).then({ type: 'SiteSwitchRequested', data: { ...ids('o'), action: 'stop' } });
+    given(siteDecider, requested, started, failed).when({ type: 'SwitchSite', operationId: 'o', action: 'stop' }).refused('conflict', /FAILED cannot stop/);
+    given(siteDecider, ...live).when({ type: 'SwitchSite', operationId: 'o', action: 'fly' }).refused('invalid');
+  });
+});
+
+describe('a release', () => {
+  it('starts at once when the site is free', () => {
+    given(siteDecider, ...live).when(publish('a')).then({ type: 'SiteReleaseRequested', data: release('a') }, { type: 'SiteReleaseStarted', data: release('a') });
+  });
+  it('waits for the launch and starts with its end', () => {
+    const waiting: SiteEvent = { type: 'SiteReleaseRequested', data: release('a') };
+    given(siteDecider, requested).when(publish('a')).then(waiting);
+    given(siteDecider, requested, started, waiting).when({ type: 'ActivateSite', operationId: 'launch', target }).then(active, { type: 'SiteReleaseStarted', data: release('a') });
+  });
+  it('takes the place of an older one that still waits', () => {
+    given(siteDecider, requested, { type: 'SiteReleaseRequested', data: release('a') }).when(publish('b')).thenTypes('SiteReleaseDropped', 'SiteReleaseRequested');
+  });
+  it('is for static sites that have not failed', () => {
+    given(siteDecider, requested, started, failed).when(publish('a')).refused('conflict', /Retry it first/);
+    given(siteDecider, { type: 'SiteRequested', data: { ...request, kind: 'app', runtime: 'docker', app } }).when(publish('a')).refused('unsupported');
+  });
+});
+
+describe('random histories', () => {
+  const operation = fc.constantFrom('launch', 'o1', 'o2', 'o3');
+  const command: fc.Arbitrary<SiteCommand> = fc.oneof(
+    operation.map((operationId): SiteCommand => ({ type: 'RequestSite', site: { ...request, operationId } })),
+    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'DestroySite', 'FinishDestroy'), operation).map(([type, operationId]) => ({ type, operationId }) as SiteCommand),
+    operation.map((operationId): SiteCommand => ({ type: 'ActivateSite', operationId, target })),
+    operation.map((operationId): SiteCommand => ({ type: 'FinishRelease', operationId, target })),
+    fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] }) as SiteCommand),
+    operation.map(publish),
+    fc.tuple(operation, fc.constantFrom('start', 'stop', 'restart')).map(([operationId, action]): SiteCommand => ({ type: 'SwitchSite', operationId, action })),
+  );
+  it('only ever move along the table, are never busy once destroyed, and repeat nothing', () => {
+    fc.assert(fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
+      let state: SiteState = siteDecider.initial;
+      for (const each of commands) {
+        const before = state;
+        let events: readonly SiteEvent[] = [];
+        try {
+          events = siteDecider.decide(each, state);
+        } catch (error) {
+          if (!(error instanceof Refusal)) throw error;
+          continue;
+        }
+        for (const event of events) state = siteDecider.evolve(state, event);
+        if (before.status !== 'ABSENT' && state.status !== 'ABSENT' && before.status !== state.status) expect(canMove(before.status, state.status)).toBe(true);
+        if (state.status === 'DESTROYED') expect(state.operation).toBeUndefined();
+        if (state.status !== 'ABSENT' && isLive(state.status)) expect(state.wasActive).toBe(true);
+      }
+    }), { numRuns: 2000 });
+  });
+});
