@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { type ConfigError, readConfig } from './config.js';
+import { baseDomain, bytes, cidr, hostId, oneOf, port, url } from './fields.js';
+
+const schema = z.object({
+  PORT: port().default(7080),
+  POOL: cidr(24).default('10.77.0.0/16'),
+  EDGE: oneOf('auto', 'nginx').default('auto'),
+  SIZE: bytes().default(1024),
+  DATABASE_URL: url('postgres', 'postgresql').optional(),
+});
+
+const complaintsOf = (env: NodeJS.ProcessEnv) => {
+  try {
+    readConfig(schema, env);
+  } catch (err) {
+    return (err as ConfigError).message.split('\n').slice(1).map((line) => line.trim());
+  }
+  return [];
+};
+
+describe('readConfig', () => {
+  it('takes defaults for what is unset or empty', () => {
+    expect(readConfig(schema, { PORT: '' })).toEqual({ PORT: 7080, POOL: '10.77.0.0/16', EDGE: 'auto', SIZE: 1024 });
+  });
+
+  it('reads what is given', () => {
+    expect(readConfig(schema, { PORT: '80', SIZE: '2M', EDGE: 'nginx' })).toMatchObject({ PORT: 80, SIZE: 2 * 1024 * 1024, EDGE: 'nginx' });
+  });
+
+  it('names every wrong variable with its value and what is allowed', () => {
+    expect(complaintsOf({ PORT: '99999', EDGE: 'apache' })).toEqual([
+      'PORT is "99999": a port is a whole number from 1 to 65535.',
+      'EDGE is "apache": one of auto, nginx is allowed.',
+    ]);
+  });
+
+  it('never shows the value of a variable that may hold a password', () => {
+    expect(complaintsOf({ DATABASE_URL: 'mysql://root:hunter2@db' })).toEqual([
+      'DATABASE_URL is set (its value is hidden): an address that begins with postgres:// or postgresql:// is needed.',
+    ]);
+  });
+
+  it('names a variable that is needed and unset', () => {
+    expect(() => readConfig(z.object({ NATS_URL: url('nats') }), {})).toThrow('NATS_URL is not set: an address that begins with nats:// is needed.');
+  });
+});
+
+describe('fields', () => {
+  const accepts = (field: z.ZodType, values: readonly string[]) => values.filter((value) => field.safeParse(value).success);
+
+  it('cidr: the first address of a range, and room enough', () => {
+    expect(accepts(cidr(24), ['10.77.0.0/16', '10.77.0.0/24', '10.77.0.0/25', '10.77.0.1/16', '10.77/16', 'fd00::/8', '10.77.0.0'])).toEqual(['10.77.0.0/16', '10.77.0.0/24']);
+  });
+
+  it('hostId: fits a bus subject', () => {
+    expect(accepts(hostId(), ['local', 'web-1', '', 'a.b', 'A', '-a', 'a*', 'a'.repeat(33)])).toEqual(['local', 'web-1']);
+  });
+
+  it('baseDomain: labels in lower case', () => {
+    expect(accepts(baseDomain(), ['localhost', 'sites.example.com', 'Example.com', 'a..b', 'a.', 'x:8080', '-a.b'])).toEqual(['localhost', 'sites.example.com']);
+  });
+
+  it('bytes: powers of 1024', () => {
+    expect(['1', '1K', '3m', '2G'].map((size) => bytes().parse(size))).toEqual([1, 1024, 3 * 1024 ** 2, 2 * 1024 ** 3]);
+    expect(accepts(bytes(), ['0', '-1', '1.5M', '10 MB', 'many'])).toEqual([]);
+  });
+});

@@ -1,0 +1,60 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+
+/** Kinds of values in the environment, each with the sentence that says what is allowed. Defaults are added where they are used. */
+
+export const port = () => wholeNumber(1, 65_535, 'a port is a whole number from 1 to 65535.');
+
+export const wholeNumber = (least: number, most: number, allowed = `a whole number from ${least} to ${most} is allowed.`) =>
+  text(allowed, (value) => /^\d{1,15}$/.test(value) && Number(value) >= least && Number(value) <= most).transform(Number);
+
+/** A size such as 1048576, 512K, 100M or 2G (powers of 1024), in bytes. */
+export const bytes = () =>
+  text('a size is a whole number of bytes, with K, M or G for powers of 1024, for example 100M.', (value) => sizeOf(value) > 0).transform(sizeOf);
+
+export const url = (...schemes: readonly string[]) =>
+  text(`an address that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')} is needed.`, (value) => {
+    return URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1));
+  });
+
+/** An IPv4 range whose address is the range's first, for example 10.77.0.0/16. */
+export const cidr = (longestPrefix = 32) =>
+  text(`an IPv4 range is needed, its first address and a prefix of at most ${longestPrefix}, for example 10.77.0.0/16.`, (value) => {
+    if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(value)) return false;
+    return ipaddr.IPv4.parseCIDR(value)[1] <= longestPrefix && firstOf(value) === value.split('/')[0];
+  });
+
+/** Names a machine; part of bus subjects, so neither dots nor spaces. */
+export const hostId = () => text('a host id has 1 to 32 of a-z, 0-9 and -, and begins with a letter or digit.', (value) => /^[a-z0-9][a-z0-9-]{0,31}$/.test(value));
+
+export const baseDomain = () =>
+  text('a domain in lower case is needed, without port and dot at its end, for example localhost or sites.example.com.', (value) => {
+    return value.length <= 180 && value.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
+  });
+
+/** An IP address to listen on. */
+export const bindAddress = () => text('an IP address to listen on is needed, for example 127.0.0.1.', (value) => isIP(value) !== 0);
+
+/** A folder, made absolute against the folder that the process was started in. */
+export const folder = () => text('a path to a folder is needed.', (value) => !value.includes('\0')).transform((value) => resolve(value));
+
+export const logLevel = () => z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'fatal, error, warn, info, debug or trace is allowed.' });
+
+export const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) => z.enum(values, { error: `one of ${values.join(', ')} is allowed.` });
+
+function text(allowed: string, isAllowed: (value: string) => boolean) {
+  return z.string({ error: allowed }).refine(isAllowed, { error: allowed });
+}
+
+function sizeOf(value: string): number {
+  const found = /^(\d{1,12})([KMG]?)$/i.exec(value);
+  if (!found) return 0;
+  const size = Number(found[1]) * 1024 ** ' KMG'.indexOf((found[2] || ' ').toUpperCase());
+  return Number.isSafeInteger(size) ? size : 0;
+}
+
+function firstOf(range: string): string {
+  return ipaddr.IPv4.networkAddressFromCIDR(range).toString();
+}
