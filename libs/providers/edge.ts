@@ -1,5 +1,6 @@
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 
+/** Which hostnames lead to one site, and where it is reached. */
 export interface EdgeRoute {
   readonly siteId: string;
   /** Lower-case hostnames without port; checked by the domain before they come here. */
@@ -16,6 +17,7 @@ export interface RouteTable {
   readonly routes: readonly EdgeRoute[];
 }
 
+/** What an edge has confirmed that it serves. */
 export interface AppliedEdge {
   readonly revision: number;
   /** Hex sha256 of the config that serves. */

@@ -20,6 +20,7 @@ export interface HomeSpec {
   readonly subnet: string;
 }
 
+/** In what runtimes differ: asked for here, never by their name. */
 export interface RuntimeFeatures {
   /** Kinds of site it can run. */
   readonly kinds: readonly ('static' | 'app')[];
