@@ -39,9 +39,9 @@ export const operationDecider: Decider<OperationState, OperationCommand, Operati
   initial: { status: 'absent' },
   decide(command, state) {
     if (command.type === 'StartOperation') return state.status === 'absent' ? start(command) : [];
+    if (command.type === 'Answer') return state.status !== 'absent' && isAnswer(state, command.fact) ? advance(state, command.fact) : [];
     if (state.status === 'absent') throw new Refusal('not-found', 'There is no such operation.');
-    if (command.type === 'CancelOperation') return cancel(state, command.reason);
-    return isAnswer(state, command.fact) ? advance(state, command.fact) : [];
+    return cancel(state, command.reason);
   },
   evolve,
 };

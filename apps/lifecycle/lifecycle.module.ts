@@ -1,0 +1,19 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { EventStore } from '#eventstore/event-store.js';
+import { LifecycleConfig, type LifecycleSettings } from './lifecycle.config.js';
+import { OperationCommands } from './operation.commands.js';
+import { OperationReactor } from './operation.reactor.js';
+import { OperationPoller } from './operation.poller.js';
+import { ProjectCommands } from './project.commands.js';
+import { SiteCommands } from './site.commands.js';
+
+@Module({})
+export class LifecycleModule {
+  static with(settings: LifecycleSettings, store: EventStore): DynamicModule {
+    return {
+      module: LifecycleModule,
+      controllers: [SiteCommands, ProjectCommands, OperationCommands, OperationReactor],
+      providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, OperationReactor, OperationPoller],
+    };
+  }
+}

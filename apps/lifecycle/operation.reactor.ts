@@ -1,0 +1,94 @@
+import { Controller } from '@nestjs/common';
+import { keyOf, type StoredMessage } from '#contracts/message.js';
+import { operationDecider, type Operation, type OperationCommand, type OperationState } from '#domain/operation/operation.js';
+import { isFact, type FactType, type WorkflowKind } from '#domain/operation/workflow.js';
+import { projectDecider, type ProjectState } from '#domain/project/project.js';
+import { siteDecider } from '#domain/site/site.js';
+import { EventStore } from '#eventstore/event-store.js';
+import { handle, loadState, on, type Part } from '#eventstore/handle.js';
+import { OnEvent } from '#messaging/handlers.js';
+import { LifecycleConfig } from './lifecycle.config.js';
+import { settleProject, settleSite } from './settle.js';
+import { startProjectOperation, startSiteOperation } from './start-operation.js';
+
+const ACTOR = 'system:lifecycle';
+
+/** Runs the workflows: starts an operation for each intent that was recorded, and moves it on with each fact that answers it. */
+@Controller()
+export class OperationReactor {
+  constructor(
+    private readonly store: EventStore,
+    private readonly config: LifecycleConfig,
+  ) {}
+
+  @OnEvent('SiteRequested', 'SiteRetryRequested')
+  async launchSite(event: StoredMessage<'SiteRequested' | 'SiteRetryRequested'>): Promise<void> {
+    await this.startSite('launch-site', event);
+  }
+
+  @OnEvent('SiteDestroyRequested')
+  async removeSite(event: StoredMessage<'SiteDestroyRequested'>): Promise<void> {
+    await this.startSite('remove-site', event);
+  }
+
+  @OnEvent('SiteReleaseStarted')
+  async publishRelease(event: StoredMessage<'SiteReleaseStarted'>): Promise<void> {
+    await this.startSite('publish-release', event);
+  }
+
+  @OnEvent('SiteSwitchRequested')
+  async switchSite(event: StoredMessage<'SiteSwitchRequested'>): Promise<void> {
+    await this.startSite(`${event.data.action}-site` as WorkflowKind, event);
+  }
+
+  @OnEvent('ProjectRequested', 'ProjectRetryRequested')
+  async launchProject(event: StoredMessage<'ProjectRequested' | 'ProjectRetryRequested'>): Promise<void> {
+    await this.startProject('launch-project', event);
+  }
+
+  @OnEvent('ProjectDeletionRequested')
+  async removeProject(event: StoredMessage<'ProjectDeletionRequested'>): Promise<void> {
+    await this.startProject('remove-project', event);
+  }
+
+  @OnEvent('HomeReady', 'HomeFailed', 'HomeRemoved', 'WorkloadReady', 'WorkloadFailed', 'WorkloadRemoved', 'EdgeApplied', 'EdgeFailed')
+  async advance(event: StoredMessage<FactType>): Promise<void> {
+    if (isFact(event)) await this.move(event.data.operationId, { type: 'Answer', fact: event }, event);
+  }
+
+  /** Moves an operation, and records in the same append what its end means to its site or project. */
+  async move(operationId: string, command: OperationCommand, cause: Pick<StoredMessage, 'id' | 'meta'>): Promise<{ position: number; operation: OperationState }> {
+    const handled = await handle(this.store, cause, [on(operationDecider, operationId, command)], {
+      actor: ACTOR,
+      then: async ([operation]) => this.settle(operation as OperationState),
+    });
+    return { position: handled.position, operation: handled.states[0] as OperationState };
+  }
+
+  private async settle(operation: OperationState): Promise<readonly Part[]> {
+    if (operation.status !== 'succeeded' && operation.status !== 'failed') return [];
+    return isForSite(operation)
+      ? settleSite(operation, await loadState(this.store, siteDecider, operation.siteId))
+      : settleProject(operation, await loadState(this.store, projectDecider, operation.projectId));
+  }
+
+  private async startSite(kind: WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {
+    const site = await loadState(this.store, siteDecider, keyOf(event.streamId));
+    const { operationId } = event.data;
+    if (site.status === 'ABSENT' || site.operation?.id !== operationId) return;
+    const start = startSiteOperation(kind, operationId, site, { baseDomain: this.config.HOSTPLANE_BASE_DOMAIN, requestedAt: event.recordedAt });
+    const begin = kind === 'launch-site' ? [on(siteDecider, site.request.siteId, { type: 'BeginProvisioning', operationId })] : [];
+    await handle(this.store, event, [on(operationDecider, operationId, start), ...begin], { actor: ACTOR });
+  }
+
+  private async startProject(kind: WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {
+    const projectId = keyOf(event.streamId);
+    const project: ProjectState = await loadState(this.store, projectDecider, projectId);
+    const { operationId } = event.data;
+    if (project.status === 'absent' || project.operationId !== operationId) return;
+    const begin = kind === 'launch-project' ? [on(projectDecider, projectId, { type: 'BeginProvisioning', operationId })] : [];
+    await handle(this.store, event, [on(operationDecider, operationId, startProjectOperation(kind, operationId, project)), ...begin], { actor: ACTOR });
+  }
+}
+
+const isForSite = (operation: Operation): boolean => operation.siteId !== '';

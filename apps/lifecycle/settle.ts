@@ -1,0 +1,37 @@
+import { on, type Part } from '#eventstore/handle.js';
+import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
+import { POOL_KEY, poolDecider } from '#domain/network/pool.js';
+import { settlementOf, type OperationState } from '#domain/operation/operation.js';
+import { projectDecider, type ProjectCommand, type ProjectState } from '#domain/project/project.js';
+import { siteDecider, type SiteCommand, type SiteState } from '#domain/site/site.js';
+import { projectNameKey, siteNameKey } from './claims.js';
+
+/** What is appended together with the end of a site's operation. Whatever the site held comes free with its end. */
+export function settleSite(operation: OperationState, site: SiteState): readonly Part[] {
+  const settlement = settlementOf(operation) as SiteCommand | undefined;
+  if (!settlement || site.status === 'ABSENT') return [];
+  const { siteId, projectId, ownerId, name, hostname } = site.request;
+  const parts = [on(siteDecider, siteId, settlement)];
+  if (settlement.type !== 'FinishDestroy') return parts;
+  const release = { type: 'ReleaseName', holderId: siteId } as const;
+  return [
+    ...parts,
+    on(projectDecider, projectId, { type: 'ReleaseSite', siteId }),
+    on(nameDecider, siteNameKey(ownerId, name), release),
+    on(hostnameDecider, hostname, release),
+  ];
+}
+
+/** What is appended together with the end of a project's operation. */
+export function settleProject(operation: OperationState, project: ProjectState): readonly Part[] {
+  const settlement = settlementOf(operation) as ProjectCommand | undefined;
+  if (!settlement || project.status === 'absent') return [];
+  const { projectId, ownerId, name } = project.request;
+  const parts = [on(projectDecider, projectId, settlement)];
+  if (settlement.type !== 'FinishDelete') return parts;
+  return [
+    ...parts,
+    on(nameDecider, projectNameKey(ownerId, name), { type: 'ReleaseName', holderId: projectId }),
+    on(poolDecider, POOL_KEY, { type: 'ReturnSubnet', projectId }),
+  ];
+}

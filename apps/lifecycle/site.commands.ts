@@ -1,0 +1,89 @@
+import { Controller } from '@nestjs/common';
+import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
+import type { CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite } from '#contracts/gen/hostplane/v1/site.js';
+import type { Cause } from '#contracts/message.js';
+import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
+import { checkName, hostLabels } from '#domain/naming/names.js';
+import { projectDecider, type Project } from '#domain/project/project.js';
+import { checkRequest, runtimesFor } from '#domain/site/request.js';
+import { siteDecider, type SiteCommand, type SiteState } from '#domain/site/site.js';
+import { EventStore } from '#eventstore/event-store.js';
+import { handle, loadState, on, type Part } from '#eventstore/handle.js';
+import { OnAsk } from '#messaging/handlers.js';
+import { KeyQueue } from '#messaging/key-queue.js';
+import { siteNameKey } from './claims.js';
+
+/** Accepts or refuses what people ask of sites. */
+@Controller()
+export class SiteCommands {
+  /** New sites of one project wait for each other here rather than collide on the project's stream. */
+  private readonly admissions = new KeyQueue();
+
+  constructor(private readonly store: EventStore) {}
+
+  @OnAsk('CreateSite')
+  async create(ask: CreateSite, cause: Cause): Promise<Accepted> {
+    const runtime = ask.runtime || (runtimesFor[ask.kind]?.[0] ?? '');
+    const request: SiteRequested = { ...ask, runtime, hostId: '', hostname: '', address: '', subnet: '', app: ask.app };
+    checkName(request.name, 'site');
+    checkRequest(request);
+    return this.admissions.run(ask.projectId, async () => {
+      const admit = { type: 'AdmitSite', siteId: ask.siteId, ownerId: ask.ownerId, needsAddress: runtime === 'docker' } as const;
+      const { position } = await handle(this.store, cause, [on(projectDecider, ask.projectId, admit)], {
+        then: async ([project]) => this.claim(request, project as Project),
+      });
+      return { resourceId: ask.siteId, operationId: ask.operationId, position };
+    });
+  }
+
+  @OnAsk('RetrySite')
+  async retry(ask: RetrySite, cause: Cause): Promise<Accepted> {
+    return this.change(ask.siteId, { type: 'RetrySite', operationId: ask.operationId }, cause);
+  }
+
+  @OnAsk('DestroySite')
+  async destroy(ask: DestroySite, cause: Cause): Promise<Accepted> {
+    return this.change(ask.siteId, { type: 'DestroySite', operationId: ask.operationId }, cause);
+  }
+
+  @OnAsk('PublishRelease')
+  async publish(ask: PublishRelease, cause: Cause): Promise<Accepted> {
+    const { operationId, releaseId, content } = ask;
+    const accepted = await this.change(ask.siteId, { type: 'PublishRelease', operationId, releaseId, content }, cause);
+    return { ...accepted, operationId };
+  }
+
+  @OnAsk('SwitchSite')
+  async switch(ask: SwitchSite, cause: Cause): Promise<Accepted> {
+    return this.change(ask.siteId, { type: 'SwitchSite', operationId: ask.operationId, action: ask.action }, cause);
+  }
+
+  /** The site with the address that its project leased to it, and its names; all in the append that admits it. */
+  private async claim(request: SiteRequested, project: Project): Promise<readonly Part[]> {
+    const { siteId, ownerId, name } = request;
+    const { hostId, subnet } = project.request;
+    const hostname = await this.freeLabel(name, siteId);
+    const site = { ...request, hostId, hostname, subnet, address: project.sites.get(siteId) ?? '' };
+    return [
+      on(siteDecider, siteId, { type: 'RequestSite', site }),
+      on(nameDecider, siteNameKey(ownerId, name), { type: 'ClaimName', name, holderId: siteId }),
+      on(hostnameDecider, hostname, { type: 'ClaimName', name: hostname, holderId: siteId }),
+    ];
+  }
+
+  private async freeLabel(name: string, siteId: string): Promise<string> {
+    const labels = hostLabels(name, siteId);
+    for (const label of labels) {
+      const claim = await loadState(this.store, hostnameDecider, label);
+      if (claim.status === 'free' || claim.holderId === siteId) return label;
+    }
+    return labels.at(-1) ?? name;
+  }
+
+  private async change(siteId: string, command: SiteCommand & { operationId: string }, cause: Cause): Promise<Accepted> {
+    const { position, states } = await handle(this.store, cause, [on(siteDecider, siteId, command)]);
+    const site = states[0] as SiteState;
+    const running = site.status === 'ABSENT' ? undefined : site.operation?.id;
+    return { resourceId: siteId, operationId: running ?? command.operationId, position };
+  }
+}

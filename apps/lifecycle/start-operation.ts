@@ -1,0 +1,47 @@
+import { siteDomain } from '#domain/naming/naming.js';
+import type { ProjectInput } from '#domain/launch-project/launch-project.js';
+import type { OperationCommand } from '#domain/operation/operation.js';
+import type { SiteInput } from '#domain/operation/site-steps.js';
+import type { WorkflowKind } from '#domain/operation/workflow.js';
+import type { Project } from '#domain/project/project.js';
+import type { Release, Site } from '#domain/site/site.js';
+
+type StartOperation = Extract<OperationCommand, { type: 'StartOperation' }>;
+
+/** Starts a workflow for a project with all that its steps need to know. */
+export function startProjectOperation(kind: WorkflowKind, id: string, { request }: Project): StartOperation {
+  const input: ProjectInput = { projectId: request.projectId, hostId: request.hostId, subnet: request.subnet };
+  return { type: 'StartOperation', id, kind, siteId: '', projectId: request.projectId, input };
+}
+
+/** Starts a workflow for a site with all that its steps need to know, as the site is now. */
+export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, settings: { baseDomain: string; requestedAt: string }): StartOperation {
+  const { request } = site;
+  const release = site.operation?.kind === 'release' ? site.operation.release : site.release;
+  const input: SiteInput = {
+    hostId: request.hostId,
+    hostnames: [siteDomain(request.hostname, settings.baseDomain)],
+    spec: {
+      siteId: request.siteId,
+      projectId: request.projectId,
+      name: request.name,
+      kind: request.kind,
+      runtime: request.runtime,
+      subnet: request.subnet,
+      address: request.address,
+      power: site.power,
+      app: request.app,
+      ...contentOf(release),
+      restartedAfter: kind === 'restart-site' ? settings.requestedAt : '',
+    },
+    previous: contentOf(site.release),
+    power: site.power,
+    target: site.target,
+    keepData: kind !== 'remove-site' && site.wasActive,
+  };
+  return { type: 'StartOperation', id, kind, siteId: request.siteId, projectId: request.projectId, input };
+}
+
+function contentOf(release: Release | undefined): SiteInput['previous'] {
+  return { releaseId: release?.releaseId ?? '', content: release?.content };
+}

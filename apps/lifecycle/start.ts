@@ -1,0 +1,17 @@
+import { readConfig } from '#boot/config.js';
+import type { AppContext, Running } from '#boot/process.js';
+import { startService } from '#boot/service.js';
+import { lifecycleConfig } from './lifecycle.config.js';
+import { LifecycleModule } from './lifecycle.module.js';
+
+/** Starts lifecycle: what should be. */
+export async function start({ log, env }: AppContext): Promise<Running> {
+  const settings = readConfig(lifecycleConfig, env);
+  return startService({
+    app: 'lifecycle',
+    log,
+    databaseUrl: settings.HOSTPLANE_LIFECYCLE_DATABASE_URL,
+    natsUrl: settings.HOSTPLANE_LIFECYCLE_NATS_URL,
+    module: (store) => LifecycleModule.with(settings, store),
+  });
+}

@@ -1,0 +1,31 @@
+import { Controller } from '@nestjs/common';
+import type { StoredMessage } from '#contracts/message.js';
+import { edgeDecider } from '#domain/answers.js';
+import { EventStore } from '#eventstore/event-store.js';
+import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
+import { answer } from './answer.js';
+import { HostEdge } from './host-edge.js';
+
+/** Makes this host's edge serve what the log says. */
+@Controller()
+export class EdgeCommands {
+  constructor(
+    private readonly store: EventStore,
+    private readonly edge: HostEdge,
+  ) {}
+
+  @OnCommand('EnsureEdge')
+  async ensure(command: StoredMessage<'EnsureEdge'>, context: HandlerContext): Promise<void> {
+    const { operationId, siteId, hostId, turn } = command.data;
+    const ids = { operationId, siteId, hostId, turn, revision: command.position };
+    await answer(this.store, command, context, {
+      decider: edgeDecider,
+      key: siteId,
+      act: async () => {
+        const { revision, configHash } = await this.edge.serve(command.position);
+        return { type: 'EdgeApplied', data: { ...ids, servedRevision: revision, configHash } };
+      },
+      failed: (error) => ({ type: 'EdgeFailed', data: { ...ids, error } }),
+    });
+  }
+}

@@ -1,0 +1,41 @@
+import type { AppliedEdge, EdgeProvider } from '#providers/edge.js';
+import { ProviderError } from '#providers/provider-error.js';
+import type { HostRoutes } from './routes.projection.js';
+
+/** How far the routes have been read, and a way to wait for more. */
+export interface RouteSource {
+  readonly routes: HostRoutes;
+  waitFor(position: number, timeoutMs: number): Promise<boolean>;
+}
+
+/** A reload is worth waiting this long for company: sites that come at once then share it. Milliseconds. */
+const GATHER_MS = 10;
+const READ_TIMEOUT_MS = 10_000;
+
+/** Brings the edge to the log: asks that come while one is being applied share the next one. */
+export class HostEdge {
+  private next: Promise<AppliedEdge> | undefined;
+  private current: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly provider: EdgeProvider,
+    private readonly source: RouteSource,
+  ) {}
+
+  /** Returns once the edge is confirmed to serve every route up to this log position. */
+  async serve(position: number): Promise<AppliedEdge> {
+    if (!(await this.source.waitFor(position, READ_TIMEOUT_MS))) {
+      throw new ProviderError(`The routes up to position ${position} of the log could not be read within ${READ_TIMEOUT_MS} ms.`, true);
+    }
+    return (this.next ??= this.applyAfter(this.current));
+  }
+
+  private async applyAfter(previous: Promise<unknown>): Promise<AppliedEdge> {
+    await previous.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+    const run = this.provider.apply(this.source.routes.table());
+    this.current = run;
+    this.next = undefined;
+    return run;
+  }
+}

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { baseDomain, bindAddress, bytes, folder, hostId, logLevel, oneOf, port, url, wholeNumber } from '#boot/fields.js';
+
+/** What a host's provisioner needs of its environment. */
+export const provisionerConfig = z.object({
+  HOSTPLANE_PROVISIONER_DATABASE_URL: url('postgres', 'postgresql'),
+  HOSTPLANE_PROVISIONER_NATS_URL: url('nats', 'tls'),
+  HOSTPLANE_HOST_ID: hostId().default('local'),
+  HOSTPLANE_DATA: folder().default('.hostplane'),
+  HOSTPLANE_BIND: bindAddress().default('127.0.0.1'),
+  HOSTPLANE_EDGE_HTTP_PORT: port().default(8080),
+  HOSTPLANE_EDGE_HTTPS_PORT: port().default(8443),
+  HOSTPLANE_BASE_DOMAIN: baseDomain().default('localhost'),
+  /** auto: a local nginx when there is one, else nginx in a container when there is an engine with the image, else the embedded edge. */
+  HOSTPLANE_EDGE: oneOf('auto', 'nginx', 'nginx-container', 'embedded').default('auto'),
+  /** auto: Docker when an engine answers. off: this host runs static sites from files only. */
+  HOSTPLANE_DOCKER: oneOf('auto', 'on', 'off').default('auto'),
+  HOSTPLANE_NGINX_IMAGE: z.string().default('nginx:1.28'),
+  HOSTPLANE_STATIC_IMAGE: z.string().default('busybox:1.37'),
+  HOSTPLANE_MAX_UPLOAD_BYTES: bytes().default(1024 ** 3),
+  HOSTPLANE_MEMORY_LIMIT: bytes().default(512 * 1024 ** 2),
+  /** Thousandths of a core that a container may use. */
+  HOSTPLANE_CPU_LIMIT_MILLIS: wholeNumber(10, 1_000_000).default(1000),
+  HOSTPLANE_PIDS_LIMIT: wholeNumber(8, 100_000).default(256),
+  /** How long a new container may take until it is healthy. */
+  HOSTPLANE_HEALTH_DEADLINE_SECONDS: wholeNumber(1, 3600).default(60),
+  LOG_LEVEL: logLevel().default('info'),
+});
+
+export type ProvisionerSettings = z.infer<typeof provisionerConfig>;

@@ -1,0 +1,36 @@
+import 'reflect-metadata';
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { EventStore } from '#eventstore/event-store.js';
+import { BusClient } from '#messaging/bus-client.js';
+import { JetStreamServer } from '#messaging/jetstream-server.js';
+import { nestLogger, type Logger } from './logger.js';
+import type { Running } from './process.js';
+
+export interface ServiceOptions {
+  readonly app: string;
+  readonly log: Logger;
+  readonly databaseUrl: string;
+  readonly natsUrl: string;
+  /** Only for what works for one host. */
+  readonly hostId?: string;
+  /** The service's own wiring, around the log that it reads and appends to. */
+  module(store: EventStore, bus: BusClient): DynamicModule | Promise<DynamicModule>;
+}
+
+/** Starts a service that lives on the bus: its log, its doorbell, its handlers. Stops in the reverse order. */
+export async function startService({ app, log, databaseUrl, natsUrl, hostId, module }: ServiceOptions): Promise<Running> {
+  const logger = nestLogger(log);
+  const bus = await BusClient.connect({ url: natsUrl, app, log: logger });
+  const store = new EventStore({ connectionString: databaseUrl, app, onAppended: (position) => bus.ring(position) });
+  const strategy = new JetStreamServer({ app, url: natsUrl, ...(hostId && { hostId }) });
+  const service = await NestFactory.createMicroservice(await module(store, bus), { strategy, logger });
+  await service.listen();
+  return {
+    async stop() {
+      await service.close();
+      await bus.close();
+      await store.close();
+    },
+  };
+}
