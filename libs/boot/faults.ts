@@ -1,30 +1,48 @@
-import { appendFileSync, closeSync, openSync } from 'node:fs';
+import { appendFileSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { listenToProbes } from '#contracts/probe.js';
 
+/** What the file `kill` in the faults folder says: which process dies where, at which passing from then on. `id` tells orders apart. */
+export interface KillOrder {
+  readonly id: string;
+  readonly process: string;
+  readonly point: string;
+  /** From 1. */
+  readonly nth: number;
+}
+
 /**
- * For test/chaos. With HOSTPLANE_KILL_AT=`<point>[#n]` the process dies (SIGKILL) the nth time that it comes to that point, but only
- * once while the file HOSTPLANE_KILL_MARKER stands, so that the restarted process lives. With HOSTPLANE_TRACE_POINTS=`<file>` every
- * point is appended to that file, as `<app> <point>`. With neither, nothing is listened to.
+ * For test/chaos. With HOSTPLANE_FAULTS=`<folder>` every point that the process comes to is appended to the folder's file `trace`, as
+ * `<process> <point>`, and an order in its file `kill` (JSON, KillOrder) is carried out once: the process dies by SIGKILL at that point, and
+ * the file is renamed to `killed`. Without the variable nothing is listened to.
  */
-export function installFaults(app: string, env: NodeJS.ProcessEnv = process.env): void {
-  const trace = env['HOSTPLANE_TRACE_POINTS'];
-  const kill = env['HOSTPLANE_KILL_AT'];
-  if (!trace && !kill) return;
-  const [target, nth = '1'] = (kill ?? '').split('#');
+export function installFaults(processName: string, env: NodeJS.ProcessEnv = process.env): void {
+  const folder = env['HOSTPLANE_FAULTS'];
+  if (!folder) return;
+  let id = '';
   let passed = 0;
   listenToProbes((point) => {
-    if (trace) appendFileSync(trace, `${app} ${point}\n`);
-    if (point !== target) return;
-    passed += 1;
-    if (passed === Number(nth) && claims(env['HOSTPLANE_KILL_MARKER'])) process.kill(process.pid, 'SIGKILL');
+    appendFileSync(join(folder, 'trace'), `${processName} ${point}\n`);
+    const order = readOrder(folder);
+    if (!order || order.process !== processName || order.point !== point) return;
+    passed = order.id === id ? passed + 1 : 1;
+    id = order.id;
+    if (passed === order.nth && claims(folder)) process.kill(process.pid, 'SIGKILL');
   });
 }
 
-/** Whether this process is the one that makes the marker. Several may try at once: the file system lets one through. */
-function claims(marker: string | undefined): boolean {
-  if (!marker) return true;
+function readOrder(folder: string): KillOrder | undefined {
   try {
-    closeSync(openSync(marker, 'wx'));
+    return JSON.parse(readFileSync(join(folder, 'kill'), 'utf8')) as KillOrder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether this process takes the order. Several may try at once: the file system lets one through. */
+function claims(folder: string): boolean {
+  try {
+    renameSync(join(folder, 'kill'), join(folder, 'killed'));
     return true;
   } catch {
     return false;
