@@ -20,8 +20,8 @@ export interface DaemonSpec {
   readonly startTimeoutMs?: number;
   /** Puts right what an earlier run left behind; called before each start. */
   readonly prepare?: () => Promise<void>;
-  /** Whether it does its work; asked again and again until it says so. */
-  readonly isReady: (pid: number) => Promise<boolean>;
+  /** Whether it does its work; asked again and again until it says so. `hasSaidSo`: it sent its parent `{ ready }`. */
+  readonly isReady: (pid: number, hasSaidSo: boolean) => Promise<boolean>;
 }
 
 /** Where daemons keep what they leave: logs/<name>.log and run/<name>.json. */
@@ -174,11 +174,13 @@ export class Daemon {
 async function untilReady(child: ChildProcess, spec: DaemonSpec): Promise<void> {
   const deadline = Date.now() + (spec.startTimeoutMs ?? 30_000);
   let broken: Error | undefined;
+  let hasSaidSo = false;
   child.once('error', (error) => (broken = error));
+  child.once('message', (message) => (hasSaidSo = typeof message === 'object' && 'ready' in message));
   for (;;) {
     if (broken) throw broken;
     if (hasEnded(child)) throw new Error(`it ended (${howEnded(child)}).`);
-    if (child.pid && (await spec.isReady(child.pid))) return;
+    if (child.pid && (await spec.isReady(child.pid, hasSaidSo))) return;
     if (Date.now() > deadline) throw new Error(`it was not ready after ${(spec.startTimeoutMs ?? 30_000) / 1000} s.`);
     await sleep(20);
   }

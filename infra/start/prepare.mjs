@@ -116,11 +116,10 @@ function run(command, args, environment, cwd) {
   });
 }
 
-/** Hands the terminal over to a program, passes signals on, and ends as it ended. */
+/** Hands the terminal over to a program, passes signals on, and ends as it ended. The channel tells the program when this one is gone. */
 export function become(command, args, environment = env) {
-  const child = spawn(command, args, { cwd: root, env: environment, stdio: 'inherit' });
-  // A terminal sends Ctrl-C to both; the child decides when it is done.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => signal !== 'SIGINT' || !process.stdin.isTTY ? child.kill(signal) : undefined);
+  const child = spawn(command, args, { cwd: root, env: environment, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => finish(new Problem(`${command} cannot be run: ${error.message}`)));
   child.on('close', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 }
