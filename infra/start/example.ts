@@ -11,7 +11,8 @@ import { writePrivate } from './credentials.js';
 import type { Say } from './say.js';
 
 const NAME = 'hello';
-const CONTENT = join(import.meta.dirname, 'example');
+/** The compiler copies no pages: they are read where they were written. */
+const CONTENT = join(import.meta.dirname.replace(/[\\/]dist([\\/]infra[\\/]start)$/, '$1'), 'example');
 
 /**
  * Puts the example site live through the public API, once in the life of a data folder: whoever deletes it has had it. Later starts only

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pc from 'picocolors';
 import { showExample } from './example.js';
 import { lockFolder } from './lock.js';
-import { startPlane, type Plane } from './plane.js';
+import { Plane } from './plane.js';
 import { consoleSay, type Say } from './say.js';
 import { apiUrl, readSettings } from './settings.js';
 import { credentialsFile, signIn } from './sign-in.js';
@@ -23,8 +23,8 @@ async function main(): Promise<void> {
     unlock = lockFolder(settings.HOSTPLANE_DATA);
     const url = apiUrl(settings);
     const { token, isNew } = signIn(url);
-    const starting = startPlane({ env: process.env, adminToken: token, say });
-    plane = await starting;
+    plane = new Plane({ env: process.env, adminToken: token, say });
+    await plane.start();
     await showExample({ url, token }, settings.HOSTPLANE_DATA, say);
     greet(say, url, settings.HOSTPLANE_DATA, isNew ? token : undefined);
   } catch (error) {
