@@ -11,6 +11,9 @@ export interface ClientOptions {
   readonly retries?: number;
 }
 
+/** What fetch sends as a body. */
+export type Body = NonNullable<RequestInit['body']>;
+
 export interface CallOptions {
   /** Idempotency-Key; made at random when left out, the same for every retry. */
   readonly key?: string;
@@ -34,7 +37,7 @@ interface Sending {
   readonly url: string;
   readonly headers: Record<string, string>;
   /** Made anew for each attempt; undefined can't be sent twice. */
-  readonly body?: () => BodyInit | undefined;
+  readonly body?: () => Body | undefined;
   readonly retries: number;
   readonly signal?: AbortSignal;
 }
@@ -64,7 +67,7 @@ export class ApiClient {
   /** Publishes an archive. `archive` is called once an attempt, so that an upload can be sent again from its beginning. */
   async publish(
     siteId: string,
-    archive: () => BodyInit,
+    archive: () => Body,
     options: CallOptions & { contentType?: string; wait?: boolean } = {},
   ): Promise<Answer<BodyOf<Routes['publishContent']>>> {
     const route: Route = routes.publishContent;
