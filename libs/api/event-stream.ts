@@ -1,9 +1,9 @@
 import { createParser } from 'eventsource-parser';
 import { type ApiClient, UnreachableError } from './client.js';
-import type { EventFilter, ShownEvent } from './event.js';
+import type { ShownEvent } from './event.js';
 
 export interface Following {
-  readonly filter?: Partial<Pick<EventFilter, 'siteId' | 'operationId' | 'projectId' | 'type' | 'all'>>;
+  readonly filter?: Partial<Record<'siteId' | 'operationId' | 'projectId' | 'type' | 'all', string>>;
   /** Only events after this log position; left out, only those that are yet to come. */
   readonly after?: number;
   readonly signal?: AbortSignal;

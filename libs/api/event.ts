@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery } from './paging.js';
+import { everyOwner, pageOf, pageQuery } from './paging.js';
 
 /** One event as outsiders see it. Values of an app's environment, hashes of tokens and workflows' working data are left out. */
 export const shownEvent = z.object({
@@ -24,6 +24,6 @@ export const eventFilter = pageQuery.extend({
   after: position.optional().describe('Only events after this position; the header Last-Event-ID says the same'),
   order: z.enum(['asc', 'desc']).default('asc').describe('Of a page; a stream is always ascending'),
   format: z.enum(['sse', 'json']).optional().describe('json: a page instead of a stream; the header Accept: application/json says the same'),
-  all: z.stringbool().optional().describe("true: every owner's, for admin tokens"),
+  all: everyOwner,
 });
 export type EventFilter = z.output<typeof eventFilter>;

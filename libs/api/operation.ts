@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery } from './paging.js';
+import { everyOwner, pageOf, pageQuery } from './paging.js';
 
 /** waiting: another operation holds the site. dropped: a newer one took its place while it waited. */
 export const operationStatus = z.enum(['waiting', 'running', 'undoing', 'succeeded', 'failed', 'dropped']);
@@ -35,7 +35,7 @@ export const operationFilter = pageQuery.extend({
   siteId: z.string().max(200).optional(),
   projectId: z.string().max(200).optional(),
   status: operationStatus.optional(),
-  all: z.stringbool().optional().describe("true: every owner's, for admin tokens"),
+  all: everyOwner,
 });
 export const operationRef = z.strictObject({ id: z.string().min(1).max(200) });
 export const cancelInput = z.strictObject({ reason: z.string().max(500).optional() });

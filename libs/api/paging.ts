@@ -14,6 +14,12 @@ export function pageOf<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), nextCursor: z.string().optional() });
 }
 
+/** A switch in a query: true or false, spelled out. */
+export const flag = z.enum(['true', 'false']).transform((said) => said === 'true');
+
+/** Whether every owner's are asked for. */
+export const everyOwner = flag.optional().describe("true: every owner's, for admin tokens");
+
 const positions = z.tuple([z.int().nonnegative()]);
 
 /** A cursor is opaque to callers; inside it is the sort key of the page's last row (a log position). */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery } from './paging.js';
+import { everyOwner, pageOf, pageQuery } from './paging.js';
 
 export const projectStatus = z.enum(['pending', 'provisioning', 'running', 'failed', 'deleting', 'deleted']);
 
@@ -25,7 +25,7 @@ export const newProject = z.strictObject({
 export const projectFilter = pageQuery.extend({
   name: z.string().max(200).optional(),
   status: projectStatus.optional().describe('Without it, all that are not deleted'),
-  all: z.stringbool().optional().describe("true: every owner's, for admin tokens"),
+  all: everyOwner,
 });
 
 export const projectRef = z.strictObject({ id: z.string().min(1).max(200).describe('Id or name of the project') });

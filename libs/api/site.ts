@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery } from './paging.js';
+import { everyOwner, pageOf, pageQuery } from './paging.js';
 
 /** The states of L2; libs/domain/site/status.ts says which may follow which. */
 export const siteStatus = z.enum([
@@ -85,7 +85,7 @@ export const siteFilter = pageQuery.extend({
   kind: siteKind.optional(),
   projectId: z.string().max(200).optional().describe('Id or name of the project'),
   name: z.string().max(200).optional(),
-  all: z.stringbool().optional().describe("true: every owner's, for admin tokens"),
+  all: everyOwner,
 });
 
 export const siteRef = z.strictObject({ id: z.string().min(1).max(200).describe('Id or name of the site') });

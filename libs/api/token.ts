@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery } from './paging.js';
+import { everyOwner, pageOf, pageQuery } from './paging.js';
 
 /** write includes read, admin includes both. */
 export const scope = z.enum(['read', 'write', 'admin']);
@@ -32,7 +32,7 @@ export const newToken = z.strictObject({
   expiresAt: z.iso.datetime({ offset: true }).optional(),
 });
 
-export const tokenFilter = pageQuery.extend({ all: z.stringbool().optional().describe("true: every owner's, for admin tokens") });
+export const tokenFilter = pageQuery.extend({ all: everyOwner });
 export const tokenRef = z.strictObject({ id: z.string().min(1).max(200) });
 
 /** Who is asking. */
