@@ -1,0 +1,77 @@
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Cause } from '#contracts/message.js';
+import { decodeData, isMessageType } from '#contracts/registry.js';
+import { Refusal } from '#domain/refusal.js';
+import type { Answer } from './bus-client.js';
+import type { BusLog } from './connection.js';
+import { readCause } from './envelope.js';
+import { fateOf, reasonOf } from './fate.js';
+import { askSubject } from './subjects.js';
+
+export interface AskDeskOptions {
+  readonly app: string;
+  readonly log: BusLog;
+  answer(type: string, data: unknown, cause: Cause): Promise<unknown>;
+}
+
+/** Answers what other apps ask; each ask reaches one instance. */
+export class AskDesk {
+  private readonly subscriptions: Subscription[] = [];
+  private readonly answering = new Set<Promise<void>>();
+
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly options: AskDeskOptions,
+  ) {}
+
+  /** Only types with a handler are listened to, so that any other is known at once to have nobody who answers it. */
+  open(types: readonly string[]): void {
+    const { app } = this.options;
+    for (const type of types) {
+      this.serve(askSubject(app, type), app, (message) => this.answer(type, message));
+    }
+  }
+
+  /** Answers requests on a subject, one instance each. */
+  serve(subject: string, queue: string, answer: (message: Msg) => Promise<Answer>): void {
+    const subscription = this.connection.subscribe(subject, {
+      queue,
+      callback: (error, message) => {
+        if (error) return this.options.log.error(`${subject} cannot be answered: ${error.message}`);
+        const answering = answer(message).then((reply) => void message.respond(JSON.stringify(reply)));
+        this.answering.add(answering);
+        void answering.catch((why: unknown) => this.options.log.error(reasonOf(why))).finally(() => this.answering.delete(answering));
+      },
+    });
+    this.subscriptions.push(subscription);
+  }
+
+  /** Takes no more, and resolves when what was taken is answered. */
+  async close(): Promise<void> {
+    await Promise.all(this.subscriptions.map((subscription) => subscription.drain()));
+    await Promise.allSettled(this.answering);
+  }
+
+  private async answer(type: string, message: Msg): Promise<Answer> {
+    const cause = readCause(message.headers);
+    try {
+      if (!isMessageType(type)) throw new Error(`The message type ${type} is not known here.`);
+      return { value: (await this.options.answer(type, decodeData(type, message.string()), cause)) ?? null };
+    } catch (error) {
+      return this.failure(type, cause, error);
+    }
+  }
+
+  private failure(type: string, cause: Cause, error: unknown): Answer {
+    if (error instanceof Refusal) {
+      const { code, message, field } = error;
+      return { refusal: { code, message, ...(field !== undefined && { field }) } };
+    }
+    const { app, log } = this.options;
+    const { correlationId } = cause.meta;
+    log.error(`${app} failed to answer ${type} (correlation id ${correlationId}): ${reasonOf(error)}`);
+    if (error instanceof Error && 'retryable' in error) return { failure: { message: error.message, retryable: error.retryable === true } };
+    const message = `${app} could not answer ${type}; its log says why under the correlation id ${correlationId}.`;
+    return { failure: { message, retryable: fateOf(error, 1, 1).kind === 'wait' } };
+  }
+}

@@ -1,0 +1,103 @@
+import { headers as newHeaders, type MsgHdrs } from '@nats-io/transport-node';
+import type { Cause, Kind, Meta, StoredMessage } from '#contracts/message.js';
+import { decodeData, isMessageType } from '#contracts/registry.js';
+
+/** A message as the log's bytes have it: what the relay publishes. */
+export interface RawMessage {
+  readonly position: number;
+  readonly id: string;
+  readonly kind: Kind;
+  readonly type: string;
+  readonly streamId: string;
+  readonly version: number;
+  readonly schemaVersion: number;
+  /** The stored JSON texts, byte for byte. */
+  readonly data: string;
+  readonly meta: string;
+  readonly recordedAt: string;
+  readonly hash: string;
+}
+
+const SOURCE = '/hostplane';
+
+/** The envelope as message headers: CloudEvents 1.0 in binary mode (NATS protocol binding), our own fields as extensions. */
+export function envelopeOf(message: RawMessage): (readonly [name: string, value: string])[] {
+  const meta = JSON.parse(message.meta) as Meta;
+  return [
+    ['ce-specversion', '1.0'],
+    ['ce-source', SOURCE],
+    ['ce-id', message.id],
+    ['ce-type', message.type],
+    ['ce-subject', message.streamId],
+    ['ce-time', message.recordedAt],
+    ['ce-kind', message.kind],
+    ['ce-position', String(message.position)],
+    ['ce-version', String(message.version)],
+    ['ce-schemaversion', String(message.schemaVersion)],
+    ['ce-hash', message.hash],
+    ...metaFields(meta),
+  ];
+}
+
+/** The envelope of an ask: who asks and why. */
+export function causeHeaders(cause: Cause): MsgHdrs {
+  const headers = newHeaders();
+  headers.set('ce-id', cause.id);
+  for (const [name, value] of metaFields(cause.meta)) headers.set(name, printable(value));
+  return headers;
+}
+
+export function readCause(headers: MsgHdrs | undefined): Cause {
+  return { id: field(headers, 'ce-id'), meta: readMeta(headers) };
+}
+
+/** The message that a payload and its headers carry. Throws when they do not carry one that this version knows. */
+export function readMessage(headers: MsgHdrs | undefined, payload: string): StoredMessage {
+  const type = field(headers, 'ce-type');
+  if (!isMessageType(type)) throw new Error(`The message type ${type || '(none)'} is not known here.`);
+  return {
+    position: Number(field(headers, 'ce-position')),
+    id: field(headers, 'ce-id'),
+    kind: field(headers, 'ce-kind') as Kind,
+    type,
+    streamId: field(headers, 'ce-subject'),
+    version: Number(field(headers, 'ce-version')),
+    schemaVersion: Number(field(headers, 'ce-schemaversion')),
+    data: decodeData(type, payload),
+    meta: readMeta(headers),
+    recordedAt: field(headers, 'ce-time'),
+    hash: field(headers, 'ce-hash'),
+  } as StoredMessage;
+}
+
+/** What a header may hold as it stands; the rest is percent-encoded, as the CloudEvents bindings have it. */
+export function printable(value: string): string {
+  return /^[\x21-\x7e]*$/.test(value) && !value.includes('%') ? value : encodeURIComponent(value);
+}
+
+function metaFields(meta: Meta): (readonly [string, string])[] {
+  const { correlationId, causationId, actor, owner, traceparent } = meta;
+  return [
+    ['ce-correlationid', correlationId],
+    ['ce-causationid', causationId],
+    ['ce-actor', actor],
+    ['ce-owner', owner],
+    ...(traceparent ? [['ce-traceparent', traceparent] as const] : []),
+  ];
+}
+
+function readMeta(headers: MsgHdrs | undefined): Meta {
+  const traceparent = field(headers, 'ce-traceparent');
+  return {
+    correlationId: field(headers, 'ce-correlationid'),
+    causationId: field(headers, 'ce-causationid'),
+    actor: field(headers, 'ce-actor'),
+    owner: field(headers, 'ce-owner'),
+    ...(traceparent && { traceparent }),
+  };
+}
+
+function field(headers: MsgHdrs | undefined, name: string): string {
+  const value = headers?.get(name) ?? '';
+  return value.includes('%') ? decodeURIComponent(value) : value;
+}

@@ -1,0 +1,47 @@
+import type { PubAck } from '@nats-io/jetstream';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { subjectOf } from '#contracts/routing.js';
+import type { StoredMessage } from '#contracts/message.js';
+import { reached } from '#contracts/probe.js';
+import { envelopeOf, printable, type RawMessage } from './envelope.js';
+import { LOG_STREAM } from './subjects.js';
+
+/** One acknowledgement answers for so many messages: each is stored only right after the one before it, so the last vouches for all. */
+const ACK_EVERY = 64;
+const ACK_TIMEOUT_MS = 5_000;
+
+/** Publishes messages that follow one another and resolves with the position of the last once the stream holds them all. */
+export async function publishBatch(connection: NatsConnection, messages: readonly RawMessage[]): Promise<number> {
+  reached('relay:before-publish');
+  const acks: Promise<void>[] = [];
+  messages.forEach((message, index) => {
+    const last = (index + 1) % ACK_EVERY === 0 || index === messages.length - 1;
+    const options = { headers: encodedHeaders(message) };
+    if (last) acks.push(connection.request(subject(message), message.data, { ...options, timeout: ACK_TIMEOUT_MS }).then((reply) => check(reply, message)));
+    else connection.publish(subject(message), message.data, options);
+  });
+  const settled = await Promise.allSettled(acks);
+  const failed = settled.find((ack) => ack.status === 'rejected');
+  if (failed) throw failed.reason;
+  reached('relay:after-publish');
+  return messages.at(-1)!.position;
+}
+
+function check(reply: Msg, { position }: RawMessage): void {
+  const ack = reply.json<PubAck & { error?: { description: string } }>();
+  if (ack.error) throw new Error(`The stream refuses position ${position}: ${ack.error.description}`);
+  if (ack.stream !== LOG_STREAM || ack.seq !== position) throw new Error(`Position ${position} became ${ack.seq} of ${ack.stream}.`);
+}
+
+function subject({ kind, type, streamId, data }: RawMessage): string {
+  return subjectOf({ kind, type, streamId, data: kind === 'command' ? JSON.parse(data) : undefined } as StoredMessage);
+}
+
+/** Headers written out at once: building them entry by entry takes three times as long as all the rest of publishing. */
+function encodedHeaders(message: RawMessage): MsgHdrs {
+  const { id, position } = message;
+  let text = `NATS/1.0\r\nNats-Msg-Id: ${id}\r\nNats-Expected-Last-Sequence: ${position - 1}\r\n`;
+  for (const [name, value] of envelopeOf(message)) text += `${name}: ${printable(value)}\r\n`;
+  const bytes = Buffer.from(`${text}\r\n`);
+  return { encode: () => bytes } as unknown as MsgHdrs;
+}

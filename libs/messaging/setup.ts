@@ -1,0 +1,85 @@
+import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstreamManager, RetentionPolicy, StorageType, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
+import { nanos, type NatsConnection } from '@nats-io/transport-node';
+import {
+  DEAD_STREAM, durablesOf, hostDurable, LOG_STREAM, PARTITION_TRANSFORM, PARTITIONED_APPS, SUBSCRIBER_DURABLE, type Durable,
+} from './subjects.js';
+
+export interface BusSetup {
+  /** Hosts whose provisioners take commands. */
+  readonly hosts: readonly string[];
+  /** 1, or 3 on a cluster. */
+  readonly replicas?: number;
+  /** After so long without a sign of life a message is given to the next worker. */
+  readonly ackWaitMs?: number;
+  /** Times a message is given out before it becomes a dead letter. */
+  readonly maxDeliveries?: number;
+}
+
+/** JetStream's error code for a stream that is not there. */
+const STREAM_NOT_FOUND = 10059;
+
+/**
+ * Makes the streams and the durables of every app, or leaves them as they are: doing it again changes nothing. Needs a user that may
+ * (admin, or relay for what is missing).
+ */
+export async function setupBus(connection: NatsConnection, setup: BusSetup): Promise<void> {
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  for (const stream of streamsOf(setup)) await ensureStream(manager, stream);
+  const { ackWaitMs = 5_000, maxDeliveries = 10, replicas = 1 } = setup;
+  for (const durable of allDurables(setup.hosts)) {
+    await manager.consumers.add(LOG_STREAM, {
+      durable_name: durable.name,
+      filter_subjects: [...durable.filters],
+      deliver_policy: DeliverPolicy.All,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(ackWaitMs),
+      max_deliver: durable.name === SUBSCRIBER_DURABLE.name ? -1 : maxDeliveries,
+      max_ack_pending: durable.maxAckPending,
+      num_replicas: replicas,
+    });
+  }
+}
+
+export function allDurables(hosts: readonly string[]): readonly Durable[] {
+  return [...PARTITIONED_APPS.flatMap((app) => durablesOf(app)), ...hosts.map(hostDurable), SUBSCRIBER_DURABLE];
+}
+
+/** Whether an error says that the stream is not there. */
+export function isStreamMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
+}
+
+type Stream = Partial<StreamConfig> & { readonly name: string };
+
+function streamsOf({ replicas = 1 }: BusSetup): readonly Stream[] {
+  const kept = { storage: StorageType.File, retention: RetentionPolicy.Limits, num_replicas: replicas };
+  const advisory = (kind: string): string => `$JS.EVENT.ADVISORY.CONSUMER.${kind}.${LOG_STREAM}.>`;
+  return [
+    {
+      ...kept,
+      name: LOG_STREAM,
+      description: 'The log, position for position: the sequence of a message is its position.',
+      subjects: ['evt.>', 'cmd.>'],
+      subject_transform: PARTITION_TRANSFORM,
+      duplicate_window: nanos(120_000),
+      deny_delete: true,
+      deny_purge: true,
+    },
+    {
+      ...kept,
+      name: DEAD_STREAM,
+      description: 'What was given up: notices of the server about messages of LOG.',
+      subjects: [advisory('MAX_DELIVERIES'), advisory('MSG_TERMINATED')],
+    },
+  ];
+}
+
+async function ensureStream(manager: JetStreamManager, stream: Stream): Promise<void> {
+  try {
+    const { config } = await manager.streams.info(stream.name);
+    if (config.num_replicas !== stream.num_replicas || String(config.subjects) !== String(stream.subjects)) await manager.streams.update(stream.name, stream);
+  } catch (error) {
+    if (!isStreamMissing(error)) throw error;
+    await manager.streams.add(stream);
+  }
+}
