@@ -1,0 +1,108 @@
+import type { AppSpec, ContentRef, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
+import { keyOf, type StoredMessage } from '#contracts/message.js';
+import type { KeyedTable } from './keyed-table.js';
+
+export type SiteRow = {
+  id: string;
+  owner: string;
+  project_id: string;
+  name: string;
+  kind: string;
+  runtime: string;
+  host_id: string;
+  /** Label under the base domain. */
+  hostname: string;
+  status: string;
+  power: string;
+  /** JSON; the names of its variables, never their values. */
+  app: string | null;
+  /** JSON of the release that is live. */
+  release: string | null;
+  /** JSON of the release that is on its way. */
+  next_release: string | null;
+  operation_id: string | null;
+  operation_kind: string | null;
+  last_error: string | null;
+  created_position: number;
+  created_at: string;
+  updated_at: string;
+};
+
+/** Sites as they are shown. */
+export const sitesTable: KeyedTable<SiteRow> = {
+  table: 'sites',
+  columns: {
+    id: 'text', owner: 'text', project_id: 'text', name: 'text', kind: 'text', runtime: 'text', host_id: 'text', hostname: 'text', status: 'text', power: 'text',
+    app: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text',
+    created_position: 'bigint', created_at: 'text', updated_at: 'text',
+  },
+  indexes: ['owner, created_position DESC', 'owner, name', 'project_id', 'created_position DESC'],
+  keyOf: (message) => (message.streamId.startsWith('site/') ? keyOf(message.streamId) : undefined),
+  fold(row, message) {
+    if (message.type === 'SiteRequested') return row ?? requested(message.data, message);
+    if (!row) return undefined;
+    const change = changeOf(row, message);
+    return change && { ...row, ...change, updated_at: message.recordedAt };
+  },
+};
+
+const free = { operation_id: null, operation_kind: null };
+
+function requested(data: SiteRequested, { position, recordedAt }: StoredMessage): SiteRow {
+  return {
+    id: data.siteId, owner: data.ownerId, project_id: data.projectId, name: data.name, kind: data.kind, runtime: data.runtime, host_id: data.hostId,
+    hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, release: null, next_release: null,
+    operation_id: data.operationId, operation_kind: 'launch-site', last_error: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
+  };
+}
+
+function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | undefined {
+  switch (message.type) {
+    case 'SiteProvisioningStarted':
+      return { status: 'PROVISIONING', operation_id: message.data.operationId, operation_kind: 'launch-site' };
+    case 'SiteActivated':
+      return { ...free, status: 'ACTIVE', power: 'running', last_error: null };
+    case 'SiteFailed':
+      return { ...free, status: 'FAILED', last_error: message.data.error };
+    case 'SiteRetryRequested':
+      return { operation_id: message.data.operationId, operation_kind: 'launch-site' };
+    case 'SiteDestroyRequested':
+      return { status: 'DESTROYING', operation_id: message.data.operationId, operation_kind: 'remove-site' };
+    case 'SiteDestroyed':
+      return { ...free, status: 'DESTROYED', last_error: null, next_release: null };
+    case 'SiteSwitchRequested':
+      return { operation_id: message.data.operationId, operation_kind: `${message.data.action}-site` };
+    case 'SiteSwitched':
+      return { ...free, power: message.data.power === 'stopped' ? 'stopped' : 'running', last_error: null };
+    case 'SiteSwitchFailed':
+      return { ...free, last_error: message.data.error };
+    default:
+      return releaseChange(row, message);
+  }
+}
+
+function releaseChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> | undefined {
+  switch (message.type) {
+    case 'SiteReleaseRequested':
+      return { next_release: shownRelease(message.data, 'waiting') };
+    case 'SiteReleaseStarted':
+      return { next_release: shownRelease(message.data, 'publishing'), operation_id: message.data.operationId, operation_kind: 'publish-release' };
+    case 'SiteReleaseDropped':
+      return row.next_release?.includes(`"${message.data.releaseId}"`) ? { next_release: null } : {};
+    case 'SiteReleasePublished':
+      return { ...free, release: row.next_release?.replace('"publishing"', '"live"') ?? row.release, next_release: null, last_error: null };
+    case 'SiteReleaseFailed':
+      return { ...free, next_release: null, last_error: message.data.error };
+    default:
+      return undefined;
+  }
+}
+
+function shownApp({ image, port, env, healthPath }: AppSpec): string {
+  return JSON.stringify({ image, port, envNames: Object.keys(env).sort(), healthPath });
+}
+
+function shownRelease({ releaseId, content }: { releaseId: string; content: ContentRef | undefined }, status: string): string {
+  const { sha256 = '', sizeBytes = 0, format = '', fileCount = 0 } = content ?? {};
+  return JSON.stringify({ id: releaseId, status, sha256, sizeBytes, format, fileCount });
+}

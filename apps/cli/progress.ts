@@ -1,0 +1,52 @@
+import pc from 'picocolors';
+import { isEnded, type Operation, type OperationStep } from '#api/operation.js';
+import { printable, renderElapsed } from './table.js';
+
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+const marks: Record<OperationStep['status'], string> = {
+  waiting: '·', running: '…', succeeded: '✔', failed: '✖', undoing: '↺', undone: '↩', 'undo-failed': '✖',
+};
+
+type Colours = Pick<typeof pc, 'green' | 'red' | 'yellow' | 'dim' | 'bold' | 'cyan'>;
+
+/** An operation as lines for a terminal, redrawn at each turn of the spinner. */
+export function renderOperation(operation: Operation, nowMs: number, frame: number, colours: Colours = pc): string[] {
+  const turning = frames[frame % frames.length] ?? '';
+  const elapsed = renderElapsed((isEnded(operation.status) ? Date.parse(operation.updatedAt) : nowMs) - Date.parse(operation.createdAt));
+  const lines = [`${headMark(operation, turning, colours)} ${colours.bold(operation.kind)} ${colours.dim(`${operation.status} ${elapsed}`)}`];
+  for (const step of operation.steps) lines.push(`  ${stepMark(step, turning, colours)} ${step.name}${colours.dim(tookOf(step, nowMs))}${step.error ? colours.red(` ${printable(step.error)}`) : ''}`);
+  if (operation.error) lines.push(colours.red(`  ${printable(operation.error)}`));
+  return lines;
+}
+
+/** What is new since the last look, as lines for a log. */
+export function renderChanges(before: Operation | undefined, now: Operation): string[] {
+  const lines = before ? [] : [`${now.kind}: ${now.status}`];
+  for (const step of now.steps) {
+    const last = before?.steps.find((one) => one.name === step.name);
+    if (step.status === 'waiting' || last?.status === step.status) continue;
+    lines.push(`${now.kind}: ${step.name} ${step.status}${step.error ? `: ${printable(step.error)}` : ''}`);
+  }
+  if (before && before.status !== now.status) lines.push(`${now.kind}: ${now.status}${now.error ? `: ${printable(now.error)}` : ''}`);
+  return lines;
+}
+
+function headMark(operation: Operation, turning: string, colours: Colours): string {
+  if (operation.status === 'succeeded') return colours.green('✔');
+  if (operation.status === 'failed') return colours.red('✖');
+  if (operation.status === 'dropped') return colours.yellow('–');
+  return colours.cyan(turning);
+}
+
+function stepMark(step: OperationStep, turning: string, colours: Colours): string {
+  if (step.status === 'running' || step.status === 'undoing') return colours.cyan(turning);
+  const mark = marks[step.status];
+  if (step.status === 'succeeded') return colours.green(mark);
+  return step.status === 'failed' || step.status === 'undo-failed' ? colours.red(mark) : colours.dim(mark);
+}
+
+function tookOf(step: OperationStep, nowMs: number): string {
+  if (!step.startedAt) return '';
+  return ` ${renderElapsed((step.endedAt ? Date.parse(step.endedAt) : nowMs) - Date.parse(step.startedAt))}`;
+}

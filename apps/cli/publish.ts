@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import type { ApiClient } from '#api/client.js';
+import type { NewSite } from '#api/site.js';
+import type { Session } from './command.js';
+import { UsageError } from './exit-codes.js';
+import { archiveOf, type Archive } from './pack-folder.js';
+
+export interface CreateOptions {
+  readonly kind?: 'static' | 'app';
+  readonly dir?: string;
+  readonly archive?: string;
+  readonly image?: string;
+  readonly port?: number;
+  readonly env: readonly string[];
+  readonly healthPath?: string;
+  readonly runtime?: 'files' | 'docker';
+  readonly project?: string;
+}
+
+/** Makes a site; with a folder or an archive, its content goes live with it. */
+export async function createSite(session: Session, name: string, options: CreateOptions): Promise<void> {
+  const path = options.dir ?? options.archive;
+  const input = siteOf(name, options);
+  const archive = path === undefined ? undefined : await archiveOf(path, (line) => session.terminal.note(line));
+  const { body: site } = await session.client.call('createSite', { body: input });
+  const release = archive && (await upload(session.client, site.id, archive));
+  await session.settle(site.operationId);
+  if (release) await session.settle(release);
+  await showOutcome(session, site.id);
+}
+
+export async function publishSite(session: Session, siteId: string, path: string): Promise<void> {
+  const archive = await archiveOf(path, (line) => session.terminal.note(line));
+  const operationId = await upload(session.client, siteId, archive);
+  if (operationId) await session.settle(operationId);
+  await showOutcome(session, siteId);
+}
+
+/** The id of the operation that puts the upload live. */
+async function upload(client: ApiClient, siteId: string, archive: Archive): Promise<string | undefined> {
+  const { status, body } = await client.publish(siteId, archive.open, { key: randomUUID(), contentType: archive.contentType });
+  return status === 202 ? body.id : undefined;
+}
+
+async function showOutcome({ client, terminal, options }: Session, siteId: string): Promise<void> {
+  const { body } = await client.call('showSite', { params: { id: siteId } });
+  if (terminal.isJson) terminal.json(body);
+  else if (options.wait === false) terminal.line(`${body.name} is ${body.status}. Follow it with: hostplane operation list`);
+  else terminal.line(`${body.name} is live at ${body.url}`);
+}
+
+function siteOf(name: string, options: CreateOptions): NewSite {
+  const kind = options.kind ?? (options.image ? 'app' : 'static');
+  if (kind === 'app' && (options.dir ?? options.archive)) throw new UsageError('An app runs an image: --dir and --archive are for static sites.');
+  const env = envOf(options.env);
+  return {
+    name, kind, projectId: options.project, runtime: options.runtime, image: options.image, port: options.port, healthPath: options.healthPath,
+    ...(options.env.length > 0 ? { env } : {}),
+  };
+}
+
+/** NAME=value pairs, the value as it stands after the first equals sign. */
+export function envOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at < 1) throw new UsageError(`--env ${pair.split('=')[0] || '""'}: write it as NAME=value.`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}

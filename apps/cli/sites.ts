@@ -1,0 +1,102 @@
+import { Option, type Command } from 'commander';
+import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
+import { listEvents } from './events.js';
+import { createSite, publishSite, type CreateOptions } from './publish.js';
+import { renderTime } from './table.js';
+import type { Io } from './terminal.js';
+import type { Site } from '#api/site.js';
+import { openInBrowser } from './browser.js';
+
+const examples = `
+Examples:
+  hostplane site create hello --dir ./public
+  hostplane site create shop --kind app --image registry.example/shop:2 --port 3000 --env MODE=live --health-path /healthz
+  hostplane site publish hello ./public
+  hostplane site list --json`;
+
+export function addSiteCommands(program: Command, io: Io): void {
+  const site = program.command('site').description('put sites live and keep them live').addHelpText('after', examples);
+  addCreate(site, io);
+  apiCommand(site, 'list', 'list sites')
+    .option('--status <status>', 'only those in this state, for example ACTIVE')
+    .option('--project <project>', 'only those of this project')
+    .addOption(new Option('--kind <kind>', 'only those of this kind').choices(['static', 'app']))
+    .option('--limit <n>', 'how many at most', wholeNumber, 1000)
+    .action(withSession(io, list));
+  apiCommand(site, 'show <site>', 'show a site, by name or id').action(withSession(io, show));
+  operationCommand(site, 'publish <site> <path>', 'put a folder or an archive (zip, tar.gz) live').action(withSession(io, publishSite));
+  operationCommand(site, 'delete <site>', 'destroy a site and its data').action(withSession(io, remove));
+  for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again' })) {
+    operationCommand(site, `${verb} <site>`, what).action(withSession(io, (session, id: string) => turn(session, `${verb}Site` as Turn, id)));
+  }
+  apiCommand(site, 'events <site>', 'what happened to a site')
+    .option('--limit <n>', 'how many at most', wholeNumber, 200)
+    .action(withSession(io, (session, id: string, options: { limit: number }) => listEvents(session, { site: id, limit: options.limit })));
+  apiCommand(site, 'open <site>', 'open a site in the browser').action(withSession(io, open));
+}
+
+type Turn = 'startSite' | 'stopSite' | 'restartSite' | 'retrySite';
+
+function addCreate(site: Command, io: Io): void {
+  operationCommand(site, 'create <name>', 'put a site live')
+    .addOption(new Option('--kind <kind>', 'static: files; app: an image (default: app with --image, else static)').choices(['static', 'app']))
+    .addOption(new Option('--dir <folder>', 'static: publish this folder').conflicts('archive'))
+    .option('--archive <file>', 'static: publish this archive (zip, tar.gz)')
+    .option('--image <image>', 'app: the image to run')
+    .option('--port <port>', 'app: the port that it listens on', wholeNumber)
+    .option('--env <name=value>', 'app: a variable of its environment; may be said again', (said: string, all: string[]) => [...all, said], [])
+    .option('--health-path <path>', 'app: a path that answers 2xx or 3xx once it is healthy')
+    .addOption(new Option('--runtime <runtime>', 'files: served by the edge; docker: a container').choices(['files', 'docker']))
+    .option('--project <project>', 'name or id of the project (default: your project "default")')
+    .action(withSession(io, (session, name: string, options: CreateOptions) => createSite(session, name, options)));
+}
+
+async function list({ client, terminal }: Session, options: { status?: Site['status']; project?: string; kind?: Site['kind']; limit: number }): Promise<void> {
+  const query = { status: options.status, projectId: options.project, kind: options.kind };
+  const items = await allPages(options.limit, async (cursor, limit) => (await client.call('listSites', { query: { ...query, cursor, limit } })).body);
+  const rows = items.map((one) => [one.name, one.kind, one.status + (one.power === 'stopped' ? ' (stopped)' : ''), one.url, renderTime(one.createdAt)]);
+  terminal.table({ items }, ['NAME', 'KIND', 'STATUS', 'URL', 'CREATED (UTC)'], rows, 'No sites yet. Put one live: hostplane site create hello --dir ./public');
+}
+
+async function show({ client, terminal }: Session, id: string): Promise<void> {
+  const { body } = await client.call('showSite', { params: { id } });
+  terminal.fields(body, fieldsOf(body));
+}
+
+async function remove(session: Session, id: string): Promise<void> {
+  const { body } = await session.client.call('deleteSite', { params: { id } });
+  const operation = await session.settle(body.operationId);
+  session.terminal.fields(operation ?? body, { [operation ? 'Destroyed' : 'Destroying']: body.name });
+}
+
+async function turn(session: Session, route: Turn, id: string): Promise<void> {
+  const { body } = await session.client.call(route, { params: { id } });
+  await session.settle(body.operationId);
+  await show(session, body.id);
+}
+
+async function open({ client, terminal }: Session, id: string): Promise<void> {
+  const { body } = await client.call('showSite', { params: { id } });
+  if (terminal.isJson) terminal.json({ url: body.url });
+  else terminal.line(body.url);
+  if (terminal.io.err.isTTY) openInBrowser(body.url);
+}
+
+function fieldsOf(site: Site): Record<string, string | number | undefined> {
+  return {
+    Name: site.name,
+    Status: site.status + (site.power === 'stopped' ? ' (stopped)' : ''),
+    URL: site.url,
+    Kind: `${site.kind}, ${site.runtime}`,
+    Image: site.app?.image,
+    Port: site.app?.port,
+    Environment: site.app?.envNames.join(', '),
+    Release: site.release && `${site.release.id} (${site.release.status}, ${site.release.fileCount} files)`,
+    Operation: site.operation && `${site.operation.kind} (${site.operation.status})`,
+    Error: site.lastError,
+    Project: site.projectId,
+    Created: renderTime(site.createdAt),
+    Id: site.id,
+  };
+}
+

@@ -1,0 +1,81 @@
+import { describe, expect, it } from '@jest/globals';
+import { openApi } from './openapi.js';
+import { cursorOf, pageFrom, readCursor } from './paging.js';
+import { parseInput, ProblemError, problemStatus, toProblem } from './problem.js';
+import { pathOf, type Route } from './route.js';
+import { routes } from './routes.js';
+import { newSite, siteFilter } from './site.js';
+import { allows } from './token.js';
+
+function problemFrom(work: () => unknown): ProblemError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ProblemError) return error;
+    throw error;
+  }
+  throw new Error('Nothing was refused.');
+}
+
+describe('the routes table', () => {
+  const table = Object.entries<Route>(routes);
+  it('has no two lines for the same request', () => {
+    const requests = table.map(([, route]) => `${route.method} ${route.path.replace(/\{\w+\}/g, '{}')}`);
+    expect(new Set(requests).size).toBe(requests.length);
+  });
+  it('asks for a token everywhere but for health and metrics', () => {
+    expect(table.filter(([, route]) => route.scope === 'none').map(([name]) => name)).toEqual(['showHealth', 'showLiveness', 'showReadiness', 'showMetrics']);
+  });
+  it('asks for more than read where something changes', () => {
+    expect(table.filter(([, route]) => route.method !== 'GET' && route.scope === 'read')).toEqual([]);
+  });
+  it('has a parameter for each name in a path, and encodes it', () => {
+    for (const [, route] of table) expect([...route.path.matchAll(/\{(\w+)\}/g)].map((m) => m[1])).toEqual(Object.keys(route.params?.shape ?? {}));
+    expect(pathOf(routes.showSite, { id: '../x' })).toBe('/api/v1/sites/..%2Fx');
+  });
+  it('is published whole as OpenAPI', () => {
+    const document = openApi('1');
+    const operations = Object.values(document.paths).flatMap((path) => Object.values(path) as { operationId: string }[]);
+    expect(operations.map((o) => o.operationId).sort()).toEqual(Object.keys(routes).sort());
+    expect(JSON.parse(JSON.stringify(document))).toEqual(document);
+  });
+});
+
+describe('problems', () => {
+  it('name each field that is wrong by its path', () => {
+    const error = problemFrom(() => parseInput(newSite, { name: 'a', kind: 'app', port: 70000, env: { '1x': 'y' }, colour: 'red' }, 'body'));
+    expect(error.code).toBe('invalid');
+    expect(error.extras.errors?.map((e) => e.field).sort()).toEqual(['colour', 'env.1x', 'port']);
+  });
+  it('say what an app lacks', () => {
+    expect(problemFrom(() => parseInput(newSite, { name: 'a', kind: 'app' }, 'body')).extras.errors?.map((e) => e.field)).toEqual(['image', 'port']);
+    expect(problemFrom(() => parseInput(newSite, { name: 'a', kind: 'static', image: 'x' }, 'body')).extras.errors?.map((e) => e.field)).toEqual(['image']);
+  });
+  it('have a status for each code', () => {
+    for (const [code, status] of Object.entries(problemStatus)) {
+      expect(toProblem(new ProblemError(code as keyof typeof problemStatus, 'x'), 'r')).toMatchObject({ code, status, requestId: 'r', type: `urn:hostplane:problem:${code}` });
+    }
+  });
+});
+
+describe('pages', () => {
+  it('come back to where the last one ended', () => {
+    expect(readCursor(cursorOf(4711))).toBe(4711);
+    expect(pageFrom([9, 8, 7], 2, (n) => n, (n) => n)).toEqual({ items: [9, 8], nextCursor: cursorOf(8) });
+    expect(pageFrom([9, 8], 2, (n) => n, (n) => n)).toEqual({ items: [9, 8] });
+  });
+  it.each(['', 'x', btoa('[-1]'), btoa('["1"]'), btoa('{}')])('refuse the cursor %j', (cursor) => {
+    expect(problemFrom(() => readCursor(cursor)).extras.errors?.[0]?.field).toBe('cursor');
+  });
+  it('have limits', () => {
+    expect(siteFilter.parse({}).limit).toBe(50);
+    expect(siteFilter.safeParse({ limit: '201' }).success).toBe(false);
+    expect(siteFilter.safeParse({ colour: 'x' }).success).toBe(false);
+  });
+});
+
+describe('scopes', () => {
+  it('include the lesser ones', () => {
+    expect([allows(['write'], 'read'), allows(['read'], 'write'), allows(['admin'], 'write'), allows(['write'], 'admin'), allows([], 'read')]).toEqual([true, false, true, false, false]);
+  });
+});

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { everyOwner, pageOf, pageQuery } from './paging.js';
+
+/** waiting: another operation holds the site. dropped: a newer one took its place while it waited. */
+export const operationStatus = z.enum(['waiting', 'running', 'undoing', 'succeeded', 'failed', 'dropped']);
+export type OperationStatus = z.output<typeof operationStatus>;
+
+export const operationStep = z.object({
+  name: z.string(),
+  status: z.enum(['waiting', 'running', 'succeeded', 'failed', 'undoing', 'undone', 'undo-failed']),
+  startedAt: z.string().optional(),
+  endedAt: z.string().optional(),
+  error: z.string().optional(),
+});
+export type OperationStep = z.output<typeof operationStep>;
+
+/** One run of a workflow, step by step. */
+export const operation = z.object({
+  id: z.string(),
+  kind: z.string().describe('Name of the workflow, for example launch-site'),
+  status: operationStatus,
+  siteId: z.string().optional(),
+  projectId: z.string().optional(),
+  steps: z.array(operationStep),
+  error: z.string().optional(),
+  failedStep: z.string().optional(),
+  undone: z.array(z.string()).describe('Steps whose effects were taken back, in the order in which it was done'),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+});
+export type Operation = z.output<typeof operation>;
+
+export const operationPage = pageOf(operation);
+export const operationFilter = pageQuery.extend({
+  siteId: z.string().max(200).optional(),
+  projectId: z.string().max(200).optional(),
+  status: operationStatus.optional(),
+  all: everyOwner,
+});
+export const operationRef = z.strictObject({ id: z.string().min(1).max(200) });
+export const cancelInput = z.strictObject({ reason: z.string().max(500).optional() });
+
+/** Whether nothing more will happen in an operation of this status. */
+export function isEnded(status: OperationStatus): boolean {
+  return status === 'succeeded' || status === 'failed' || status === 'dropped';
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { everyOwner, pageOf, pageQuery } from './paging.js';
+
+/** The states of L2; libs/domain/site/status.ts says which may follow which. */
+export const siteStatus = z.enum([
+  'CREATED', 'PROVISIONING', 'ACTIVE', 'DOMAIN_PENDING', 'DOMAIN_VALIDATING', 'DOMAIN_ROUTING', 'DOMAIN_ACTIVE', 'DOMAIN_REMOVING',
+  'DESTROYING', 'DESTROYED', 'FAILED',
+]);
+export type SiteStatus = z.output<typeof siteStatus>;
+
+export const siteKind = z.enum(['static', 'app']);
+export const siteRuntime = z.enum(['files', 'docker']);
+
+/** An app as shown: the values of its environment may be secret and are never shown. */
+export const shownApp = z.object({
+  image: z.string(),
+  port: z.int(),
+  envNames: z.array(z.string()),
+  healthPath: z.string(),
+});
+
+export const shownRelease = z.object({
+  id: z.string(),
+  status: z.enum(['waiting', 'publishing', 'live', 'failed', 'dropped']),
+  sha256: z.string(),
+  sizeBytes: z.int(),
+  format: z.string(),
+  fileCount: z.int(),
+});
+
+export const site = z.object({
+  id: z.string(),
+  name: z.string(),
+  kind: siteKind,
+  status: siteStatus,
+  power: z.enum(['running', 'stopped']),
+  url: z.string().describe('Where visitors reach it'),
+  runtime: z.string(),
+  projectId: z.string(),
+  hostId: z.string(),
+  lastError: z.string().optional().describe('Why the last operation failed'),
+  app: shownApp.optional(),
+  release: shownRelease.optional().describe('What is live, or the first upload on its way there'),
+  operation: z.object({ id: z.string(), kind: z.string(), status: z.string() }).optional().describe('What is under way'),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+});
+export type Site = z.output<typeof site>;
+
+export const siteAccepted = site.extend({ operationId: z.string() });
+export type SiteAccepted = z.output<typeof siteAccepted>;
+export const sitePage = pageOf(site);
+
+const envName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'The name of a variable has letters, digits and underscores, and no digit first.').max(200);
+
+const named = {
+  projectId: z.string().min(1).max(200).optional().describe('Id or name; without it your project "default", made when it is missing'),
+  name: z.string().min(1).max(200).describe('Letters a to z, digits and hyphens, at most 48; it becomes part of the address'),
+};
+
+export const newSite = z
+  .strictObject({
+    ...named,
+    kind: siteKind,
+    runtime: siteRuntime.optional().describe('files: served by the edge itself (static only). docker: a container'),
+    image: z.string().min(1).max(500).optional().describe('app: the image to run'),
+    port: z.int().min(1).max(65535).optional().describe('app: the port it listens on'),
+    env: z.record(envName, z.string().max(32_768)).optional().describe('app: its environment; values are never shown again'),
+    healthPath: z.string().regex(/^\/[^\s]*$/, 'It begins with a slash and has no spaces.').max(500).optional().describe('app: answers 2xx or 3xx once it is healthy'),
+  })
+  .superRefine((input, context) => {
+    const say = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    if (input.kind === 'app') {
+      if (!input.image) say('image', 'An app needs an image.');
+      if (!input.port) say('port', 'An app needs the port that it listens on.');
+      if (input.runtime === 'files') say('runtime', 'An app runs in a container: leave runtime out, or say docker.');
+    } else {
+      for (const field of ['image', 'port', 'env', 'healthPath'] as const) if (input[field] !== undefined) say(field, 'Only an app has this.');
+    }
+  });
+export type NewSite = z.input<typeof newSite>;
+
+export const siteFilter = pageQuery.extend({
+  status: siteStatus.optional().describe('Without it, all that are not destroyed'),
+  kind: siteKind.optional(),
+  projectId: z.string().max(200).optional().describe('Id or name of the project'),
+  name: z.string().max(200).optional(),
+  all: everyOwner,
+});
+
+export const siteRef = z.strictObject({ id: z.string().min(1).max(200).describe('Id or name of the site') });
