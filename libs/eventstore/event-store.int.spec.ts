@@ -67,12 +67,6 @@ describe('append', () => {
     await expect(bad).rejects.toThrow('hostplane_api_gateway may not write to site/g');
     expect((await good).messages).toHaveLength(1);
   });
-
-  it('makes partitions ahead of the positions that need them', async () => {
-    await sql(database.adminUrl, 'UPDATE log.head SET partition_rows = 10; UPDATE log.head SET partitioned_to = partitioned_to');
-    const { rows: [{ partitioned_to: to }] } = await sql(database.adminUrl, 'SELECT partitioned_to FROM log.head') as { rows: [{ partitioned_to: string }] };
-    expect(Number(to)).toBeGreaterThan(await store.head());
-  });
 });
 
 describe('what is written', () => {
@@ -90,6 +84,30 @@ describe('what is written', () => {
     const relay = new EventStore({ connectionString: database.urlOf('relay'), app: 'relay' });
     await expect(relay.append([{ streamId: 'token/x', expectedVersion: 0, messages: [tokenIssued('x')] }])).rejects.toMatchObject({ code: '42501' });
     await relay.close();
+  });
+});
+
+describe('partitions', () => {
+  it('are made ahead of the positions that need them, and bear the same protection', async () => {
+    const other = await startPostgres();
+    await sql(other.adminUrl, 'UPDATE log.head SET seq = 4999990, partition_rows = 1000');
+    await sql(other.adminUrl, 'UPDATE log.head SET partitioned_to = 4999999');
+    await sql(other.adminUrl, 'ALTER TABLE log.messages DETACH PARTITION log.messages_1');
+    const writer = new EventStore({ connectionString: other.urlOf('api-gateway'), app: 'api-gateway' });
+    for (let i = 0; i < 40; i++) {
+      const messages = Array.from({ length: 50 }, () => tokenIssued('p'));
+      await writer.append([{ streamId: 'token/p', expectedVersion: i * 50, messages }]);
+    }
+    const read = await writer.readStream('token/p');
+    expect(read.map((m) => m.position)).toEqual(Array.from({ length: 2000 }, (_, i) => 4_999_991 + i));
+    const { rows } = await sql(other.adminUrl, "SELECT relid::regclass::text AS name FROM pg_partition_tree('log.messages') WHERE isleaf");
+    expect(rows.length).toBeGreaterThanOrEqual(2);
+    for (const { name } of rows as { name: string }[]) {
+      await expect(sql(other.adminUrl, `DELETE FROM ${name}`)).rejects.toThrow('append-only');
+      await expect(sql(other.adminUrl, `TRUNCATE ${name}`)).rejects.toThrow('append-only');
+    }
+    await writer.close();
+    await other.stop();
   });
 });
 
