@@ -42,7 +42,8 @@ export class Daemon {
   private wanted = false;
   private restarting: Promise<void> | undefined;
   private unwanted = new AbortController();
-  private readonly rotation = setInterval(() => this.rotateLog(), 60_000).unref();
+  private rotation: NodeJS.Timeout | undefined;
+  private extraEnv: NodeJS.ProcessEnv = {};
 
   constructor(
     private readonly spec: DaemonSpec,
@@ -64,33 +65,35 @@ export class Daemon {
   }
 
   /** Starts it and returns once it is ready; throws with the end of its log when it ends first or takes too long. */
-  async start(): Promise<void> {
+  async start(extraEnv: NodeJS.ProcessEnv = {}): Promise<void> {
     this.wanted = true;
+    this.extraEnv = extraEnv;
+    this.rotation ??= setInterval(() => this.rotateLog(), 60_000).unref();
     this.unwanted = new AbortController();
     await this.endLeftover();
     await this.launch();
   }
 
   /** Stops it, and returns once it is gone. */
-  async stop(): Promise<void> {
+  async stop(signal = this.spec.stopSignal ?? 'SIGTERM'): Promise<void> {
     this.wanted = false;
     clearInterval(this.rotation);
+    this.rotation = undefined;
     const { child } = this;
     this.unwanted.abort();
-    if (child?.pid && !hasEnded(child)) await end(child.pid, this.spec.stopSignal ?? 'SIGTERM', this.spec.stopGraceMs ?? 10_000);
+    if (child?.pid && !hasEnded(child)) await end(child.pid, signal, this.spec.stopGraceMs ?? 10_000);
     await this.restarting;
     rmSync(this.pidFile, { force: true });
   }
 
-  /** Sends a signal and lets happen what happens; for tests of what a crash does. */
+  /** Sends a signal and lets happen what happens: what is killed so comes back by itself. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
     this.child?.kill(signal);
   }
 
-  /** Resolves when it is ready again after a crash; at once when it is. */
-  async recovered(): Promise<void> {
-    while (!this.child || hasEnded(this.child)) await sleep(10);
-    await this.restarting;
+  /** Resolves once another process than this one is ready in its place. */
+  async replaced(pid: number | undefined): Promise<void> {
+    while (this.pid === pid || this.restarting || !this.child || hasEnded(this.child)) await sleep(10);
   }
 
   private async launch(): Promise<void> {
@@ -112,10 +115,11 @@ export class Daemon {
     const { command, args, env, cwd, uid, gid, ipc, stopSignal } = this.spec;
     const log = openSync(this.logFile, 'a', 0o600);
     try {
-      const [program, ...rest] = [...diesWithParent(stopSignal ?? 'SIGTERM'), command, ...args];
+      // A Node process notices by its channel; the others are told by the kernel.
+      const [program, ...rest] = [...(ipc ? [] : diesWithParent(stopSignal ?? 'SIGTERM')), command, ...args];
       const child = spawn(program!, rest, {
         ...(cwd && { cwd }), ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }),
-        env: env ?? process.env,
+        env: { ...(env ?? process.env), ...this.extraEnv },
         stdio: ipc ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
         // A group of its own: Ctrl-C in the terminal reaches the launcher alone, which stops everything in order.
         detached: true,
