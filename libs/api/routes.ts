@@ -67,7 +67,7 @@ export const routes = {
 
   issueToken: {
     method: 'POST', path: '/tokens', summary: 'Issue a token; it is shown once', tag: 'tokens', scope: 'write', body: newToken, idempotent: true,
-    answers: { 201: { description: 'Issued.', schema: issuedToken, hasLocation: true } },
+    answers: { 201: { description: 'Issued.', schema: issuedToken } },
   },
   listTokens: { method: 'GET', path: '/tokens', summary: 'List tokens, newest first', tag: 'tokens', scope: 'read', query: tokenFilter, answers: ok(tokenPage) },
   revokeToken: { method: 'DELETE', path: '/tokens/{id}', summary: 'Revoke a token', tag: 'tokens', scope: 'write', params: tokenRef, answers: ok(token, 'Revoked.') },
