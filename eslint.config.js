@@ -32,12 +32,14 @@ export default tseslint.config(
       '@typescript-eslint/no-redundant-type-constituents': 'off',
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/use-unknown-in-catch-callback-variable': 'off',
+      '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
     },
   },
   {
     // Errors pass through what decides and what is thin; filter, consumer, adapter and main catch them.
-    files: ['libs/{contracts,domain,api}/**/*.ts', 'apps/**/*.{commands,reactor,projection,queries,controller,module,config}.ts'],
+    files: ['libs/{contracts,domain}/**/*.ts', 'apps/**/*.{commands,reactor,projection,queries,controller,module,config}.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',
