@@ -48,7 +48,7 @@ describe('files', () => {
 
 describe('names', () => {
   it('of what is declared say what it is', () => {
-    const vague = /\b(class|interface|type|function)\s+(\w*(Service|Manager|Utils?|Helper|Dto|DTO|Impl)|Base[A-Z]\w*|Abstract[A-Z]\w*|I[A-Z][a-z]\w+)\b/;
+    const vague = /^\s*(?:export )?(?:default )?(?:abstract )?(?:async )?(?:class|interface|type|function)\s+(\w*(Service|Manager|Utils?|Helper|Dto|DTO|Impl)|Base[A-Z]\w*|Abstract[A-Z]\w*|I[A-Z][a-z]\w+)\b/;
     expect(linesWith(code.filter((file) => file.endsWith('.ts')), vague)).toEqual([]);
   });
 });
