@@ -4,7 +4,7 @@ import { readConfig } from '#boot/config.js';
 import { bindAddress, folder, hostId, port, url } from '#boot/fields.js';
 
 const schema = z.object({
-  HOSTPLANE_DATA: folder().default('.hostplane'),
+  HOSTPLANE_DATA: folder().prefault('.hostplane'),
   HOSTPLANE_BIND: bindAddress().default('127.0.0.1'),
   HOSTPLANE_API_PORT: port().default(7080),
   HOSTPLANE_EDGE_HTTP_PORT: port().default(8080),
