@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -7,9 +7,7 @@ import ts from 'typescript';
 
 /** The house rules that no linter knows: sizes, names, words, and the documents that go with the code. */
 const root = join(import.meta.dirname, '..');
-const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
-  .split('\n')
-  .filter((file) => file !== '' && existsSync(join(root, file)));
+const tracked = filesHere();
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const generated = (file: string) => file.startsWith('libs/contracts/gen/') || file === 'package-lock.json' || file === 'LICENSE';
 const written = tracked.filter((file) => !generated(file) && /\.(ts|mjs|js|cjs|json|ya?ml|md|proto|sql|sh|html|conf|txt)$|(^|\/)(run|\.npmrc|\.gitignore|[A-Z]\w*file)$/.test(file));
@@ -48,7 +46,7 @@ describe('files', () => {
 
 describe('names', () => {
   it('of what is declared say what it is', () => {
-    const vague = /\b(class|interface|type|function)\s+(\w*(Service|Manager|Utils?|Helper|Dto|DTO|Impl)|Base[A-Z]\w*|Abstract[A-Z]\w*|I[A-Z][a-z]\w+)\b/;
+    const vague = /^\s*(?:export )?(?:default )?(?:abstract )?(?:async )?(?:class|interface|type|function)\s+(\w*(Service|Manager|Utils?|Helper|Dto|DTO|Impl)|Base[A-Z]\w*|Abstract[A-Z]\w*|I[A-Z][a-z]\w+)\b/;
     expect(linesWith(code.filter((file) => file.endsWith('.ts')), vague)).toEqual([]);
   });
 });
@@ -138,4 +136,14 @@ function isExported(statement: ts.Statement): boolean {
 /** A union of words explains itself. */
 function isPlainUnion(statement: ts.Statement): boolean {
   return ts.isTypeAliasDeclaration(statement) && ts.isUnionTypeNode(statement.type);
+}
+
+/** What git tracks or would; where git or its folder is missing, all that is not made or installed. */
+function filesHere(): string[] {
+  const listed = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (listed.status === 0) return listed.stdout.split('\n').filter((file) => file !== '' && existsSync(join(root, file))).sort();
+  const made = /^(node_modules|dist|coverage|\.hostplane|\.git)(\/|$)/;
+  const top = readdirSync(root).filter((name) => !made.test(name));
+  const inside = (folder: string) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`);
+  return top.flatMap((name) => (statSync(join(root, name)).isDirectory() ? inside(name) : [name])).filter((file) => statSync(join(root, file)).isFile()).sort();
 }

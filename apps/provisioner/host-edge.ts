@@ -30,6 +30,14 @@ export class HostEdge {
     return (this.next ??= this.applyAfter(this.current));
   }
 
+  /** Brings an edge up that does not answer, with the routes as they are now. Answers whether that was needed. */
+  async revive(): Promise<boolean> {
+    if (await this.provider.served()) return false;
+    await this.provider.start();
+    await this.provider.apply(this.source.routes.table());
+    return true;
+  }
+
   private async applyAfter(previous: Promise<unknown>): Promise<AppliedEdge> {
     await previous.catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, GATHER_MS));

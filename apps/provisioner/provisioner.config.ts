@@ -6,7 +6,7 @@ export const provisionerConfig = z.object({
   HOSTPLANE_PROVISIONER_DATABASE_URL: url('postgres', 'postgresql'),
   HOSTPLANE_PROVISIONER_NATS_URL: url('nats', 'tls'),
   HOSTPLANE_HOST_ID: hostId().default('local'),
-  HOSTPLANE_DATA: folder().default('.hostplane'),
+  HOSTPLANE_DATA: folder().prefault('.hostplane'),
   HOSTPLANE_BIND: bindAddress().default('127.0.0.1'),
   HOSTPLANE_EDGE_HTTP_PORT: port().default(8080),
   HOSTPLANE_EDGE_HTTPS_PORT: port().default(8443),

@@ -1,10 +1,12 @@
-// npm run check: everything that a machine can say about the code without running the product. `npm run check -- lint rooms` runs only those.
+// npm run check: everything that a machine can say about the code without running the product. `npm run check -- lint rooms` runs only those,
+// and with --fix what eslint can mend is mended.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { protoBreaking, protoFresh } from './proto.mjs';
 
+const fix = process.argv.includes('--fix');
 const root = join(import.meta.dirname, '../..');
 const bin = join(root, 'node_modules/.bin');
 const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, FORCE_COLOR: '0', NO_COLOR: '1' };
@@ -25,7 +27,7 @@ function run(command, ...args) {
 const checks = {
   types: () => run('tsc', '-p', 'tsconfig.json', '--noEmit'),
   'types of the domain': () => run('tsc', '-p', 'libs/domain/tsconfig.json'),
-  lint: () => run('eslint', '--max-warnings=0', '.'),
+  lint: () => run('eslint', '--max-warnings=0', ...(fix ? ['--fix'] : []), '.'),
   rooms: () => run('depcruise', '--config', 'infra/lint/rooms.mjs', '--output-type', 'err', ...folders),
   'proto lint': () => run('buf', 'lint'),
   'proto compatible': () => protoBreaking(root, run),
@@ -34,7 +36,7 @@ const checks = {
   tidy: () => run(process.execPath, ...jest, '--selectProjects', 'unit', '--silent=false', 'test/tidy'),
 };
 
-const asked = process.argv.slice(2);
+const asked = process.argv.slice(2).filter((name) => name !== '--fix');
 const unknown = asked.filter((name) => !Object.keys(checks).some((check) => check.startsWith(name)));
 if (unknown.length > 0) {
   console.error(`There is no check called ${unknown.join(', ')}. There are: ${Object.keys(checks).join(', ')}.`);

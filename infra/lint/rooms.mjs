@@ -76,7 +76,7 @@ export default {
       name: 'only-declared-packages',
       severity: 'error',
       from: { path: '^(libs|apps|infra|test)/' },
-      to: { dependencyTypes: ['npm-no-pkg', 'unknown', 'undetermined'], pathNot: 'node_modules/@jest/globals/' },
+      to: { dependencyTypes: ['npm-no-pkg'], pathNot: 'node_modules/@jest/globals/' },
     },
     {
       name: 'product-needs-no-dev-package',

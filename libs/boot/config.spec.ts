@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { type ConfigError, readConfig } from './config.js';
-import { baseDomain, bytes, cidr, hostId, oneOf, port, url } from './fields.js';
+import { baseDomain, bytes, cidr, folder, hostId, oneOf, port, url } from './fields.js';
 
 const schema = z.object({
   PORT: port().default(7080),
@@ -60,6 +61,12 @@ describe('fields', () => {
 
   it('baseDomain: labels in lower case', () => {
     expect(accepts(baseDomain(), ['localhost', 'sites.example.com', 'Example.com', 'a..b', 'a.', 'x:8080', '-a.b'])).toEqual(['localhost', 'sites.example.com']);
+  });
+
+  it('folder: absolute, the default too', () => {
+    const data = z.object({ DATA: folder().prefault('.hostplane') });
+    expect(readConfig(data, {})).toEqual({ DATA: join(process.cwd(), '.hostplane') });
+    expect(readConfig(data, { DATA: 'x/../y' })).toEqual({ DATA: join(process.cwd(), 'y') });
   });
 
   it('bytes: powers of 1024', () => {

@@ -37,7 +37,7 @@ export const baseDomain = () =>
 /** An IP address to listen on. */
 export const bindAddress = () => text('an IP address to listen on is needed, for example 127.0.0.1.', (value) => isIP(value) !== 0);
 
-/** A folder, made absolute against the folder that the process was started in. */
+/** A folder, made absolute against the folder that the process was started in; give a default with `prefault`, so that it is, too. */
 export const folder = () => text('a path to a folder is needed.', (value) => !value.includes('\0')).transform((value) => resolve(value));
 
 export const logLevel = () => z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'fatal, error, warn, info, debug or trace is allowed.' });

@@ -71,14 +71,23 @@ describe('runApp', () => {
 });
 
 describe('faults', () => {
-  it('kills at the nth passing of a point, once for a marker, and writes points down', async () => {
-    const [marker, points] = [join(folder, 'killed'), join(folder, 'points')];
-    const env = { HOSTPLANE_KILL_AT: 'sample:tick#3', HOSTPLANE_KILL_MARKER: marker, HOSTPLANE_TRACE_POINTS: points };
-    expect(await end(start(env))).toMatchObject({ signal: 'SIGKILL' });
-    expect(existsSync(marker)).toBe(true);
-    expect(readFileSync(points, 'utf8')).toBe('sample sample:tick\n'.repeat(3));
-    const again = start(env);
+  it('carries out the order to die at the nth passing of a point once, and writes points down', async () => {
+    const faults = mkdtempSync(join(folder, 'faults-'));
+    writeFileSync(join(faults, 'kill'), JSON.stringify({ id: 'a', process: 'sample', point: 'sample:tick', nth: 3 }));
+    expect(await end(start({ HOSTPLANE_FAULTS: faults }))).toMatchObject({ signal: 'SIGKILL' });
+    expect([existsSync(join(faults, 'kill')), existsSync(join(faults, 'killed'))]).toEqual([false, true]);
+    expect(readFileSync(join(faults, 'trace'), 'utf8')).toBe('sample sample:tick\n'.repeat(3));
+    const again = start({ HOSTPLANE_FAULTS: faults });
     setTimeout(() => again.kill('SIGTERM'), 1_500);
     expect(await end(again)).toMatchObject({ code: 0, signal: null });
+  });
+
+  it("leaves another process's order to it", async () => {
+    const faults = mkdtempSync(join(folder, 'faults-'));
+    writeFileSync(join(faults, 'kill'), JSON.stringify({ id: 'a', process: 'other', point: 'sample:tick', nth: 1 }));
+    const child = start({ HOSTPLANE_FAULTS: faults });
+    setTimeout(() => child.kill('SIGTERM'), 1_500);
+    expect(await end(child)).toMatchObject({ code: 0 });
+    expect(existsSync(join(faults, 'kill'))).toBe(true);
   });
 });

@@ -4,6 +4,8 @@ import { Transform, pipeline, type Readable } from 'node:stream';
 export interface ArchiveEntry {
   readonly name: string;
   readonly kind: string;
+  /** As the header claims; a content of another size is an error of its stream. */
+  readonly sizeBytes: number;
   /** The unpacked bytes; to be read to the end before the next entry is asked for. */
   open(): Promise<Readable>;
 }

@@ -28,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function tarGz(items: Item[]): Promise<string> {
   const tar = pack();
-  for (const { name, body = '', type = 'file', linkname } of items) tar.entry({ name, type, ...(linkname ? { linkname } : {}) }, type === 'file' ? body.toString() : undefined);
+  for (const { name, body = '', type = 'file', linkname } of items) tar.entry({ name, type, ...(linkname ? { linkname } : {}) }, type === 'file' ? body.toString() : '');
   tar.finalize();
   const chunks: Buffer[] = [];
   for await (const chunk of tar) chunks.push(chunk as Buffer);

@@ -20,7 +20,7 @@ export interface InspectedArchive {
 }
 
 /** Takes one entry; of a file it must read all the content, or the next never comes. `path` is clean, relative and safe to join. */
-export type TakeEntry = (path: string, kind: EntryKind, content: Readable | undefined) => Promise<void>;
+export type TakeEntry = (path: string, kind: EntryKind, content: Readable | undefined, sizeBytes: number) => Promise<void>;
 
 /**
  * Reads the whole archive and says what is in it. Throws a Refusal ('invalid' or 'too-large') for whatever could hurt: paths that
@@ -44,9 +44,9 @@ export async function extractArchive(path: string, intoFolder: string, limits: A
 /** Hands over each entry of an archive that was inspected first. A single top folder around everything is taken off, unless it is the site itself. */
 export async function walkArchive(path: string, limits: ArchiveLimits, take: TakeEntry): Promise<InspectedArchive> {
   const { topFolder, ...inspected } = await survey(path, limits);
-  await eachEntry(path, inspected.format, limits, async (relative, kind, content) => {
+  await eachEntry(path, inspected.format, limits, async (relative, kind, content, sizeBytes) => {
     const inner = topFolder === undefined ? relative : relative.slice(topFolder.length + 1);
-    if (inner !== '') await take(inner, kind, content);
+    if (inner !== '') await take(inner, kind, content, sizeBytes);
   });
   return inspected;
 }
@@ -85,12 +85,12 @@ async function enter(entry: ArchiveEntry, rules: ArchiveRules, take: TakeEntry):
   if (kind !== 'file' && kind !== 'folder') refuseKind(entry.name, kind);
   const path = rules.enter(entry.name, kind);
   if (kind === 'folder') {
-    if (path !== undefined) await take(path, kind, undefined);
+    if (path !== undefined) await take(path, kind, undefined, 0);
     return;
   }
   const content = counted(await entry.open(), path ?? entry.name, rules);
   if (path === undefined) for await (const _ of content);
-  else await take(path, kind, content);
+  else await take(path, kind, content, entry.sizeBytes);
 }
 
 function counted(content: Readable, path: string, rules: ArchiveRules): Readable {

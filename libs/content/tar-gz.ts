@@ -22,7 +22,7 @@ export async function* readTarGz(path: string, limits: ArchiveLimits): AsyncGene
       const { name, type, size } = entry.header;
       if (!Number.isSafeInteger(size) || size < 0) throw new Refusal('invalid', `The archive is damaged: ${JSON.stringify(name)} has an impossible size.`);
       let opened = false;
-      yield { name, kind: kindOf(type), open: async () => ((opened = true), entry as unknown as Readable) };
+      yield { name, kind: kindOf(type), sizeBytes: size, open: async () => ((opened = true), entry as unknown as Readable) };
       if (!opened) entry.resume();
     }
     if (failure) throw failure;

@@ -16,7 +16,7 @@ export async function* readZip(path: string): AsyncGenerator<ArchiveEntry> {
 
 function entryOf(zip: ZipFile, entry: Entry): ArchiveEntry {
   const name = getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
-  return { name, kind: kindOf(entry, name), open: () => openEntry(zip, entry, name) };
+  return { name, kind: kindOf(entry, name), sizeBytes: entry.uncompressedSize, open: () => openEntry(zip, entry, name) };
 }
 
 /** The upper half of the attributes is the Unix mode where the maker wrote one; its format bits are those of stat(2). */

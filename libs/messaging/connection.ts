@@ -1,5 +1,6 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection, type QueuedIterator, type Status } from '@nats-io/transport-node';
 import { inboxPrefix } from './subjects.js';
+import { Unavailable } from './unavailable.js';
 
 export interface BusAddress {
   /** nats://user:password@host:port, several separated by commas; the first names the user. */
@@ -34,6 +35,9 @@ export async function connectBus({ url, name }: BusAddress, log: BusLog): Promis
     noAsyncTraces: true,
   });
   void watch(connection, name, servers[0]!.host, log);
+  void connection.closed().then((error) => {
+    if (error) log.error(`${name}: the bus at ${servers[0]!.host} has closed the connection for good: ${error.message}`);
+  });
   return connection;
 }
 
@@ -42,6 +46,25 @@ const away = new WeakSet<NatsConnection>();
 /** Whether the server is there right now. */
 export function isConnected(connection: NatsConnection): boolean {
   return !connection.isClosed() && !away.has(connection);
+}
+
+/**
+ * The outcome of something that needs the server, or Unavailable as soon as the server goes away: an answer that was lost with it
+ * would be waited for until its time-out.
+ */
+export async function whileConnected<T>(connection: NatsConnection, outcome: Promise<T>): Promise<T> {
+  const statuses = connection.status() as QueuedIterator<Status>;
+  const gone = (async (): Promise<never> => {
+    for await (const status of statuses) if (status.type === 'disconnect') break;
+    throw new Unavailable('The bus went away.');
+  })();
+  gone.catch(() => undefined);
+  outcome.catch(() => undefined);
+  try {
+    return await Promise.race([outcome, gone]);
+  } finally {
+    statuses.stop();
+  }
 }
 
 async function watch(connection: NatsConnection, name: string, host: string, log: BusLog): Promise<void> {

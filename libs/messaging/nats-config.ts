@@ -78,6 +78,7 @@ function restoring(hosts: readonly string[]): string[] {
   return [
     ...[LOG_STREAM, DEAD_STREAM].flatMap((stream) => [`$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.CREATE.${stream}`]),
     `$JS.API.STREAM.MSG.GET.${LOG_STREAM}`,
-    ...allDurables(hosts).flatMap(({ name }) => [`$JS.API.CONSUMER.CREATE.${LOG_STREAM}.${name}`, `$JS.API.CONSUMER.CREATE.${LOG_STREAM}.${name}.>`]),
+    `$JS.API.CONSUMER.LIST.${LOG_STREAM}`,
+    ...allDurables(hosts).map(({ name }) => `$JS.API.CONSUMER.DURABLE.CREATE.${LOG_STREAM}.${name}`),
   ];
 }

@@ -3,6 +3,7 @@ import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { subjectOf } from '#contracts/routing.js';
 import type { StoredMessage } from '#contracts/message.js';
 import { reached } from '#contracts/probe.js';
+import { whileConnected } from './connection.js';
 import { envelopeOf, printable, type RawMessage } from './envelope.js';
 import { LOG_STREAM } from './subjects.js';
 
@@ -20,7 +21,7 @@ export async function publishBatch(connection: NatsConnection, messages: readonl
     if (last) acks.push(connection.request(subject(message), message.data, { ...options, timeout: ACK_TIMEOUT_MS }).then((reply) => check(reply, message)));
     else connection.publish(subject(message), message.data, options);
   });
-  const settled = await Promise.allSettled(acks);
+  const settled = await whileConnected(connection, Promise.allSettled(acks));
   const failed = settled.find((ack) => ack.status === 'rejected');
   if (failed) throw failed.reason;
   reached('relay:after-publish');

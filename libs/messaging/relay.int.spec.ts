@@ -1,22 +1,178 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectAs, readStream, silent, until } from '../../test/support/bus.js';
+import { FakeLog } from '../../test/support/fake-log.js';
 import { startNats, type TestNats } from '../../test/support/nats.js';
+import { BusClient } from './bus-client.js';
+import { Relay, StreamAheadError } from './relay.js';
 import { setupBus } from './setup.js';
+import { LOG_STREAM } from './subjects.js';
 
-describe('try', () => {
-  let nats: TestNats;
-  let admin: NatsConnection;
-  beforeAll(async () => {
-    nats = await startNats();
-    admin = await connect({ servers: `127.0.0.1:${nats.port}`, user: 'admin', pass: 'test-admin' });
+const support = join(import.meta.dirname, '..', '..', 'test', 'support');
+let nats: TestNats;
+let admin: NatsConnection;
+let relays: Relay[] = [];
+
+beforeAll(async () => {
+  nats = await startNats();
+  admin = await connectAs(nats, 'admin');
+});
+
+afterAll(async () => {
+  await admin?.close();
+  await nats?.stop();
+});
+
+beforeEach(async () => {
+  await setupBus(admin, { hosts: ['local'] });
+});
+
+afterEach(async () => {
+  await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+  await deleteStream();
+});
+
+async function deleteStream(): Promise<void> {
+  await (await jetstreamManager(admin)).streams.delete(LOG_STREAM).catch(() => undefined);
+}
+
+function relayOf(source: FakeLog, pollMs = 50): Relay {
+  const relay = new Relay({ url: nats.url('relay'), source, setup: { hosts: ['local'] }, log: process.env['SHOW'] ? console : silent, pollMs });
+  relays.push(relay);
+  return relay;
+}
+
+async function lastSequence(): Promise<number> {
+  try {
+    const manager = await jetstreamManager(admin, { checkAPI: false, timeout: 500 });
+    return (await manager.streams.info(LOG_STREAM)).state.last_seq;
+  } catch {
+    return 0;
+  }
+}
+
+/** The stream is the log, position for position and byte for byte. */
+async function expectEqual(source: FakeLog): Promise<void> {
+  await until('the stream reaches the head', async () => (await lastSequence()) >= source.messages.length, 30_000);
+  const stored = await readStream(admin);
+  expect(stored.map((m) => [m.seq, m.header.get('ce-id'), m.string()])).toEqual(source.messages.map((m) => [m.position, m.id, m.data]));
+}
+
+describe('the relay', () => {
+  it('publishes the log as CloudEvents, its positions as the sequences', async () => {
+    const source = new FakeLog();
+    source.add('event', 'site/s1', 'OperationSucceeded', { operationId: 'o1' }, { actor: 'Zoë Ñ', traceparent: '00-aa-bb-01' });
+    source.addCommand('s2');
+    void relayOf(source).run();
+    await expectEqual(source);
+    const [event, command] = await readStream(admin);
+    expect([event!.subject.replace(/\d$/, '<n>'), command!.subject]).toEqual(['evt.site.OperationSucceeded.s1.<n>', 'cmd.host.local.EnsureEdge.s2']);
+    const { id, hash } = source.messages[0]!;
+    expect(Object.fromEntries([...event!.header].map(([name, [value]]) => [name, value]))).toEqual({
+      'Nats-Msg-Id': id, 'Nats-Expected-Last-Sequence': '0',
+      'ce-specversion': '1.0', 'ce-source': '/hostplane', 'ce-id': id, 'ce-type': 'OperationSucceeded', 'ce-subject': 'site/s1',
+      'ce-time': '2026-01-01T00:00:00.000Z', 'ce-kind': 'event', 'ce-position': '1', 'ce-version': '1', 'ce-schemaversion': '1', 'ce-hash': hash,
+      'ce-correlationid': id, 'ce-causationid': id, 'ce-actor': 'Zo%C3%AB%20%C3%91', 'ce-owner': 'owner-1', 'ce-traceparent': '00-aa-bb-01',
+    });
   });
-  afterAll(async () => {
-    await admin?.close();
-    await nats?.stop();
+
+  it('follows the doorbell at once, and the log itself when nobody rings', async () => {
+    const source = new FakeLog().fill(10);
+    void relayOf(source, 60_000).run();
+    await expectEqual(source);
+    const client = await BusClient.connect({ url: nats.url('lifecycle'), app: 'lifecycle', log: silent });
+    source.fill(10);
+    client.ring(20);
+    await expectEqual(source);
+    await client.close();
+    await relays.pop()!.stop();
+    void relayOf(source, 50).run();
+    source.fill(10);
+    await expectEqual(source);
   });
-  it('sets up', async () => {
-    await setupBus(admin, { hosts: ['local'] });
-    await setupBus(admin, { hosts: ['local'] });
-    expect(1).toBe(1);
+
+  it('goes on where another was killed, at any moment', async () => {
+    const source = new FakeLog().fill(30_000);
+    let kills = 0;
+    while ((await lastSequence()) < source.messages.length) {
+      const flags = ['--experimental-transform-types', '--no-warnings', '--import', join(support, 'run-ts.mjs')];
+      const child = spawn(process.execPath, [...flags, join(support, 'relay-child.ts'), nats.url('relay'), '30000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      await once(child.stdout!, 'data');
+      await sleep(15 + Math.random() * 60);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      kills += 1;
+      expect(kills).toBeLessThan(60);
+    }
+    expect(kills).toBeGreaterThan(2);
+    await expectEqual(source);
+  }, 120_000);
+
+  it('stores each message once when several relay the same log', async () => {
+    const source = new FakeLog().fill(5_000);
+    for (let i = 0; i < 3; i += 1) void relayOf(source).run();
+    await sleep(100);
+    source.fill(20_000);
+    await expectEqual(source);
+  }, 60_000);
+
+  it('goes on when NATS is killed and comes back', async () => {
+    const source = new FakeLog().fill(20_000);
+    void relayOf(source).run();
+    for (let i = 0; i < 3; i += 1) {
+      await sleep(60);
+      await nats.restart();
+      source.fill(2_000);
+    }
+    await expectEqual(source);
+  }, 60_000);
+
+  it('fills a lost stream again', async () => {
+    const source = new FakeLog().fill(20_000);
+    void relayOf(source).run();
+    await sleep(80);
+    await deleteStream();
+    await expectEqual(source);
+    await nats.restart({ empty: true });
+    source.fill(5);
+    await expectEqual(source);
+    const durables = (await (await jetstreamManager(admin)).consumers.list(LOG_STREAM).next()).map(({ name }) => name);
+    expect(durables).toContain('provisioner-local');
+  }, 60_000);
+
+  it('refuses to go on with a log that ends before the stream', async () => {
+    const source = new FakeLog().fill(100);
+    void relayOf(source).run();
+    await expectEqual(source);
+    const older = new FakeLog().fill(60);
+    await expect(relayOf(older).run()).rejects.toThrow(new StreamAheadError(
+      'The log ends at position 60, but the stream LOG already holds 100: the log was restored from an older backup, or this is the bus of another log. ' +
+        'Restore the newer log, or delete the stream LOG to have it filled again from this log.',
+    ));
+  });
+
+  it('refuses to go on with another log', async () => {
+    const source = new FakeLog().fill(100);
+    void relayOf(source).run();
+    await expectEqual(source);
+    await expect(relayOf(new FakeLog('b').fill(200)).run()).rejects.toThrow(/Position 100 is another message in the stream LOG/);
+  });
+
+  it('stands still while the log cannot be read, and goes on then', async () => {
+    const source = new FakeLog().fill(100);
+    const relay = relayOf(source);
+    const { readRaw } = source;
+    let away = true;
+    source.readRaw = (options) => (away ? Promise.reject(new Error('Connection terminated')) : readRaw.call(source, options));
+    void relay.run();
+    await sleep(300);
+    expect(await lastSequence()).toBe(0);
+    away = false;
+    await expectEqual(source);
   });
 });

@@ -4,7 +4,7 @@ import { connectBus, isConnected, type BusLog } from './connection.js';
 import type { RawMessage } from './envelope.js';
 import { reasonOf, backOffMs } from './fate.js';
 import { publishBatch } from './publish.js';
-import { isStreamMissing, setupBus, type BusSetup } from './setup.js';
+import { missingOnBus, setupBus, type BusSetup } from './setup.js';
 import { DOORBELL, LOG_STREAM } from './subjects.js';
 
 /** The log as the relay reads it. */
@@ -31,6 +31,7 @@ export class StreamAheadError extends Error {
 
 const BATCH = 1_024;
 const POLL_MS = 1_000;
+const API_TIMEOUT_MS = 1_000;
 
 /**
  * Publishes the log to the stream LOG, position for position, from where the stream ends. Killed, doubled or cut off at any moment
@@ -63,7 +64,7 @@ export class Relay {
   /** Relays until it is stopped. Rejects only when the stream and the log do not belong together (StreamAheadError). */
   async run(): Promise<void> {
     this.connection = await connectBus({ url: this.options.url, name: 'relay' }, this.log);
-    this.manager = await jetstreamManager(this.connection, { checkAPI: false });
+    this.manager = await jetstreamManager(this.connection, { checkAPI: false, timeout: API_TIMEOUT_MS });
     this.connection.subscribe(DOORBELL, { callback: () => this.ring() });
     this.working = this.work();
     return this.working;
@@ -92,6 +93,7 @@ export class Relay {
       } catch (error) {
         if (error instanceof StreamAheadError) throw error;
         if (this.stopped) return;
+        if (this.connection!.isClosed()) throw error;
         failures += 1;
         if (failures === 1) this.log.warn(`The relay stands still at position ${this.position_} and tries again. ${reasonOf(error)}`);
         await this.sleep(Math.min(backOffMs(failures, Math.random()), 2_000));
@@ -124,15 +126,14 @@ export class Relay {
     );
   }
 
+  /** Makes what is missing of the bus. */
   private async lastInStream(): Promise<number> {
-    try {
-      return (await this.manager!.streams.info(LOG_STREAM)).state.last_seq;
-    } catch (error) {
-      if (!isStreamMissing(error)) throw error;
-      this.log.warn(`The stream ${LOG_STREAM} is not there; it is made and filled from the log.`);
+    const missing = await missingOnBus(this.manager!, this.options.setup);
+    if (missing.length > 0) {
+      this.log.warn(`Not there on the bus, and made now: ${missing.join(', ')}.`);
       await setupBus(this.connection!, this.options.setup);
-      return 0;
     }
+    return (await this.manager!.streams.info(LOG_STREAM)).state.last_seq;
   }
 
   private async follow(): Promise<void> {

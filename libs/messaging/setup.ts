@@ -44,9 +44,24 @@ export function allDurables(hosts: readonly string[]): readonly Durable[] {
   return [...PARTITIONED_APPS.flatMap((app) => durablesOf(app)), ...hosts.map(hostDurable), SUBSCRIBER_DURABLE];
 }
 
-/** Whether an error says that the stream is not there. */
-export function isStreamMissing(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
+/** Names of the streams and durables that setupBus would make. */
+export async function missingOnBus(manager: JetStreamManager, setup: BusSetup): Promise<readonly string[]> {
+  const streams = [];
+  for (const { name } of streamsOf(setup)) if (!(await hasStream(manager, name))) streams.push(name);
+  if (streams.includes(LOG_STREAM)) return streams;
+  const present = new Set<string>();
+  for await (const { name } of manager.consumers.list(LOG_STREAM)) present.add(name);
+  return [...streams, ...allDurables(setup.hosts).flatMap(({ name }) => (present.has(name) ? [] : name))];
+}
+
+async function hasStream(manager: JetStreamManager, name: string): Promise<boolean> {
+  try {
+    await manager.streams.info(name);
+    return true;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return false;
+    throw error;
+  }
 }
 
 type Stream = Partial<StreamConfig> & { readonly name: string };
@@ -75,11 +90,8 @@ function streamsOf({ replicas = 1 }: BusSetup): readonly Stream[] {
 }
 
 async function ensureStream(manager: JetStreamManager, stream: Stream): Promise<void> {
-  try {
-    const { config } = await manager.streams.info(stream.name);
-    if (config.num_replicas !== stream.num_replicas || String(config.subjects) !== String(stream.subjects)) await manager.streams.update(stream.name, stream);
-  } catch (error) {
-    if (!isStreamMissing(error)) throw error;
-    await manager.streams.add(stream);
-  }
+  if (!(await hasStream(manager, stream.name))) return void (await manager.streams.add(stream));
+  const { config } = await manager.streams.info(stream.name);
+  const same = config.num_replicas === stream.num_replicas && String(config.subjects) === String(stream.subjects);
+  if (!same) await manager.streams.update(stream.name, stream);
 }

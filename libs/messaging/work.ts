@@ -5,7 +5,7 @@ import { reached } from '#contracts/probe.js';
 import type { BusLog } from './connection.js';
 import { readMessage } from './envelope.js';
 import { backOffMs, fateOf, reasonOf } from './fate.js';
-import { KeyQueue, type Job, type Outcome } from './key-queue.js';
+import { Lanes, type Job, type Outcome } from './lanes.js';
 import { Pull, type Letter } from './pull.js';
 
 export interface Delivery {
@@ -38,7 +38,7 @@ const GATE_POLL_MS = 200;
 /** What an app does with the messages of its durables: pulled, kept alive, handled in order of their key, acknowledged. */
 export class Work {
   private readonly pulls: Pull[];
-  private readonly queue: KeyQueue<Task>;
+  private readonly queue: Lanes<Task>;
   private readonly held = new Map<number, Task>();
   private heartbeat: NodeJS.Timeout | undefined;
   private latest = 0;
@@ -48,7 +48,7 @@ export class Work {
     private readonly connection: NatsConnection,
     private readonly options: WorkOptions,
   ) {
-    this.queue = new KeyQueue({ concurrency: options.concurrency, run: (task) => this.attempt(task) });
+    this.queue = new Lanes({ concurrency: options.concurrency, run: (task) => this.attempt(task) });
     this.pulls = options.durables.map((durable) => new Pull(connection, durable, options.log, (pulled) => this.take(pulled)));
   }
 

@@ -1,3 +1,4 @@
+import { deriveId } from '#contracts/ids.js';
 import type { SiteKind } from '../site/status.js';
 
 /** What a name is made from: the readable part may be cut, the id keeps it unique. */
@@ -31,6 +32,12 @@ export const staticContainer = (site: Named): string => resource('static', site)
 export const appContainer = (site: Named): string => resource('app', site);
 export const volume = (site: Named): string => resource('data', site);
 export const staticVolume = (site: Named): string => resource('web', site);
+/** A static site's release in a container: immutable, so each has a volume of its own. `hash` is that of the spec. */
+export const releaseVolume = (site: Named, hash: string): string => `${staticVolume(site)}-${hash.slice(0, 12)}`;
+/** What an app's image declares as a volume: kept when the container is replaced. */
+export const appVolume = (site: Named, path: string): string => `${volume(site)}-${shortId(deriveId('volume', path)).slice(0, 10)}`;
+/** A container that is not yet confirmed; it takes over the name once it is. */
+export const nextContainer = (container: string): string => `${container}-next`;
 /** A container that only receives an upload and is removed again. */
 export const uploadContainer = (site: Named): string => resource('upload', site);
 

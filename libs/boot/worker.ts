@@ -7,28 +7,28 @@ import { JetStreamServer } from '#messaging/jetstream-server.js';
 import { nestLogger, type Logger } from './logger.js';
 import type { Running } from './process.js';
 
-export interface ServiceOptions {
+export interface WorkerOptions {
   readonly app: string;
   readonly log: Logger;
   readonly databaseUrl: string;
   readonly natsUrl: string;
   /** Only for what works for one host. */
   readonly hostId?: string;
-  /** The service's own wiring, around the log that it reads and appends to. */
+  /** The app's own wiring, around the log that it reads and appends to. */
   module(store: EventStore, bus: BusClient): DynamicModule | Promise<DynamicModule>;
 }
 
-/** Starts a service that lives on the bus: its log, its doorbell, its handlers. Stops in the reverse order. */
-export async function startService({ app, log, databaseUrl, natsUrl, hostId, module }: ServiceOptions): Promise<Running> {
+/** Starts a process that lives on the bus: its log, its doorbell, its handlers. Stops in the reverse order. */
+export async function startWorker({ app, log, databaseUrl, natsUrl, hostId, module }: WorkerOptions): Promise<Running> {
   const logger = nestLogger(log);
   const bus = await BusClient.connect({ url: natsUrl, app, log: logger });
   const store = new EventStore({ connectionString: databaseUrl, app, onAppended: (position) => bus.ring(position) });
   const strategy = new JetStreamServer({ app, url: natsUrl, ...(hostId && { hostId }) });
-  const service = await NestFactory.createMicroservice(await module(store, bus), { strategy, logger });
-  await service.listen();
+  const nest = await NestFactory.createMicroservice(await module(store, bus), { strategy, logger });
+  await nest.listen();
   return {
     async stop() {
-      await service.close();
+      await nest.close();
       await bus.close();
       await store.close();
     },

@@ -1,0 +1,30 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { HostEdge } from './host-edge.js';
+
+const POLL_MS = 5_000;
+
+/** Looks whether the edge still answers, and brings it up again when it does not. */
+@Injectable()
+export class EdgePoller implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly log = new Logger('edge');
+  private timer: NodeJS.Timeout | undefined;
+  private looking = false;
+
+  constructor(private readonly edge: HostEdge) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => void this.look(), POLL_MS);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  private async look(): Promise<void> {
+    if (this.looking) return;
+    this.looking = true;
+    const revived = await this.edge.revive().catch((error: unknown) => this.log.error(`The edge does not answer and could not be brought up: ${(error as Error).message}`));
+    if (revived) this.log.warn('The edge did not answer and was brought up again.');
+    this.looking = false;
+  }
+}

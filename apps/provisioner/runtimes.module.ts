@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { ContentStore } from '#content/content-store.js';
+import { DockerRuntime } from '#providers/docker/docker-runtime.js';
+import { Engine } from '#providers/docker/engine.js';
+import { busyboxImage, defaultSettings, nginxImage } from '#providers/docker/settings.js';
+import { FilesRuntime } from '#providers/files/files-runtime.js';
+import type { SiteRuntime } from '#providers/site-runtime.js';
+import type { ProvisionerSettings } from './provisioner.config.js';
+import { Runtimes } from './runtimes.js';
+
+/** The runtimes that this host has: files always, Docker as configured or when an engine answers. */
+export async function chooseRuntimes(settings: ProvisionerSettings, plane: string): Promise<Runtimes> {
+  const content = new ContentStore(join(settings.HOSTPLANE_DATA, 'content'));
+  const files = new FilesRuntime({ sitesFolder: sitesFolder(settings), content, plane });
+  const available = new Map<string, SiteRuntime>([[files.name, files]]);
+  const missing = new Map<string, string>();
+  const engine = new Engine();
+  const reason = settings.HOSTPLANE_DOCKER === 'off' ? 'HOSTPLANE_DOCKER is off' : await whyNoEngine(engine);
+  if (settings.HOSTPLANE_DOCKER === 'on' || !reason) available.set('docker', dockerRuntime(settings, plane, engine, content));
+  else missing.set('docker', reason);
+  return new Runtimes(available, missing);
+}
+
+export const sitesFolder = (settings: ProvisionerSettings): string => join(settings.HOSTPLANE_DATA, 'sites');
+
+/** Undefined when an engine answers. */
+export async function whyNoEngine(engine: Engine): Promise<string | undefined> {
+  return engine.version(AbortSignal.timeout(3_000)).then(
+    () => undefined,
+    (error: unknown) => `no Docker Engine answers (${(error as Error).message})`,
+  );
+}
+
+function dockerRuntime(settings: ProvisionerSettings, plane: string, engine: Engine, content: ContentStore): DockerRuntime {
+  const image = settings.HOSTPLANE_STATIC_IMAGE;
+  const limits = { memoryBytes: settings.HOSTPLANE_MEMORY_LIMIT, cpus: settings.HOSTPLANE_CPU_LIMIT_MILLIS / 1000, pids: settings.HOSTPLANE_PIDS_LIMIT };
+  return new DockerRuntime({
+    engine,
+    content,
+    settings: {
+      ...defaultSettings,
+      plane,
+      staticImage: /(^|\/)nginx(:|@|$)/.test(image) ? nginxImage(image) : busyboxImage(image),
+      appLimits: limits,
+      healthyWithinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000,
+    },
+  });
+}

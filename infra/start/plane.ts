@@ -1,0 +1,165 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { APPS } from '#eventstore/apps.js';
+import { migrate } from '#eventstore/migrate.js';
+import { connectBus } from '#messaging/connection.js';
+import { renderNatsConfig } from '#messaging/nats-config.js';
+import { setupBus } from '#messaging/setup.js';
+import { BUS_USERS } from '#messaging/subjects.js';
+import { busUrls, databaseUrls, environmentOf, type Secrets } from './addresses.js';
+import { credentials } from './credentials.js';
+import { Daemon, type DaemonSpec } from './daemon.js';
+import { startNats } from './nats.js';
+import { findNatsServer } from './nats-server.js';
+import { assertPlanePorts } from './plane-ports.js';
+import { startPostgres } from './postgres.js';
+import type { Say } from './say.js';
+import { apiUrl, dockerAddress, readSettings, type Settings } from './settings.js';
+
+export interface PlaneOptions {
+  /** What a person configured; see settings.ts and each app's configuration. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly adminToken: string;
+  readonly say: Say;
+  /** Server settings of the embedded PostgreSQL beside the launcher's own. */
+  readonly postgresSettings?: Readonly<Record<string, string>>;
+}
+
+/** The folder of compiled code, whether this file runs from it or as source beside it. */
+const CODE = join(import.meta.dirname.replace(/[\\/]dist([\\/]infra[\\/]start)$/, '$1'), '../../dist');
+
+/** The whole plane on this machine: the servers that it brings itself, the control plane, the provisioner. */
+export class Plane {
+  readonly settings: Settings;
+  readonly apiUrl: string;
+  /** As administrator, once started. */
+  databaseUrl = '';
+  natsUrl = '';
+  /** In the order in which they were started; no PostgreSQL or NATS where somebody else's are used. */
+  readonly daemons: Daemon[] = [];
+  private readonly home;
+  private isLeaving = false;
+
+  constructor(private readonly options: PlaneOptions) {
+    this.settings = readSettings(options.env);
+    this.apiUrl = apiUrl(this.settings);
+    this.home = { folder: this.settings.HOSTPLANE_DATA, tell: (line: string) => options.say.warn(line) };
+  }
+
+  /** Returns once it is ready for requests. When a part cannot start, those before it are stopped again and the error says why. */
+  async start(): Promise<void> {
+    mkdirSync(this.home.folder, { recursive: true, mode: 0o711 });
+    await assertPlanePorts(this.settings);
+    const secrets = credentials(this.home.folder, { postgres: ['admin', ...APPS], nats: BUS_USERS });
+    try {
+      await this.bringDatabase(secrets);
+      await this.bringBus(secrets);
+      await this.bringProcesses({ ...databaseUrls(this.databaseUrl, secrets), ...busUrls(this.natsUrl, secrets, this.settings.NATS_URL ? this.options.env : undefined) });
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Ends everything in reverse order, each part within its time. */
+  async stop(): Promise<void> {
+    this.isLeaving = true;
+    for (const daemon of [...this.daemons].reverse()) await daemon.stop();
+  }
+
+  /** Ends everything at once. */
+  kill(): void {
+    for (const daemon of this.daemons) daemon.kill('SIGKILL');
+  }
+
+  /** One of postgres, nats, control-plane and provisioner. */
+  daemon(name: string): Daemon {
+    const found = this.daemons.find((daemon) => daemon.name === name);
+    if (!found) throw new Error(`${name} was not started by this plane.`);
+    return found;
+  }
+
+  private async bringDatabase(secrets: Secrets): Promise<void> {
+    const { settings, home } = this;
+    const step = this.options.say.step('PostgreSQL');
+    let detail = 'the one that DATABASE_URL names';
+    if (settings.DATABASE_URL) {
+      this.databaseUrl = settings.DATABASE_URL;
+    } else {
+      step.note(existsSync(join(home.folder, 'postgres')) ? 'starting' : 'making its data folder');
+      const { postgresSettings } = this.options;
+      const embedded = await startPostgres({ home, password: secrets.postgres.admin, port: settings.HOSTPLANE_POSTGRES_PORT ?? 0, ...(postgresSettings && { settings: postgresSettings }) });
+      await this.adopt(embedded.daemon);
+      this.databaseUrl = embedded.adminUrl;
+      detail = `${embedded.version}, its own, port ${embedded.port}, data in ${embedded.folder}`;
+    }
+    step.note('bringing the log up to date');
+    await migrate({ adminUrl: this.databaseUrl, passwords: secrets.postgres });
+    step.done(detail);
+  }
+
+  private async bringBus(secrets: Secrets): Promise<void> {
+    const { settings, home } = this;
+    const step = this.options.say.step('NATS');
+    const hosts = [settings.HOSTPLANE_HOST_ID];
+    let detail = 'the one that NATS_URL names';
+    if (settings.NATS_URL) {
+      this.natsUrl = settings.NATS_URL;
+    } else {
+      const server = await findNatsServer({ configured: settings.HOSTPLANE_NATS_SERVER, tell: (line) => step.note(line) });
+      step.note('starting');
+      const embedded = await startNats({ home, server, port: settings.HOSTPLANE_NATS_PORT ?? 0, config: (place) => renderNatsConfig({ ...place, passwords: secrets.nats, hosts }) });
+      await this.adopt(embedded.daemon);
+      this.natsUrl = `nats://admin:${secrets.nats.admin}@127.0.0.1:${embedded.port}`;
+      detail = `${server.version} (${server.from}), its own, port ${embedded.port}`;
+    }
+    step.note('bringing the streams up to date');
+    const tell = (line: string) => this.options.say.warn(line);
+    const connection = await connectBus({ url: this.natsUrl, name: 'launcher' }, { log: () => undefined, warn: tell, error: tell });
+    await setupBus(connection, { hosts }).finally(() => connection.close());
+    step.done(detail);
+  }
+
+  private async bringProcesses(urls: Readonly<Record<string, string>>): Promise<void> {
+    const { env, adminToken } = this.options;
+    const { HOSTPLANE_HOST_ID: host, HOSTPLANE_DATA } = this.settings;
+    const docker = env['HOSTPLANE_DOCKER'] === 'off' ? undefined : dockerAddress(env);
+    await this.bring('control plane', this.apiUrl, {
+      ...nodeProcess('control-plane', 'infra/start/control-plane.js'),
+      env: { ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'relay']), HOSTPLANE_DATA, HOSTPLANE_ADMIN_TOKEN: adminToken },
+      isReady: async (_, hasSaidSo) => hasSaidSo && (await isHealthy(this.apiUrl)),
+    });
+    await this.bring('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: static sites only`, {
+      ...nodeProcess('provisioner', 'apps/provisioner/main.js'),
+      env: { ...environmentOf(env, urls, ['provisioner']), HOSTPLANE_DATA, ...(env['DOCKER_HOST'] && { DOCKER_HOST: env['DOCKER_HOST'] }) },
+      isReady: (_, hasSaidSo) => Promise.resolve(hasSaidSo),
+    });
+  }
+
+  private async bring(name: string, detail: string, spec: DaemonSpec): Promise<void> {
+    const step = this.options.say.step(name);
+    step.note('starting');
+    const daemon = new Daemon(spec, this.home);
+    this.daemons.push(daemon);
+    await daemon.start();
+    if (this.isLeaving) await daemon.stop();
+    step.done(detail);
+  }
+
+  /** Somebody may have asked to stop while it was starting. */
+  private async adopt(daemon: Daemon): Promise<void> {
+    this.daemons.push(daemon);
+    if (!this.isLeaving) return;
+    await daemon.stop();
+    throw new Error('Stopped while it was starting.');
+  }
+}
+
+function nodeProcess(name: string, script: string): Omit<DaemonSpec, 'isReady'> {
+  return { name, command: process.execPath, args: ['--enable-source-maps', join(CODE, script)], ipc: true, stopGraceMs: 15_000, startTimeoutMs: 60_000 };
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  const answer = await fetch(`${url}/api/v1/health/ready`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+  return answer?.ok ?? false;
+}

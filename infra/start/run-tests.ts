@@ -1,0 +1,140 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import pc from 'picocolors';
+import { buildImages } from '../images/build-images.js';
+import { bringEngine, bringNginx, type Engine } from './machine.js';
+import { findNatsServer } from './nats-server.js';
+import { consoleSay } from './say.js';
+
+/** In this order: what is quick and says most comes first. */
+const SUITES = ['unit', 'int', 'e2e', 'chaos'] as const;
+type Suite = (typeof SUITES)[number];
+
+interface Outcome {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly tookMs: number;
+}
+
+const ROOT = join(import.meta.dirname, '../../..');
+const say = consoleSay();
+
+/** `npm test`: gets the real parts, runs every suite against them, and sums up. `npm test -- unit int` runs some; `--check` also checks the code. */
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ options: { check: { type: 'boolean', default: false } }, allowPositionals: true });
+  const unknown = positionals.filter((name) => !(SUITES as readonly string[]).includes(name));
+  if (unknown.length) throw new Error(`There is no suite called ${unknown.join(', ')}. There are: ${SUITES.join(', ')}.`);
+  const suites = SUITES.filter((suite) => !positionals.length || positionals.includes(suite));
+  const outcomes: Outcome[] = [];
+  if (values.check) outcomes.push(await check());
+  const parts = suites.some((suite) => suite !== 'unit') ? await bringParts() : undefined;
+  try {
+    if (parts?.missing.length && process.env['CI']) outcomes.push({ name: 'real parts', passed: 0, failed: parts.missing.length, skipped: 0, tookMs: 0 });
+    for (const suite of suites) outcomes.push(await runSuite(suite, parts?.env ?? {}));
+  } finally {
+    parts?.engine?.stop();
+  }
+  return summary(outcomes, parts?.missing ?? []);
+}
+
+/** The real parts that suites run against, as environment for them, and what could not be had. */
+async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]; engine?: Engine }> {
+  const missing: string[] = [];
+  const step = say.step('nats-server');
+  const nats = await findNatsServer({ configured: process.env['HOSTPLANE_NATS_SERVER'], tell: (line) => step.note(line) });
+  step.done(`${nats.version} (${nats.from})`);
+
+  const web = say.step('nginx');
+  const noNginx = bringNginx((line) => web.note(line));
+  if (noNginx) missing.push(noNginx);
+  else web.done();
+
+  const docker = say.step('Docker Engine');
+  const engine = await bringEngine((line) => docker.note(line));
+  if (typeof engine === 'string') {
+    missing.push(engine);
+    say.warn(engine);
+    return { env: { HOSTPLANE_NATS_SERVER: nats.program }, missing };
+  }
+  docker.done(engine.version);
+  const images = say.step('images');
+  const built = await buildImages(engine.docker, (line) => images.note(line));
+  if (built) images.done(built.length ? `built ${built.join(', ')}` : 'there');
+  else missing.push('the test images cannot be built: this machine has no Debian mirror.');
+  return { env: { HOSTPLANE_NATS_SERVER: nats.program }, missing, engine };
+}
+
+async function runSuite(suite: Suite, env: NodeJS.ProcessEnv): Promise<Outcome> {
+  say.line(`\n${pc.bold(suite)}`);
+  const folder = mkdtempSync(join(tmpdir(), 'hostplane-tests-'));
+  const report = join(folder, 'report.json');
+  const serial = suite === 'e2e' || suite === 'chaos' ? ['--runInBand'] : [];
+  const began = Date.now();
+  const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--passWithNoTests', '--json', '--outputFile', report, ...serial];
+  const code = await run(process.execPath, args, env);
+  const counts = readReport(report);
+  rmSync(folder, { recursive: true, force: true });
+  const failed = counts ? counts.numFailedTests + counts.numRuntimeErrorTestSuites : 1;
+  return { name: suite, passed: counts?.numPassedTests ?? 0, failed: failed || (code ? 1 : 0), skipped: counts?.numPendingTests ?? 0, tookMs: Date.now() - began };
+}
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numRuntimeErrorTestSuites: number;
+}
+
+function readReport(file: string): Report | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Report;
+  } catch {
+    return undefined;
+  }
+}
+
+async function check(): Promise<Outcome> {
+  say.line(`\n${pc.bold('check')}`);
+  const began = Date.now();
+  const code = await run(process.execPath, ['infra/lint/check.mjs'], {});
+  return { name: 'check', passed: code ? 0 : 1, failed: code ? 1 : 0, skipped: 0, tookMs: Date.now() - began };
+}
+
+/** Runs a program with its words going where ours go; jest's report goes to its file, so what it prints to standard output is left out. */
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const isJest = args.includes('--json');
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', isJest ? 'ignore' : 'inherit', 'inherit'] });
+    const pass = (signal: NodeJS.Signals) => child.kill(signal);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, pass);
+    child.on('error', () => resolve(1));
+    child.on('close', (code) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, pass);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function summary(outcomes: readonly Outcome[], missing: readonly string[]): number {
+  say.line(`\n${pc.bold('summary')}`);
+  for (const { name, passed, failed, skipped, tookMs } of outcomes) {
+    say.line(`  ${(failed ? pc.red('✗') : pc.green('✓'))} ${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped  ${(tookMs / 1000).toFixed(1).padStart(6)} s`);
+  }
+  for (const line of missing) say.warn(`Missing here: ${line}`);
+  const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0);
+  say.line(`${sum((outcome) => outcome.passed)} passed, ${sum((outcome) => outcome.failed)} failed`);
+  return sum((outcome) => outcome.failed) ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say.failed((error as Error).message);
+  say.line('0 passed, 1 failed');
+  process.exitCode = 1;
+}

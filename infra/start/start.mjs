@@ -1,0 +1,10 @@
+// npm start: installs and builds what is missing, then brings the whole plane up (main.ts).
+import { join } from 'node:path';
+import { become, finish, node24, prepare, root } from './prepare.mjs';
+
+try {
+  await prepare();
+  become(node24, ['--enable-source-maps', join(root, 'dist/infra/start/main.js'), ...process.argv.slice(2)]);
+} catch (error) {
+  finish(error);
+}

@@ -1,0 +1,116 @@
+import pg from 'pg';
+import type { StoredMessage } from '#contracts/message.js';
+import { LogUnavailable, type AppendPart, type Appended } from './append.js';
+import { Appender } from './appender.js';
+import { isRefusedByServer, Session } from './session.js';
+import { COLUMNS, messageFromRaw, rawFromRow, type RawMessage } from './stored.js';
+
+export { ConflictError, LogUnavailable, type AppendPart, type Appended } from './append.js';
+export type { RawMessage } from './stored.js';
+
+export interface EventStoreOptions {
+  /** Signs in with the role of the app. */
+  readonly connectionString: string;
+  readonly app: string;
+  /** Called after an append is on disk: ring the doorbell here. */
+  readonly onAppended?: (lastPosition: number) => void;
+  /** Connections for reading; two more append and flush. */
+  readonly poolSize?: number;
+}
+
+/**
+ * The log in PostgreSQL. Positions are dense, from 1, in commit order: readers need no trick and a gap is a fault. Connects
+ * when first used, and again after the server was away; meanwhile everything fails with LogUnavailable.
+ */
+export class EventStore {
+  readonly #options: EventStoreOptions;
+  readonly #pool: pg.Pool;
+  readonly #appender: Appender;
+  #session: Session | undefined;
+  #opening: Promise<Session> | undefined;
+  #flushedTo = 0;
+
+  constructor(options: EventStoreOptions) {
+    this.#options = options;
+    this.#pool = new pg.Pool({ connectionString: options.connectionString, application_name: options.app, max: options.poolSize ?? 4, keepAlive: true });
+    this.#pool.on('error', () => undefined);
+    this.#appender = new Appender(() => this.#open(), options.onAppended ?? (() => undefined));
+  }
+
+  /**
+   * Appends to all the streams or to none. Resolves when it is on disk. Throws ConflictError when a stream is not at the version
+   * expected, LogUnavailable when the outcome is unknown.
+   */
+  async append(parts: readonly AppendPart[]): Promise<Appended> {
+    return this.#appender.append(parts);
+  }
+
+  async readStream(streamId: string, afterVersion = 0): Promise<StoredMessage[]> {
+    const rows = await this.#rows(`SELECT ${COLUMNS} FROM log.messages WHERE stream_id = $1 AND version > $2 ORDER BY version`, [streamId, afterVersion]);
+    return rows.map((row) => messageFromRaw(rawFromRow(row)));
+  }
+
+  /** Messages after a position, in order, of all categories or of some. */
+  async read(options: { after: number; limit: number; categories?: readonly string[] }): Promise<StoredMessage[]> {
+    return (await this.#readRaw(options)).map(messageFromRaw);
+  }
+
+  /** The same rows with their exact stored texts, and only such as are on disk: what a relay may pass on. */
+  async readRaw(options: { after: number; limit: number; categories?: readonly string[] }): Promise<RawMessage[]> {
+    const flush = await this.barrier();
+    const rows = await this.#readRaw(options);
+    const last = rows.at(-1);
+    if (last && last.position > this.#flushedTo) await flush();
+    return rows;
+  }
+
+  /** Position of the last message; 0: there is none. */
+  async head(): Promise<number> {
+    const [row] = await this.#rows("SELECT seq FROM log.head WHERE log = 'main'", []);
+    return Number(row![0]);
+  }
+
+  /**
+   * Before reading what an answer will rest on: gives a function that resolves when everything seen since is on disk (a
+   * reader sees messages a moment before they are), and fails with LogUnavailable when the server went down in between.
+   */
+  async barrier(): Promise<() => Promise<void>> {
+    const session = await this.#open();
+    return async () => {
+      this.#flushedTo = Math.max(this.#flushedTo, await session.flush());
+    };
+  }
+
+  /** Waits for what is being appended, then disconnects. */
+  async close(): Promise<void> {
+    await this.#appender.settled();
+    await Promise.all([this.#session?.close(), this.#pool.end()]);
+  }
+
+  async #readRaw({ after, limit, categories }: { after: number; limit: number; categories?: readonly string[] }): Promise<RawMessage[]> {
+    const filter = categories ? 'AND split_part(stream_id, \'/\', 1) = ANY($3)' : '';
+    const values = categories ? [after, limit, categories] : [after, limit];
+    const rows = await this.#rows(`SELECT ${COLUMNS} FROM log.messages WHERE seq > $1 ${filter} ORDER BY seq LIMIT $2`, values);
+    return rows.map(rawFromRow);
+  }
+
+  async #rows(text: string, values: unknown[]): Promise<string[][]> {
+    try {
+      const result = await this.#pool.query({ text, values, rowMode: 'array', types: AS_TEXT });
+      return result.rows as string[][];
+    } catch (error) {
+      throw isRefusedByServer(error) ? error : new LogUnavailable(error);
+    }
+  }
+
+  async #open(): Promise<Session> {
+    if (this.#session && !this.#session.isLost) return this.#session;
+    this.#opening ??= Session.open(this.#options.connectionString, this.#options.app)
+      .then((session) => (this.#session = session))
+      .finally(() => (this.#opening = undefined));
+    return this.#opening;
+  }
+}
+
+/** Columns as the server wrote them. */
+const AS_TEXT: pg.CustomTypesConfig = { getTypeParser: () => (value: unknown) => value };

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deriveId } from '#contracts/ids.js';
+import { follow, streamId, type Cause, type Kind, type NewMessage, type StoredMessage } from '#contracts/message.js';
+import type { MessageOf, MessageType } from '#contracts/registry.js';
+import { isCommandType } from '#contracts/routing.js';
+import type { Decider } from '#domain/decider.js';
+import { ConflictError, LogUnavailable } from './append.js';
+import type { EventStore } from './event-store.js';
+
+/** A decider, the stream it decides upon and what it is asked; made by on(). */
+export interface Part {
+  readonly streamId: string;
+  decide(history: readonly StoredMessage[]): Decided;
+  fold(history: readonly StoredMessage[]): unknown;
+}
+
+interface Decided {
+  readonly outputs: readonly { readonly kind: Kind; readonly type: MessageType; readonly data: unknown }[];
+  /** With the outputs folded in. */
+  readonly state: unknown;
+}
+
+export interface Handled {
+  /** The cause had been handled before: nothing was appended now. */
+  readonly duplicate: boolean;
+  /** Position of the last message that came of the cause; when none did, of the last that was read. */
+  readonly position: number;
+  readonly messages: readonly StoredMessage[];
+  /** One a part, after what was appended. */
+  readonly states: readonly unknown[];
+}
+
+const kindOfType = (type: MessageType): Kind => (isCommandType(type) ? 'command' : 'event');
+
+export function on<S, C, O extends MessageType>(decider: Decider<S, C, O>, key: string, command: C, kindOf: (type: O) => Kind = kindOfType): Part {
+  const fold = (history: readonly StoredMessage[]): S => foldWith(decider, history);
+  return {
+    streamId: streamId(decider.category, key),
+    fold,
+    decide: (history) => {
+      const before = fold(history);
+      const outputs = decider.decide(command, before);
+      return { outputs: outputs.map((o) => ({ kind: kindOf(o.type), type: o.type, data: o.data })), state: outputs.reduce(decider.evolve, before) };
+    },
+  };
+}
+
+/**
+ * Loads the streams, folds, decides and appends all that follows in one append; again when somebody else was quicker, or when the
+ * log went away (what the first attempt may have appended is found by its ids). A cause that the first part's stream
+ * already holds an answer to is a duplicate. Whatever it answers is on disk. Throws what a decider throws.
+ */
+export async function handle(store: EventStore, cause: Cause, parts: readonly Part[], options: { actor?: string; attempts?: number } = {}): Promise<Handled> {
+  const attempts = options.attempts ?? 12;
+  let isOutcomeUnknown = false;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const handled = await attemptOnce(store, cause, parts, options.actor);
+      return isOutcomeUnknown && handled.duplicate ? { ...handled, duplicate: false } : handled;
+    } catch (error) {
+      const isLost = error instanceof LogUnavailable;
+      if (attempt >= attempts || !(isLost || error instanceof ConflictError)) throw error;
+      isOutcomeUnknown ||= isLost;
+      await sleep(isLost ? 100 + Math.random() * 100 * attempt : Math.random() * 4 * attempt);
+    }
+  }
+}
+
+async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part[], actor?: string): Promise<Handled> {
+  const flush = await store.barrier();
+  const histories = await Promise.all(parts.map((part) => store.readStream(part.streamId)));
+  if (histories[0]!.some((message) => message.meta.causationId === cause.id)) return duplicate(flush, cause, parts, histories);
+
+  const decided = parts.map((part, i) => part.decide(histories[i]!));
+  const appends = parts.map((part, i) => ({
+    streamId: part.streamId,
+    expectedVersion: histories[i]!.length,
+    messages: decided[i]!.outputs.map((output, n) => ({ ...output, id: deriveId(cause.id, part.streamId, n), meta: follow(cause, actor) }) as NewMessage),
+  }));
+  if (appends.some((part, i) => holdsAny(histories[i]!, part.messages))) return duplicate(flush, cause, parts, histories);
+  const states = decided.map((part) => part.state);
+  if (appends.every((part) => part.messages.length === 0)) {
+    await flush();
+    return { duplicate: false, position: lastPosition(histories.flat()), messages: [], states };
+  }
+  const appended = await store.append(appends);
+  return { duplicate: false, position: appended.lastPosition, messages: appended.messages, states };
+}
+
+async function duplicate(flush: () => Promise<void>, cause: Cause, parts: readonly Part[], histories: readonly StoredMessage[][]): Promise<Handled> {
+  await flush();
+  const messages = histories.flat().filter((message) => message.meta.causationId === cause.id).sort((a, b) => a.position - b.position);
+  return { duplicate: true, position: lastPosition(messages), messages, states: parts.map((part, i) => part.fold(histories[i]!)) };
+}
+
+function holdsAny(history: readonly StoredMessage[], messages: readonly NewMessage[]): boolean {
+  const ids = new Set(messages.map((message) => message.id));
+  return history.some((message) => ids.has(message.id));
+}
+
+function lastPosition(messages: readonly StoredMessage[]): number {
+  return messages.reduce((last, message) => Math.max(last, message.position), 0);
+}
+
+/** The state of one stream, with the version and the position of its last message (0 when there is none). */
+export async function loadState<S, C, O extends MessageType>(store: EventStore, decider: Decider<S, C, O>, key: string): Promise<{ state: S; version: number; position: number }> {
+  const history = await store.readStream(streamId(decider.category, key));
+  return { state: foldWith(decider, history), version: history.length, position: lastPosition(history) };
+}
+
+function foldWith<S, C, O extends MessageType>(decider: Decider<S, C, O>, history: readonly StoredMessage[]): S {
+  return history.reduce((state, message) => decider.evolve(state, message as unknown as MessageOf<O>), decider.initial);
+}

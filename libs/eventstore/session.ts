@@ -1,0 +1,95 @@
+import pg from 'pg';
+import { LogUnavailable } from './append.js';
+import { argumentsOf, type Request, type Verdict } from './batch.js';
+
+const APPEND = 'SELECT * FROM log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)';
+/** Commits a record that must reach the disk, and everything before it with it; answers what had been committed until then. */
+const FLUSH = "SELECT (SELECT seq FROM log.head WHERE log = 'main') AS seq, pg_logical_emit_message(true, 'hostplane', '')";
+
+/**
+ * Two connections that were opened together: one appends without waiting for the disk, the other flushes. Both end when
+ * either does: a flush that succeeds here proves that the server has not gone down since the session began, and so
+ * that whatever was seen meanwhile is on disk.
+ */
+export class Session {
+  #lost: LogUnavailable | undefined;
+  #flushing: Promise<number> | undefined;
+  #next: Promise<number> | undefined;
+
+  private constructor(
+    readonly appender: pg.Client,
+    readonly flusher: pg.Client,
+  ) {
+    for (const client of [appender, flusher]) {
+      client.on('error', (error) => this.#lose(error));
+      client.on('end', () => this.#lose(new Error('the connection ended')));
+    }
+  }
+
+  static async open(connectionString: string, name: string): Promise<Session> {
+    const connect = async (synchronousCommit: string): Promise<pg.Client> => {
+      const client = new pg.Client({ connectionString, application_name: name, options: `-c synchronous_commit=${synchronousCommit} -c jit=off`, keepAlive: true });
+      client.on('error', () => undefined);
+      await client.connect();
+      return client;
+    };
+    const [appender, flusher] = await Promise.allSettled([connect('off'), connect('on')]);
+    if (appender.status === 'fulfilled' && flusher.status === 'fulfilled') return new Session(appender.value, flusher.value);
+    for (const opened of [appender, flusher]) if (opened.status === 'fulfilled') void opened.value.end();
+    throw new LogUnavailable(appender.status === 'rejected' ? appender.reason : (flusher as PromiseRejectedResult).reason);
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** One round trip. Throws LogUnavailable when nobody knows whether it happened, the server's own error when it did not. */
+  async append(requests: readonly Request[], durable: boolean): Promise<Verdict> {
+    const result = await this.#query<Verdict>(this.appender, { name: 'append', text: APPEND, values: [durable, ...argumentsOf(requests)] });
+    return result.rows[0]!;
+  }
+
+  /** Resolves when all that was committed before the call is on disk: the position of the last such message. Calls that wait share a flush. */
+  flush(): Promise<number> {
+    this.#next ??= (this.#flushing ?? Promise.resolve(0)).catch(() => 0).then(() => {
+      this.#flushing = this.#next;
+      this.#next = undefined;
+      return this.#query<{ seq: string }>(this.flusher, { name: 'flush', text: FLUSH }).then((result) => Number(result.rows[0]!.seq));
+    });
+    return this.#next;
+  }
+
+  async close(): Promise<void> {
+    this.#lost ??= new LogUnavailable(new Error('it was closed'));
+    await Promise.allSettled([this.appender.end(), this.flusher.end()]);
+  }
+
+  async #query<R extends pg.QueryResultRow>(client: pg.Client, query: pg.QueryConfig): Promise<pg.QueryResult<R>> {
+    if (this.#lost) throw this.#lost;
+    try {
+      const result = await client.query<R>(query);
+      if (this.#lost) throw this.#lost;
+      return result;
+    } catch (error) {
+      if (this.#lost) throw this.#lost;
+      if (!isRefusedByServer(error)) {
+        this.#lose(error);
+        throw this.#lost ?? new LogUnavailable(error);
+      }
+      throw error;
+    }
+  }
+
+  #lose(error: unknown): void {
+    if (this.#lost) return;
+    this.#lost = new LogUnavailable(error);
+    void this.appender.end().catch(() => undefined);
+    void this.flusher.end().catch(() => undefined);
+  }
+}
+
+/** Whether the server answered with an error of the statement, so that its transaction has certainly ended without effect. */
+export function isRefusedByServer(error: unknown): boolean {
+  // Class 57: the server goes down or ended the connection; class 08: the connection itself.
+  return error instanceof pg.DatabaseError && !/^(57P|08)/.test(error.code ?? '');
+}

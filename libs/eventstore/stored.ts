@@ -1,0 +1,74 @@
+import { Buffer } from 'node:buffer';
+import type { Meta, StoredMessage } from '#contracts/message.js';
+import { decodeData, type MessageType } from '#contracts/registry.js';
+
+/** A row of the log as it stands there: data and meta are the exact stored texts, not parsed. */
+export interface RawMessage {
+  readonly position: number;
+  readonly streamId: string;
+  readonly version: number;
+  readonly id: string;
+  readonly kind: 'event' | 'command';
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly data: string;
+  readonly meta: string;
+  readonly recordedAt: string;
+  /** Hex. */
+  readonly hash: string;
+}
+
+/** Columns of log.messages, in the order in which everything here reads them. */
+export const COLUMNS = 'seq, stream_id, version, id, kind, type, schema_version, data, meta, recorded_at, hash';
+
+/** A row that was fetched as an array of texts. */
+export function rawFromRow(row: readonly string[]): RawMessage {
+  const [position, streamId, version, id, kind, type, schemaVersion, data, meta, recordedAt, hash] = row as [
+    string, string, string, string, 'event' | 'command', string, string, string, string, string, string,
+  ];
+  return {
+    position: Number(position), streamId, version: Number(version), id, kind, type,
+    schemaVersion: Number(schemaVersion), data, meta, recordedAt, hash: hash.slice(2),
+  };
+}
+
+/** The message that a raw row says. */
+export function messageFromRaw(raw: RawMessage): StoredMessage {
+  const type = raw.type as MessageType;
+  return { ...raw, type, data: decodeData(type, raw.data), meta: JSON.parse(raw.meta) as Meta } as StoredMessage;
+}
+
+/**
+ * The same, parsed only when data or meta are asked for: what replays a whole log reads few of them.
+ * The getters are the object's own, so that a copy by spread holds the values.
+ */
+export function lazyMessageFromRaw(raw: RawMessage): StoredMessage {
+  let data: unknown;
+  let meta: Meta | undefined;
+  return {
+    position: raw.position, streamId: raw.streamId, version: raw.version, id: raw.id, kind: raw.kind,
+    type: raw.type as MessageType, schemaVersion: raw.schemaVersion, recordedAt: raw.recordedAt, hash: raw.hash,
+    get data() { return (data ??= decodeData(raw.type as MessageType, raw.data)); },
+    get meta() { return (meta ??= JSON.parse(raw.meta) as Meta); },
+  } as StoredMessage;
+}
+
+/** PostgreSQL's binary form of text[]: nothing needs escaping, neither here nor there. */
+export function textArray(values: readonly string[]): Buffer {
+  let size = 20;
+  for (const value of values) size += 4 + Buffer.byteLength(value);
+  const buffer = Buffer.allocUnsafe(size);
+  const TEXT_OID = 25;
+  let at = buffer.writeInt32BE(values.length > 0 ? 1 : 0);
+  at = buffer.writeInt32BE(0, at);
+  at = buffer.writeInt32BE(TEXT_OID, at);
+  if (values.length === 0) return buffer.subarray(0, at);
+  at = buffer.writeInt32BE(values.length, at);
+  at = buffer.writeInt32BE(1, at);
+  for (const value of values) {
+    const length = buffer.write(value, at + 4);
+    buffer.writeInt32BE(length, at);
+    at += 4 + length;
+  }
+  return buffer;
+}

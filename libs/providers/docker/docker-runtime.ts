@@ -1,0 +1,116 @@
+import type { DockerOptions } from 'dockerode';
+import type { ContentStore } from '#content/content-store.js';
+import type { Target } from '#contracts/gen/hostplane/v1/target.js';
+import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
+import { InTurn } from '../in-turn.js';
+import { ProviderError } from '../provider-error.js';
+import type { HomeSpec, ObservedWorkload, SiteRuntime } from '../site-runtime.js';
+import { specHash } from '../spec-hash.js';
+import { foundContainer, observedWorkload, onePerSite, type FoundContainer } from './containers.js';
+import { Engine } from './engine.js';
+import { probe } from './health.js';
+import { ProjectNetworks } from './project-networks.js';
+import { LABEL } from './requests.js';
+import { defaultSettings, type DockerSettings } from './settings.js';
+import { Workloads } from './workloads.js';
+
+export type DockerRuntimeOptions = Pick<DockerSettings, 'plane' | 'staticImage'> & Partial<DockerSettings> & {
+  readonly content: ContentStore;
+  /** How to reach the engine; by default DOCKER_HOST, or the local socket. */
+  readonly engine?: DockerOptions;
+};
+
+/**
+ * Sites as containers of a Docker Engine: each project on a network of its own, each site at the address that its spec says.
+ *
+ * A new container is made beside the old one under the name `…-next`. The old is stopped, for the address is one, and the new one started; healthy,
+ * it takes over the name and the old is removed; not healthy, it is removed and the old started again. So whatever a crash leaves behind, the
+ * container without `-next` is the last one that was known to be good, and the next `ensure` begins by putting `-next` out of the way.
+ */
+export class DockerRuntime implements SiteRuntime {
+  readonly name = 'docker';
+  readonly features = { kinds: ['static', 'app'], addresses: true } as const;
+  private readonly engine: Engine;
+  private readonly settings: DockerSettings;
+  private readonly networks: ProjectNetworks;
+  private readonly workloads: Workloads;
+  private readonly turns = new InTurn();
+
+  constructor({ content, engine, ...settings }: DockerRuntimeOptions) {
+    this.engine = new Engine(engine);
+    this.settings = { ...defaultSettings, ...settings };
+    this.networks = new ProjectNetworks(this.engine, this.settings);
+    this.workloads = new Workloads(this.engine, this.settings, this.networks, content);
+  }
+
+  async ensureHome(home: HomeSpec, signal?: AbortSignal): Promise<void> {
+    await this.engine.version(signal);
+    await this.networks.check(home, signal);
+  }
+
+  async removeHome(projectId: string, signal?: AbortSignal): Promise<void> {
+    if (await this.networks.removeIfUnused(projectId, signal)) return;
+    throw new ProviderError(`The project ${projectId} still has sites on this host: remove them first.`, false);
+  }
+
+  async ensure(spec: WorkloadSpec, signal?: AbortSignal): Promise<Target> {
+    if (spec.kind === 'app' ? !spec.app : spec.kind !== 'static') throw new ProviderError(`A site of kind "${spec.kind}" cannot run in Docker as it is described.`, false);
+    return this.turns.run(spec.siteId, async () => {
+      const live = await this.tidied(spec.siteId, signal);
+      const hash = specHash(spec);
+      const kept = live !== undefined && live.specHash === hash && (await this.workloads.isOnItsNetwork(live, spec, signal));
+      if (kept) await this.workloads.settle(live, spec, signal);
+      else await this.workloads.replace(live, spec, hash, signal);
+      await this.dropOldReleases(spec.siteId, hash, signal);
+      return { address: spec.address, port: spec.app?.port ?? this.settings.staticImage.port, root: '' };
+    });
+  }
+
+  async remove({ siteId, projectId, keepData }: { siteId: string; projectId: string; keepData: boolean }, signal?: AbortSignal): Promise<void> {
+    await this.turns.run(siteId, async () => {
+      for (const { id, running } of await this.containersOf(siteId, signal)) {
+        if (running) await this.engine.stopContainer(id, signal);
+        await this.engine.removeContainer(id, signal);
+      }
+      const volumes = keepData ? [] : await this.engine.volumes(this.ours({ [LABEL.site]: siteId }), signal);
+      for (const { Name } of volumes) await this.engine.removeVolume(Name, signal);
+      await this.networks.removeIfUnused(projectId, signal);
+    });
+  }
+
+  async observe(siteId: string, signal?: AbortSignal): Promise<ObservedWorkload | undefined> {
+    const [found] = onePerSite((await this.containersOf(siteId, signal)).filter((c) => c.role === 'workload'));
+    if (!found) return undefined;
+    return observedWorkload(found, found.running && (await probe(found.probe, signal)) === undefined);
+  }
+
+  /** A running container counts as healthy here: a thousand are listed at once, and none is asked. */
+  async list(signal?: AbortSignal): Promise<readonly ObservedWorkload[]> {
+    const containers = await this.engine.containers(this.ours({ [LABEL.role]: 'workload' }), signal);
+    return onePerSite(containers.map(foundContainer)).map((found) => observedWorkload(found, found.running));
+  }
+
+  /** Puts what an interrupted call left out of the way; answers the container that counts, under its proper name or about to get it. */
+  private async tidied(siteId: string, signal?: AbortSignal): Promise<FoundContainer | undefined> {
+    const all = await this.containersOf(siteId, signal);
+    for (const { id } of all.filter((c) => c.role === 'upload')) await this.engine.removeContainer(id, signal);
+    const workloads = all.filter((c) => c.role === 'workload');
+    const live = workloads.find((c) => !c.isNext);
+    const next = workloads.find((c) => c.isNext);
+    if (live && next) await this.engine.removeContainer(next.id, signal);
+    return live ?? next;
+  }
+
+  private async dropOldReleases(siteId: string, hash: string, signal?: AbortSignal): Promise<void> {
+    const releases = await this.engine.volumes(this.ours({ [LABEL.site]: siteId, [LABEL.role]: 'release' }), signal);
+    for (const { Name } of releases.filter((v) => v.Labels[LABEL.spec] !== hash)) await this.engine.removeVolume(Name, signal);
+  }
+
+  private async containersOf(siteId: string, signal?: AbortSignal): Promise<FoundContainer[]> {
+    return (await this.engine.containers(this.ours({ [LABEL.site]: siteId }), signal)).map(foundContainer);
+  }
+
+  private ours(labels: Record<string, string>): Record<string, string> {
+    return { [LABEL.plane]: this.settings.plane, ...labels };
+  }
+}

@@ -1,0 +1,208 @@
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Docker, { type ContainerCreateOptions, type ContainerInfo, type ContainerInspectInfo, type DockerOptions, type ImageInspectInfo, type NetworkCreateOptions, type NetworkInspectInfo, type VolumeCreateOptions, type VolumeInspectInfo } from 'dockerode';
+import { reached } from '#contracts/probe.js';
+import { ProviderError } from '../provider-error.js';
+
+const CALL_MS = 60_000;
+const TRANSFER_MS = 600_000;
+const LOG_LINES = 20;
+const LOG_BYTES = 4_096;
+
+type Labels = Readonly<Record<string, string>>;
+interface CallOptions {
+  /** Statuses that mean that it is so already; the answer is undefined then. */
+  readonly fine?: readonly number[];
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Sends requests to a Docker Engine and says what became of them: an engine that does not answer, or fails by itself, is a retryable ProviderError;
+ * a request that it refuses is not. Each call passes the probes `docker:<verb>` and `docker:<verb>:done`, has a time limit and obeys the signal.
+ */
+export class Engine {
+  private readonly docker: Docker;
+
+  /** Without options: DOCKER_HOST, or the local socket. */
+  constructor(options?: DockerOptions) {
+    this.docker = new Docker(options);
+  }
+
+  /** Whether its networks are those of this machine. */
+  get isLocal(): boolean {
+    return this.socket !== undefined;
+  }
+
+  async version(signal?: AbortSignal): Promise<string> {
+    const { Version } = (await this.call('version', 'ask the engine for its version', signal, () => this.docker.version()))!;
+    return Version;
+  }
+
+  async containers(labels: Labels, signal?: AbortSignal): Promise<ContainerInfo[]> {
+    return (await this.call('list-containers', 'list containers', signal, (abortSignal) => this.docker.listContainers({ all: true, filters: { label: pairs(labels) }, abortSignal })))!;
+  }
+
+  inspectContainer(id: string, signal?: AbortSignal): Promise<ContainerInspectInfo | undefined> {
+    return this.call('inspect-container', `inspect container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).inspect({ abortSignal }), { fine: [404] });
+  }
+
+  /** Answers the container's id. The image must be here already. */
+  async createContainer({ name, ...body }: ContainerCreateOptions, signal?: AbortSignal): Promise<string> {
+    const request = { _query: { name }, _body: body } as unknown as ContainerCreateOptions;
+    return (await this.call('create-container', `create container ${name}`, signal, (abortSignal) => this.docker.createContainer({ ...request, abortSignal })))!.id;
+  }
+
+  async startContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.call('start-container', `start container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).start({ abortSignal }), { fine: [304] });
+  }
+
+  async restartContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.call('restart-container', `restart container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).restart({ abortSignal }));
+  }
+
+  async stopContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.call('stop-container', `stop container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).stop({ abortSignal }), { fine: [304, 404] });
+  }
+
+  async renameContainer(id: string, name: string, signal?: AbortSignal): Promise<void> {
+    await this.call('rename-container', `rename container ${id} to ${name}`, signal, (abortSignal) => this.docker.getContainer(id).rename({ name, abortSignal }));
+  }
+
+  /** Removes a container, running or not, with its nameless volumes, and returns once it is gone. */
+  async removeContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.call('remove-container', `remove container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).remove({ force: true, v: true, abortSignal }), { fine: [404, 409] });
+    for (let wait = 5; await this.inspectContainer(id, signal); wait = Math.min(wait * 2, 500)) {
+      if (wait === 500) await this.call('remove-container', `remove container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).remove({ force: true, v: true, abortSignal }), { fine: [404, 409] });
+      await sleep(wait, undefined, { signal });
+    }
+  }
+
+  /** The last lines that a container wrote, at most 4 KiB. */
+  async lastLog(id: string, signal?: AbortSignal): Promise<string> {
+    const raw = await this.call('logs', `read the log of container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).logs({ stdout: true, stderr: true, follow: false, tail: LOG_LINES, abortSignal }), { fine: [404] });
+    return raw ? demuxed(raw).subarray(-LOG_BYTES).toString('utf8').trim() : '';
+  }
+
+  /** Unpacks a tar stream into a folder of a container. */
+  async putArchive(id: string, path: string, tar: Readable, signal?: AbortSignal): Promise<void> {
+    const put = (abortSignal: AbortSignal) => this.docker.getContainer(id).putArchive(tar, { path, abortSignal });
+    await this.call('put-archive', `unpack files into container ${id}`, signal, put, { timeoutMs: TRANSFER_MS });
+  }
+
+  inspectImage(image: string, signal?: AbortSignal): Promise<ImageInspectInfo | undefined> {
+    return this.call('inspect-image', `inspect image ${image}`, signal, () => this.docker.getImage(image).inspect(), { fine: [404] });
+  }
+
+  /** Brings an image here. Registries report many failures only within the progress that follows a good answer. */
+  async pullImage(image: string, signal?: AbortSignal): Promise<void> {
+    await this.call('pull-image', `pull image ${image}`, signal, async (abortSignal) => {
+      const progress = (await this.docker.pull(tagged(image), { abortSignal })) as Readable;
+      const entries = await new Promise<{ error?: string }[]>((resolve, reject) => {
+        abortSignal.addEventListener('abort', () => progress.destroy(abortSignal.reason as Error), { once: true });
+        this.docker.modem.followProgress(progress, (error: Error | null, all: { error?: string }[]) => (error ? reject(error) : resolve(all)));
+      });
+      const failed = entries.find((entry) => entry.error !== undefined);
+      if (failed) throw new Error(failed.error);
+    }, { timeoutMs: TRANSFER_MS });
+  }
+
+  async networks(labels?: Labels, signal?: AbortSignal): Promise<NetworkInspectInfo[]> {
+    const filters = labels && { filters: { label: pairs(labels) } };
+    return (await this.call('list-networks', 'list networks', signal, (abortSignal) => this.docker.listNetworks({ ...filters, abortSignal })))!;
+  }
+
+  async createNetwork(request: NetworkCreateOptions, signal?: AbortSignal): Promise<void> {
+    const body = { _query: {}, _body: request } as unknown as NetworkCreateOptions;
+    await this.call('create-network', `create network ${request.Name} with ${request.IPAM?.Config?.[0]?.Subnet}`, signal, (abortSignal) => this.docker.createNetwork({ ...body, abortSignal }), { fine: [409] });
+  }
+
+  async removeNetwork(id: string, signal?: AbortSignal): Promise<void> {
+    await this.call('remove-network', `remove network ${id}`, signal, (abortSignal) => this.docker.getNetwork(id).remove({ abortSignal }), { fine: [404] });
+  }
+
+  async volumes(labels: Labels, signal?: AbortSignal): Promise<VolumeInspectInfo[]> {
+    const found = await this.call('list-volumes', 'list volumes', signal, (abortSignal) => this.docker.listVolumes({ filters: { label: pairs(labels) }, abortSignal }));
+    return found!.Volumes ?? [];
+  }
+
+  async createVolume(request: VolumeCreateOptions, signal?: AbortSignal): Promise<void> {
+    const body = { _query: {}, _body: request } as unknown as VolumeCreateOptions;
+    await this.call('create-volume', `create volume ${request.Name}`, signal, (abortSignal) => this.docker.createVolume({ ...body, abortSignal }));
+  }
+
+  async removeVolume(name: string, signal?: AbortSignal): Promise<void> {
+    await this.call('remove-volume', `remove volume ${name}`, signal, (abortSignal) => this.docker.getVolume(name).remove({ abortSignal }), { fine: [404] });
+  }
+
+  private async call<T>(verb: string, what: string, signal: AbortSignal | undefined, send: (signal: AbortSignal) => Promise<T>, { fine = [], timeoutMs = CALL_MS }: CallOptions = {}): Promise<T | undefined> {
+    const limit = AbortSignal.timeout(timeoutMs);
+    reached(`docker:${verb}`);
+    const either = signal ? AbortSignal.any([signal, limit]) : limit;
+    const answer = await Promise.race([send(either), aborted(either)]).catch((error: EngineFault) => {
+      if (fine.includes(error.statusCode ?? 0)) return undefined;
+      if (signal?.aborted) throw new ProviderError(`Called off while it was to ${what}.`, true, { cause: error });
+      if (limit.aborted) throw new ProviderError(`The Docker Engine took longer than ${timeoutMs / 1000} s to ${what}.`, true, { cause: error });
+      throw asProviderError(error, what, this.address);
+    });
+    reached(`docker:${verb}:done`);
+    return answer;
+  }
+
+  private get socket(): string | undefined {
+    const { socketPath } = this.docker.modem as { socketPath?: unknown };
+    return typeof socketPath === 'string' ? socketPath : undefined;
+  }
+
+  private get address(): string {
+    const { host, port } = this.docker.modem as { host?: string; port?: unknown };
+    return this.socket ?? `${host}:${String(port)}`;
+  }
+}
+
+/** Not every call of the library takes a signal. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
+
+interface EngineFault extends Error {
+  readonly statusCode?: number;
+  readonly json?: { message?: string };
+  readonly code?: string;
+}
+
+function asProviderError(error: EngineFault, what: string, address: string): Error {
+  if (error.name === 'TypeError') return error;
+  const says = error.json?.message ?? error.message;
+  const isConnection = error.statusCode === undefined && /ECONN|ENOENT|EACCES|EPIPE|ETIMEDOUT|EHOSTUNREACH|socket hang up/.test(`${error.code} ${error.message}`);
+  if (isConnection) return new ProviderError(`The Docker Engine at ${address} does not answer (${error.message}): start it, or set DOCKER_HOST.`, true, { cause: error });
+  return new ProviderError(`The Docker Engine could not ${what}: ${says.trim()}`, isPassing(error.statusCode, says), { cause: error });
+}
+
+/** A refusal (4xx), and what no repetition heals, is final; what else goes wrong inside the engine may pass. */
+function isPassing(statusCode: number | undefined, says: string): boolean {
+  if (/manifest unknown|manifest for .* not found|pull access denied|repository .* not found|invalid reference format|no matching manifest|OCI runtime create failed|unauthorized/i.test(says)) return false;
+  return statusCode === undefined || statusCode >= 500;
+}
+
+function pairs(labels: Labels): string[] {
+  return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+}
+
+/** The engine takes a name without a tag as all of its tags. */
+function tagged(image: string): string {
+  return /[:@]/.test(image.slice(image.lastIndexOf('/') + 1)) ? image : `${image}:latest`;
+}
+
+/** A log comes in frames with a header of 8 bytes, whose last four are the length. */
+function demuxed(raw: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0; at + 8 <= raw.length; ) {
+    const length = raw.readUInt32BE(at + 4);
+    parts.push(raw.subarray(at + 8, at + 8 + length));
+    at += 8 + length;
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import type { NetworkInspectInfo } from 'dockerode';
+import { InTurn } from '../in-turn.js';
+import { ProviderError } from '../provider-error.js';
+import type { HomeSpec } from '../site-runtime.js';
+import type { Engine } from './engine.js';
+import { LABEL, networkRequest } from './requests.js';
+import type { DockerSettings } from './settings.js';
+import { overlaps, parseRoutes, parseSubnet, type Subnet } from './subnets.js';
+
+const ADVICE = 'Choose another range with HOSTPLANE_NETWORK_POOL.';
+
+/** Each project's own bridge: there with its first workload, gone with the last. Work on one project's network is done in turn. */
+export class ProjectNetworks {
+  private readonly turns = new InTurn();
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly settings: DockerSettings,
+  ) {}
+
+  /** Makes sure of the network and does the work while nobody can take the network away. */
+  async inNetwork<T>(home: HomeSpec, work: (network: NetworkInspectInfo) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.turns.run(home.projectId, async () => work(await this.ensure(home, signal)));
+  }
+
+  /** Removes the network if no workload, running or not, needs it; answers whether it is gone. */
+  async removeIfUnused(projectId: string, signal?: AbortSignal): Promise<boolean> {
+    return this.turns.run(projectId, async () => {
+      const users = await this.engine.containers({ ...this.ours(projectId), [LABEL.role]: 'workload' }, signal);
+      if (users.length > 0) return false;
+      for (const { Id } of await this.engine.networks(this.ours(projectId), signal)) await this.engine.removeNetwork(Id, signal);
+      return true;
+    });
+  }
+
+  /** Checks that nothing else on this host has a part of the subnet. */
+  async check({ projectId, subnet }: HomeSpec, signal?: AbortSignal): Promise<void> {
+    const wanted = parseSubnet(subnet);
+    if (!wanted) throw new ProviderError(`"${subnet}" is no IPv4 subnet for a project. ${ADVICE}`, false);
+    const networks = await this.engine.networks(undefined, signal);
+    if (networks.some((network) => this.isOf(network, projectId))) return;
+    for (const network of networks) {
+      const taken = subnetsOf(network).find(({ range }) => overlaps(range, wanted));
+      if (taken) throw new ProviderError(`The subnet ${subnet} overlaps with ${taken.cidr} of the Docker network ${network.Name}. ${ADVICE}`, false);
+    }
+    const device = this.engine.isLocal ? await routeOver(wanted) : undefined;
+    if (device) throw new ProviderError(`The subnet ${subnet} overlaps with a route of this host through ${device}. ${ADVICE}`, false);
+  }
+
+  private async ensure({ projectId, subnet }: HomeSpec, signal?: AbortSignal): Promise<NetworkInspectInfo> {
+    const found = await this.find(projectId, signal);
+    if (found && subnetsOf(found).some(({ cidr }) => cidr === subnet)) return found;
+    if (found) await this.engine.removeNetwork(found.Id, signal);
+    await this.engine.createNetwork(networkRequest(this.settings, projectId, subnet), signal).catch((error: ProviderError) => {
+      if (!/overlap/i.test(error.message)) throw error;
+      throw new ProviderError(`The subnet ${subnet} overlaps with another network of this host. ${ADVICE}`, false, { cause: error });
+    });
+    const made = await this.find(projectId, signal);
+    if (!made) throw new ProviderError(`A network that is not Hostplane's has the name ${networkRequest(this.settings, projectId, subnet).Name}: remove it.`, false);
+    return made;
+  }
+
+  private async find(projectId: string, signal?: AbortSignal): Promise<NetworkInspectInfo | undefined> {
+    return (await this.engine.networks(this.ours(projectId), signal))[0];
+  }
+
+  private ours(projectId: string): Record<string, string> {
+    return { [LABEL.plane]: this.settings.plane, [LABEL.project]: projectId };
+  }
+
+  private isOf(network: NetworkInspectInfo, projectId: string): boolean {
+    return network.Labels?.[LABEL.plane] === this.settings.plane && network.Labels[LABEL.project] === projectId;
+  }
+}
+
+function subnetsOf(network: NetworkInspectInfo): { cidr: string; range: Subnet }[] {
+  return (network.IPAM?.Config ?? []).flatMap(({ Subnet: cidr = '' }) => {
+    const range = parseSubnet(cidr);
+    return range ? [{ cidr, range }] : [];
+  });
+}
+
+/** The device of a route that covers a part of the subnet; only Linux tells. */
+async function routeOver(wanted: Subnet): Promise<string | undefined> {
+  const text = await readFile('/proc/net/route', 'utf8').catch(() => '');
+  return parseRoutes(text).find(({ subnet }) => overlaps(subnet, wanted))?.device;
+}

@@ -1,0 +1,64 @@
+/** How an image that serves files is run: what it serves, from where, as whom. */
+export interface StaticImage {
+  readonly image: string;
+  /** Where the release's volume is mounted, read-only. */
+  readonly docroot: string;
+  readonly port: number;
+  /** uid:gid, never root. */
+  readonly user: string;
+  readonly command?: readonly string[];
+  /** Folders that it must write to, with mount options; the rest of its root is read-only. */
+  readonly tmpfs: Readonly<Record<string, string>>;
+  readonly stopSignal?: string;
+}
+
+export interface Limits {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly pids: number;
+}
+
+export interface DockerSettings {
+  /** Name of this plane: the label that tells our resources from all others. */
+  readonly plane: string;
+  readonly staticImage: StaticImage;
+  readonly staticLimits: Limits;
+  readonly appLimits: Limits;
+  /** How long a container may take to become healthy. */
+  readonly healthyWithinMs: number;
+  /** How long it may take to stop by itself before it is killed. */
+  readonly stopWithinSeconds: number;
+  readonly logMaxSize: string;
+  readonly logMaxFiles: number;
+}
+
+const MIB = 1024 * 1024;
+
+export const defaultSettings = {
+  staticLimits: { memoryBytes: 64 * MIB, cpus: 0.5, pids: 64 },
+  appLimits: { memoryBytes: 512 * MIB, cpus: 1, pids: 256 },
+  healthyWithinMs: 60_000,
+  stopWithinSeconds: 10,
+  logMaxSize: '10m',
+  logMaxFiles: 3,
+} as const;
+
+/** busybox httpd: its process ignores SIGTERM as the first of a container, and has nothing to finish. */
+export const busyboxImage = (image: string): StaticImage => ({
+  image,
+  docroot: '/srv',
+  port: 80,
+  user: '65534:65534',
+  command: ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/srv'],
+  tmpfs: {},
+  stopSignal: 'SIGKILL',
+});
+
+/** The official nginx image's layout, run as its own user. */
+export const nginxImage = (image: string): StaticImage => ({
+  image,
+  docroot: '/usr/share/nginx/html',
+  port: 80,
+  user: '101:101',
+  tmpfs: Object.fromEntries(['/var/cache/nginx', '/run', '/tmp'].map((path) => [path, 'rw,noexec,nosuid,size=16m,uid=101,gid=101'])),
+});

@@ -1,0 +1,145 @@
+import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode';
+import type { ContentStore } from '#content/content-store.js';
+import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
+import { projectNetwork } from '#domain/naming/naming.js';
+import { InTurn } from '../in-turn.js';
+import { ProviderError } from '../provider-error.js';
+import type { FoundContainer } from './containers.js';
+import type { Engine } from './engine.js';
+import { waitUntilHealthy } from './health.js';
+import type { ProjectNetworks } from './project-networks.js';
+import { makeReleaseVolume } from './release-volume.js';
+import { appRequest, containerName, dataVolumeRequest, LABEL, staticRequest } from './requests.js';
+import type { DockerSettings } from './settings.js';
+
+/** Creating more than four containers at once gains nothing on an engine. */
+const CREATIONS_AT_ONCE = 4;
+
+/** Makes one site's container be as its spec says. The caller sees to it that one site is worked on once at a time. */
+export class Workloads {
+  private readonly creations = new InTurn(CREATIONS_AT_ONCE);
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly settings: DockerSettings,
+    private readonly networks: ProjectNetworks,
+    private readonly content: ContentStore,
+  ) {}
+
+  /** A container whose network was taken away under it cannot be started again. */
+  async isOnItsNetwork(live: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<boolean> {
+    return this.networks.inNetwork(spec, async (network) => {
+      const inspected = await this.engine.inspectContainer(live.id, signal);
+      return inspected?.NetworkSettings.Networks[projectNetwork(spec.projectId)]?.NetworkID === network.Id;
+    }, signal);
+  }
+
+  /** Brings a container that is as it should be to the power that it should have. */
+  async settle(live: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
+    if (live.isNext) await this.engine.renameContainer(live.id, containerName(spec), signal);
+    if (spec.power === 'stopped') {
+      if (live.running) await this.engine.stopContainer(live.id, signal);
+      return;
+    }
+    const startedAt = (await this.inspected(live.id, signal)).State.StartedAt;
+    if (!live.running) await this.engine.startContainer(live.id, signal);
+    else if (spec.restartedAfter !== '' && Date.parse(startedAt) < Date.parse(spec.restartedAfter)) await this.engine.restartContainer(live.id, signal);
+    await this.healthy(live.id, spec, signal);
+  }
+
+  /** Puts a new container in the place of the old one, if there is one; the old one comes back if the new one does not become healthy. */
+  async replace(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<void> {
+    if (old?.isNext) await this.engine.renameContainer(old.id, containerName(spec), signal);
+    const next = await this.creations.run('create', () => this.create(old, spec, hash, signal));
+    if (spec.power !== 'stopped') await this.switchOver(old, next, spec, signal);
+    if (old) await this.engine.removeContainer(old.id, signal);
+    await this.engine.renameContainer(next, containerName(spec), signal);
+  }
+
+  private async create(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<string> {
+    const request = spec.kind === 'app' ? await this.appRequest(spec, hash, signal) : await this.staticRequest(old, spec, hash, signal);
+    return this.networks.inNetwork(spec, () => this.engine.createContainer(request, signal), signal);
+  }
+
+  private async switchOver(old: FoundContainer | undefined, next: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
+    if (old) await this.engine.stopContainer(old.id, signal);
+    try {
+      await this.engine.startContainer(next, signal);
+      await this.healthy(next, spec, signal);
+    } catch (error) {
+      await this.engine.removeContainer(next);
+      if (old) await this.putBack(old);
+      throw error;
+    }
+  }
+
+  /** Without the caller's signal: one that was called off must have its old site back too. */
+  private async putBack(old: FoundContainer): Promise<void> {
+    await this.engine.startContainer(old.id);
+    await waitUntilHealthy(old.probe, this.settings.healthyWithinMs, async () => {});
+  }
+
+  private async staticRequest(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<ContainerCreateOptions> {
+    await this.image(this.settings.staticImage.image, signal);
+    if (old?.specHash !== hash) await makeReleaseVolume(this.engine, this.settings, this.content, spec, hash, signal);
+    return staticRequest(this.settings, spec, hash);
+  }
+
+  private async appRequest(spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<ContainerCreateOptions> {
+    const app = spec.app!;
+    const declared = (await this.image(app.image, signal)).Config.Volumes as Record<string, unknown> | null | undefined;
+    const volumes = await this.dataVolumes(spec, Object.keys(declared ?? {}), signal);
+    return appRequest(this.settings, { ...spec, app }, hash, volumes);
+  }
+
+  /** The volumes that the image declares: those of an earlier container of the site are found by their path and used again. */
+  private async dataVolumes(spec: WorkloadSpec, paths: readonly string[], signal?: AbortSignal): Promise<Map<string, string>> {
+    const volumes = new Map<string, string>();
+    if (paths.length === 0) return volumes;
+    const found = await this.engine.volumes({ [LABEL.plane]: this.settings.plane, [LABEL.site]: spec.siteId, [LABEL.role]: 'data' }, signal);
+    for (const path of paths) {
+      const request = dataVolumeRequest(this.settings, spec, path);
+      const kept = found.find((volume) => volume.Labels[LABEL.path] === path);
+      if (!kept) await this.engine.createVolume(request, signal);
+      volumes.set(path, kept?.Name ?? request.Name!);
+    }
+    return volumes;
+  }
+
+  private async image(image: string, signal?: AbortSignal) {
+    const here = await this.engine.inspectImage(image, signal);
+    if (here) return here;
+    await this.engine.pullImage(image, signal);
+    const pulled = await this.engine.inspectImage(image, signal);
+    if (!pulled) throw new ProviderError(`The image ${image} was pulled, and yet it is not there.`, true);
+    return pulled;
+  }
+
+  /** Waits until the container answers; a container that ends meanwhile, or does not answer in time, is told with its last words. */
+  private async healthy(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
+    const { port, healthPath, image } = spec.app ?? { ...this.settings.staticImage, healthPath: '' };
+    const fail = async (found: string) => {
+      const log = await this.engine.lastLog(id, signal);
+      const words = withoutValues(log, Object.values(spec.app?.env ?? {}));
+      return new ProviderError(`The image ${image} ${found}. ${words === '' ? 'It wrote nothing to its log.' : `Its last log lines:\n${words}`}`, false);
+    };
+    const before = (await this.inspected(id, signal)).RestartCount;
+    const check = async () => {
+      const { State, RestartCount } = await this.inspected(id, signal);
+      if (!State.Running || RestartCount > before) throw await fail(`ended with exit code ${State.ExitCode}${State.OOMKilled ? ' (out of memory)' : ''} instead of serving`);
+    };
+    const found = await waitUntilHealthy({ address: spec.address, port, path: healthPath }, this.settings.healthyWithinMs, check, signal);
+    if (found !== undefined) throw await fail(`did not become healthy within ${this.settings.healthyWithinMs / 1000} s: ${found}`);
+  }
+
+  private async inspected(id: string, signal?: AbortSignal): Promise<ContainerInspectInfo> {
+    const found = await this.engine.inspectContainer(id, signal);
+    if (!found) throw new ProviderError(`Container ${id} was removed by somebody else.`, true);
+    return found;
+  }
+}
+
+/** A log may repeat what it was given: the values of the environment are no business of an error's reader. */
+function withoutValues(log: string, values: readonly string[]): string {
+  return values.filter((value) => value.length >= 6).reduce((text, value) => text.replaceAll(value, '***'), log);
+}

@@ -1,0 +1,36 @@
+/** How a host's edge is set up; the same for every adapter. */
+export interface EdgeSettings {
+  /** Tells this plane's edge from any other program that answers on the same port. */
+  readonly planeId: string;
+  /** Absolute folder of the edge's own: its configuration, certificate and logs. */
+  readonly folder: string;
+  /** Absolute folder below which the roots of file targets lie. */
+  readonly sitesFolder: string;
+  /** IP address that visitors reach; 0.0.0.0 or :: for every one of the host. */
+  readonly bind: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** Sites are at <name>.<base domain>; the self-signed certificate is made for it. */
+  readonly baseDomain: string;
+  /** Greatest body of a visitor's request; 1 GiB unless told. */
+  readonly maxBodyBytes?: number;
+  /** How long a target may keep silent before the visitor is told so; 5 minutes unless told. */
+  readonly targetTimeoutMs?: number;
+  /** Told what an operator should know, for example which user serves. */
+  readonly log?: (line: string) => void;
+}
+
+export const DEFAULT_MAX_BODY_BYTES = 1024 ** 3;
+export const DEFAULT_TARGET_TIMEOUT_MS = 300_000;
+
+/** Where this machine itself reaches what is bound to the address. */
+export function ownAddressOf(bind: string): string {
+  if (bind === '0.0.0.0') return '127.0.0.1';
+  return bind === '::' ? '::1' : bind;
+}
+
+/** What to say when a port is held by somebody else. */
+export function portTaken(settings: Pick<EdgeSettings, 'bind' | 'httpPort'>, port: number): string {
+  const variable = port === settings.httpPort ? 'HOSTPLANE_EDGE_HTTP_PORT' : 'HOSTPLANE_EDGE_HTTPS_PORT';
+  return `Port ${port} at ${settings.bind} is taken by another program: stop that program, or set ${variable} to a free port.`;
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
+import type { EdgeRoute, RouteTable } from '../edge.js';
+import { ProviderError } from '../provider-error.js';
+
+/** Where visitors of one hostname go. */
+export type Place =
+  | { readonly kind: 'container'; readonly address: string; readonly port: number }
+  | { readonly kind: 'files'; readonly root: string }
+  | { readonly kind: 'stopped' };
+
+/** A table that has been checked: its places by hostname, in the order of the hostnames. */
+export type Places = ReadonlyMap<string, Place>;
+
+const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
+
+/**
+ * Checks every value of a table and orders it by hostname.
+ * Throws a ProviderError, not retryable, that names the site whose value no edge can serve.
+ */
+export function placesOf(table: RouteTable): Places {
+  if (!Number.isSafeInteger(table.revision) || table.revision < 0) throw refused(`A route table cannot have the revision ${table.revision}`);
+  const owners = new Map<string, string>();
+  const places: [string, Place][] = [];
+  for (const route of table.routes) {
+    const place = placeOf(route);
+    for (const hostname of route.hostnames) {
+      if (!isHostname(hostname)) throw refused(`${siteName(route)} has the hostname ${shown(hostname)}, which is not a lower-case hostname`);
+      const owner = owners.get(hostname);
+      if (owner !== undefined) throw refused(`The hostname ${hostname} is claimed by site ${shown(owner)} and by ${siteName(route)}`);
+      owners.set(hostname, route.siteId);
+      places.push([hostname, place]);
+    }
+  }
+  return new Map(places.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Hex sha256 of texts by name, in the order of the names. */
+export function hashOf(texts: Readonly<Record<string, string>>): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(texts).sort()) hash.update(`${name}\0${Buffer.byteLength(texts[name]!)}\0`).update(texts[name]!);
+  return hash.digest('hex');
+}
+
+/** Whether a value has the shape of a route table; its values are checked by placesOf. */
+export function isRouteTable(value: unknown): value is RouteTable {
+  const table = value as Partial<RouteTable> | null;
+  return typeof table === 'object' && table !== null && typeof table.revision === 'number' && Array.isArray(table.routes);
+}
+
+function isHostname(text: string): boolean {
+  return typeof text === 'string' && text.length <= 253 && text.split('.').every((label) => LABEL.test(label));
+}
+
+function placeOf(route: EdgeRoute): Place {
+  if (route.state === 'stopped') return { kind: 'stopped' };
+  if (route.state !== 'up') throw refused(`${siteName(route)} has the state ${shown(route.state)}; allowed are up and stopped`);
+  const { address, port, root } = route.target;
+  if (root !== '' && address !== '') throw refused(`${siteName(route)} has both an address and a folder as its target`);
+  if (root !== '') return { kind: 'files', root: checkedRoot(route, root) };
+  if (!isIPv4(address)) throw refused(`${siteName(route)} has the target address ${shown(address)}, which is not an IPv4 address`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw refused(`${siteName(route)} has the target port ${shown(port)}, which is not within 1–65535`);
+  return { kind: 'container', address, port };
+}
+
+function checkedRoot(route: EdgeRoute, root: string): string {
+  if (typeof root !== 'string' || root.length > 1024 || !root.split('/').every((segment) => SEGMENT.test(segment))) {
+    throw refused(`${siteName(route)} has the folder ${shown(root)}, which is not a plain path below the sites folder`);
+  }
+  return root;
+}
+
+function siteName(route: EdgeRoute): string {
+  return `Site ${shown(route.siteId)}`;
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? 'undefined').slice(0, 120);
+}
+
+function refused(what: string): ProviderError {
+  return new ProviderError(`${what}: the edge keeps what it served.`, false);
+}

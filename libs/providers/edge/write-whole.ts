@@ -1,0 +1,32 @@
+import { open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Puts a file in place at once: whoever reads it, even after a crash, finds the old text or the new, never a part. */
+export async function writeWhole(file: string, text: string, mode = 0o644): Promise<void> {
+  const temporary = `${file}.${process.pid}.new`;
+  await writeDurable(temporary, text, mode);
+  await rename(temporary, file);
+  await syncFolder(dirname(file));
+}
+
+/** Writes a file and waits until it is on the disk. */
+export async function writeDurable(file: string, text: string, mode = 0o644): Promise<void> {
+  const handle = await open(file, 'w', mode);
+  try {
+    await handle.chmod(mode);
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Waits until a folder's entries are on the disk. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

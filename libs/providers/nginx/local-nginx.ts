@@ -1,0 +1,159 @@
+import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { portTaken, type EdgeSettings } from '../edge/edge-settings.js';
+import { askVersion } from '../edge/served-version.js';
+import { takenPortMessage } from '../edge/taken-port.js';
+import { ProviderError } from '../provider-error.js';
+import { errorsOf, isTaking, takenPortOf, type NginxProcess } from './nginx-process.js';
+import { closedFolderOf, servingUser } from './worker-user.js';
+
+const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/local/nginx/sbin'];
+/** The first version with the option -e, so that an ordinary user's nginx does not reach for the system's log. */
+const OLDEST = [1, 19, 5] as const;
+const RUN_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+
+/** nginx by the binary of this machine: a daemon that outlives whoever started it and is found again by its pid file. */
+export class LocalNginx implements NginxProcess {
+  readonly name = 'nginx';
+  private binary: Promise<string | undefined> | undefined;
+
+  constructor(
+    private readonly settings: EdgeSettings,
+    private readonly configured?: string,
+  ) {}
+
+  async available(): Promise<true | string> {
+    const binary = await this.find();
+    if (binary === undefined) return this.configured === undefined ? 'no nginx is installed on this machine' : `there is no program at ${this.configured}`;
+    const { output } = await run(binary, ['-v']);
+    const version = /nginx\/(\d+)\.(\d+)\.(\d+)/.exec(output)?.slice(1).map(Number);
+    if (!version) return `${binary} does not tell its version: ${output.trim().slice(0, 200)}`;
+    const isOld = version.map((part, i) => part - OLDEST[i]!).find((difference) => difference !== 0) ?? 0;
+    return isOld < 0 ? `${binary} is nginx ${version.join('.')}; ${OLDEST.join('.')} or newer is needed` : true;
+  }
+
+  async workerUser(): Promise<{ name: string; group: string } | undefined> {
+    if (process.getuid?.() !== 0) return undefined;
+    const closed = (await closedFolderOf(this.settings.sitesFolder)) ?? (await closedFolderOf(this.settings.folder));
+    const user = closed === undefined ? await servingUser() : undefined;
+    if (user) return user;
+    this.settings.log?.(closed === undefined ? 'nginx serves as root: this machine has no user for it.' : `nginx serves as root: another user may not enter ${closed}. Open it (chmod o+x) and start again to serve without rights.`);
+    return { name: 'root', group: 'root' };
+  }
+
+  async complaint(configFile: string): Promise<string | undefined> {
+    const { code, output } = await this.run('-t', '-q', '-c', configFile);
+    return code === 0 ? undefined : errorsOf(output);
+  }
+
+  async isRunning(): Promise<boolean> {
+    return (await this.master()) !== undefined;
+  }
+
+  async start(configFile: string): Promise<void> {
+    await this.endOrphans();
+    const taken = await takenPortMessage(this.settings);
+    if (taken !== undefined) throw new ProviderError(taken, false);
+    const { code, output } = await this.run('-c', configFile);
+    if (code === 0) return;
+    const port = takenPortOf(output);
+    if (port !== undefined) throw new ProviderError(portTaken(this.settings, port), false);
+    throw new ProviderError(`nginx did not start: ${errorsOf(output)}`, !/\(13: /.test(output));
+  }
+
+  async reload(): Promise<void> {
+    const master = await this.master();
+    if (master === undefined) throw new ProviderError('nginx ended before it could take its new configuration.', true);
+    process.kill(master, 'SIGHUP');
+  }
+
+  async workers(): Promise<readonly number[] | undefined> {
+    const master = await this.master();
+    const children = await readFile(`/proc/${master}/task/${master}/children`, 'utf8').catch(() => undefined);
+    return children?.split(' ').filter(Boolean).map(Number);
+  }
+
+  async haveLeft(workers: readonly number[]): Promise<boolean> {
+    return !(await Promise.all(workers.map(titleOf))).some(isTaking);
+  }
+
+  async stop(): Promise<void> {
+    const master = await this.master();
+    if (master !== undefined) {
+      process.kill(master, 'SIGTERM');
+      if (!(await ends(master))) process.kill(master, 'SIGKILL');
+    }
+    await this.endOrphans();
+  }
+
+  /** Workers whose master was killed go on serving and hold the ports: they are known by their answer, and asked to leave one after the other. */
+  private async endOrphans(): Promise<void> {
+    for (let left = 200; left > 0; left--) {
+      const version = await askVersion(this.settings);
+      if (!version || (await this.isRunning())) return;
+      if (version.pid > 1 && version.pid !== process.pid) kill(version.pid, 'SIGQUIT');
+      await sleep(5);
+    }
+    throw new ProviderError('Workers of an nginx that was killed do not end.', true);
+  }
+
+  /** The process of this edge's master; a pid file that names another process is not believed. */
+  private async master(): Promise<number | undefined> {
+    const pid = Number(await readFile(join(this.settings.folder, 'nginx.pid'), 'utf8').catch(() => ''));
+    if (!Number.isSafeInteger(pid) || pid <= 1 || !kill(pid, 0)) return undefined;
+    const title = await titleOf(pid);
+    if (title !== '') return title.startsWith('nginx: master') && title.includes(this.settings.folder) ? pid : undefined;
+    return process.platform !== 'linux' && (await askVersion(this.settings)) ? pid : undefined;
+  }
+
+  private async run(...args: string[]): Promise<{ code: number; output: string }> {
+    const binary = await this.find();
+    if (binary === undefined) throw new ProviderError('No nginx is installed on this machine.', false);
+    return run(binary, ['-p', this.settings.folder, '-e', join(this.settings.folder, 'error.log'), ...args]);
+  }
+
+  private find(): Promise<string | undefined> {
+    this.binary ??= this.configured === undefined ? firstProgram([...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...FOLDERS].map((folder) => join(folder, 'nginx'))) : firstProgram([this.configured]);
+    return this.binary;
+  }
+}
+
+async function firstProgram(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+  }
+  return undefined;
+}
+
+function run(binary: string, args: readonly string[]): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    execFile(binary, args, { timeout: RUN_TIMEOUT_MS, env: {} }, (error, stdout, stderr) => {
+      const output = stdout + stderr;
+      resolve(error ? { code: typeof error.code === 'number' ? error.code : 1, output: output || error.message } : { code: 0, output });
+    });
+  });
+}
+
+/** Sends a signal; false when there is no such process. */
+function kill(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function titleOf(pid: number): Promise<string> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
+}
+
+async function ends(pid: number): Promise<boolean> {
+  for (const deadline = Date.now() + STOP_TIMEOUT_MS; Date.now() < deadline; await sleep(10)) {
+    if (!kill(pid, 0)) return true;
+  }
+  return false;
+}

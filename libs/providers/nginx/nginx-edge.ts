@@ -1,0 +1,182 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { reached } from '#contracts/probe.js';
+import type { AppliedEdge, EdgeProvider, RouteTable } from '../edge.js';
+import { ApplyQueue } from '../edge/apply-queue.js';
+import { ensureCertificate } from '../edge/certificate.js';
+import { portTaken, type EdgeSettings } from '../edge/edge-settings.js';
+import { askVersion } from '../edge/served-version.js';
+import { ProviderError } from '../provider-error.js';
+import { ErrorLog } from './error-log.js';
+import { Generations } from './generations.js';
+import { errorsOf, takenPortOf, type NginxProcess } from './nginx-process.js';
+import { render, type RenderSettings, type RenderedConfig } from './render.js';
+
+const CONFIRM_TIMEOUT_MS = 15_000;
+const POLL_MS = 5;
+/** Where workers cannot be seen: nginx lets the older ones leave 100 ms after the newer have begun. */
+const UNSEEN_LEAVE_MS = 300;
+const EMPTY: RouteTable = { revision: 0, routes: [] };
+
+/**
+ * An edge by nginx. A table becomes a generation on disk that nginx checks before the link `current` points at it, and `apply` returns when the
+ * new generation answers and no worker of an older one takes requests. Known limit: a request that a visitor sends on an idle kept-alive connection in
+ * the instant of a reload may find it closed; HTTP clients send it again by themselves (RFC 9112, 9.3.1).
+ */
+export class NginxEdge implements EdgeProvider {
+  readonly name: string;
+  private readonly generations: Generations;
+  private readonly errors: ErrorLog;
+  private readonly queue = new ApplyQueue((table) => this.replace(table));
+  private rendering: RenderSettings | undefined;
+
+  constructor(
+    private readonly settings: EdgeSettings,
+    private readonly process: NginxProcess,
+    private readonly confirmTimeoutMs = CONFIRM_TIMEOUT_MS,
+  ) {
+    this.name = process.name;
+    this.generations = new Generations(settings.folder);
+    this.errors = new ErrorLog(join(settings.folder, 'error.log'));
+  }
+
+  /** Whether it can be run on this machine; else the reason, as half a sentence. */
+  available(): Promise<true | string> {
+    return this.process.available();
+  }
+
+  start(): Promise<void> {
+    return this.queue.alone(() => this.restore());
+  }
+
+  apply(table: RouteTable): Promise<AppliedEdge> {
+    return this.queue.apply(table);
+  }
+
+  async served(): Promise<AppliedEdge | undefined> {
+    const version = await askVersion(this.settings);
+    return version && { revision: version.revision, configHash: version.configHash };
+  }
+
+  stop(): Promise<void> {
+    return this.queue.alone(() => this.process.stop());
+  }
+
+  /** Brings up the newest generation that nginx accepts, rendered anew: settings may have changed since, and the files may have been harmed. */
+  private async restore(): Promise<void> {
+    await this.prepare();
+    const current = await this.generations.current();
+    const older = (await this.generations.list()).filter((generation) => current === undefined || generation < current);
+    for (const generation of current === undefined ? older : [current, ...older]) {
+      const table = await this.generations.table(generation);
+      if (!table) {
+        this.settings.log?.(`The edge's generation ${generation} cannot be read: an older one is taken.`);
+        continue;
+      }
+      try {
+        await this.put(table);
+        return;
+      } catch (error) {
+        if (!(error instanceof RefusedConfig)) throw error;
+        this.settings.log?.(`The edge's generation ${generation} is refused: an older one is taken. ${error.message}`);
+      }
+    }
+    await this.put(EMPTY);
+  }
+
+  private async replace(table: RouteTable): Promise<AppliedEdge> {
+    const served = await this.served();
+    if (served && served.revision > table.revision) return served;
+    await this.prepare();
+    return this.put(table);
+  }
+
+  private async put(table: RouteTable): Promise<AppliedEdge> {
+    const config = render(table, await this.renderSettings());
+    const applied = { revision: table.revision, configHash: config.configHash };
+    const before = await this.generations.current();
+    const isSame = before !== undefined && (await this.generations.holds(before, config));
+    if (isSame && (await this.serves(applied)) && (await this.process.isRunning())) return applied;
+    const generation = isSame ? before : await this.stage(table, config);
+    reached('nginx:test');
+    const complaint = await this.process.complaint(this.generations.configFileOf(generation));
+    if (complaint !== undefined) {
+      if (!isSame) await this.generations.drop(generation);
+      throw new RefusedConfig(`nginx refuses the configuration of revision ${table.revision}: ${complaint}`, false);
+    }
+    await this.switchTo(generation, before, applied);
+    await this.generations.prune();
+    return applied;
+  }
+
+  private stage(table: RouteTable, config: RenderedConfig): Promise<number> {
+    reached('nginx:stage');
+    return this.generations.stage(table, config);
+  }
+
+  private async switchTo(generation: number, before: number | undefined, applied: AppliedEdge): Promise<void> {
+    reached('nginx:swap');
+    await this.generations.point(generation);
+    try {
+      await this.errors.mark();
+      const olderHaveLeft = await this.load();
+      reached('nginx:confirm');
+      await this.confirm(applied, olderHaveLeft);
+    } catch (error) {
+      if (before !== undefined && before !== generation) await this.switchBack(before);
+      throw error;
+    }
+  }
+
+  /** Lets nginx read what `current` points at; answers what tells that no worker of an older generation takes requests. */
+  private async load(): Promise<() => Promise<boolean>> {
+    reached('nginx:reload');
+    if (!(await this.process.isRunning())) {
+      await this.process.start(this.generations.configFile);
+      return () => Promise.resolve(true);
+    }
+    const older = await this.process.workers();
+    await this.process.reload();
+    if (older) return () => this.process.haveLeft(older);
+    const left = Date.now() + UNSEEN_LEAVE_MS;
+    return () => Promise.resolve(Date.now() > left);
+  }
+
+  private async confirm(applied: AppliedEdge, olderHaveLeft: () => Promise<boolean>): Promise<void> {
+    for (const deadline = Date.now() + this.confirmTimeoutMs; Date.now() < deadline; await sleep(POLL_MS)) {
+      if ((await this.serves(applied)) && (await olderHaveLeft())) return;
+    }
+    const errors = await this.errors.sinceMark();
+    const port = takenPortOf(errors);
+    if (port !== undefined) throw new ProviderError(portTaken(this.settings, port), false);
+    throw new ProviderError(`nginx did not serve revision ${applied.revision} within ${this.confirmTimeoutMs} ms: ${errorsOf(errors) || 'its log says nothing'}`, true);
+  }
+
+  private async serves(applied: AppliedEdge): Promise<boolean> {
+    const served = await this.served();
+    return served?.revision === applied.revision && served.configHash === applied.configHash;
+  }
+
+  private async switchBack(before: number): Promise<void> {
+    await this.generations.point(before);
+    if (await this.process.isRunning()) await this.process.reload();
+  }
+
+  private async prepare(): Promise<void> {
+    await mkdir(join(this.settings.folder, 'temp'), { recursive: true, mode: 0o755 });
+    await mkdir(this.settings.sitesFolder, { recursive: true, mode: 0o755 });
+  }
+
+  private async renderSettings(): Promise<RenderSettings> {
+    if (!this.rendering) {
+      const certificate = await ensureCertificate(this.settings.folder, this.settings.baseDomain);
+      const user = await this.process.workerUser();
+      this.rendering = { ...this.settings, ...certificate, ...(user ? { user } : {}) };
+    }
+    return this.rendering;
+  }
+}
+
+/** nginx does not accept what was rendered: the old configuration stays. */
+class RefusedConfig extends ProviderError {}

@@ -1,0 +1,39 @@
+/** How an nginx is run: by the binary of this machine, or in a container. */
+export interface NginxProcess {
+  readonly name: string;
+  /** Whether it can be run here; else the reason. */
+  available(): Promise<true | string>;
+  /** The user that workers should run as: one without rights, when it can read the sites; undefined: as who started nginx. */
+  workerUser(): Promise<{ name: string; group: string } | undefined>;
+  /** What nginx has against a configuration, or undefined when it accepts it. */
+  complaint(configFile: string): Promise<string | undefined>;
+  /** Whether the edge's own nginx runs; never another one. */
+  isRunning(): Promise<boolean>;
+  /** Starts it with a configuration. Throws a ProviderError that names a taken port. */
+  start(configFile: string): Promise<void>;
+  /** Lets it read its configuration again; what comes of it shows later. */
+  reload(): Promise<void>;
+  /** Its workers; undefined where they cannot be seen. */
+  workers(): Promise<readonly number[] | undefined>;
+  /** Whether each of these workers has ended or takes no more connections. */
+  haveLeft(workers: readonly number[]): Promise<boolean>;
+  /** Ends it, and returns when it has ended. */
+  stop(): Promise<void>;
+}
+
+/** What matters of the lines nginx prints: its errors without times and process numbers. */
+export function errorsOf(output: string): string {
+  const lines = output.split('\n').filter((line) => /\[(emerg|alert|crit|error)\]/.test(line));
+  return (lines.length > 0 ? lines : [output.trim()]).map((line) => line.replace(/^.*?\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?/, '')).join('; ').slice(0, 1_000);
+}
+
+/** The port that nginx could not take since another program has it. */
+export function takenPortOf(output: string): number | undefined {
+  const port = /bind\(\) to \S+:(\d+) failed \((?:98|48): /.exec(output)?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
+/** Whether a process with this title is a worker that takes requests. */
+export function isTaking(title: string): boolean {
+  return title.startsWith('nginx: worker') && !title.includes('shutting down');
+}

@@ -1,0 +1,20 @@
+import { isIP, isIPv6 } from 'node:net';
+import { ProviderError } from '../provider-error.js';
+import { whole } from './nginx-value.js';
+
+/** `listen` with an address and a port. A connection is handed to a worker with its first bytes, so that a worker on its way out refuses none. */
+export function renderListen(bind: string, port: number): string {
+  return `listen ${addressOf(bind)}:${whole(port, 'The port', 65_535)}`;
+}
+
+/** Addresses that only this machine has when it asks itself. */
+export function ownAddresses(bind: string): string[] {
+  addressOf(bind);
+  const loopback = ['127.0.0.0/8', '::1'];
+  return loopback.includes(bind) || bind.startsWith('127.') || bind === '0.0.0.0' || bind === '::' ? loopback : [...loopback, bind];
+}
+
+function addressOf(bind: string): string {
+  if (isIP(bind) === 0 || bind.includes('%')) throw new ProviderError(`The edge cannot be bound to ${JSON.stringify(bind)}: set HOSTPLANE_BIND to an IP address.`, false);
+  return isIPv6(bind) ? `[${bind}]` : bind;
+}

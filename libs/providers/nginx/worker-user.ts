@@ -1,0 +1,30 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+const CANDIDATES = ['www-data', 'nginx', 'http', 'nobody'];
+const OTHERS_MAY_ENTER = 0o001;
+
+/** The first folder of a path that only its owner or group may enter. */
+export async function closedFolderOf(path: string): Promise<string | undefined> {
+  const folders: string[] = [];
+  for (let folder = path; ; folder = dirname(folder)) {
+    folders.unshift(folder);
+    if (folder === dirname(folder)) break;
+  }
+  for (const folder of folders) {
+    if (((await stat(folder)).mode & OTHERS_MAY_ENTER) === 0) return folder;
+  }
+  return undefined;
+}
+
+/** A user of this machine that is made for serving, with its group. */
+export async function servingUser(): Promise<{ name: string; group: string } | undefined> {
+  const users = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
+  const groups = (await readFile('/etc/group', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
+  for (const name of CANDIDATES) {
+    const gid = users.find((user) => user[0] === name)?.[3];
+    const group = groups.find((entry) => gid !== undefined && entry[2] === gid)?.[0];
+    if (group !== undefined) return { name, group };
+  }
+  return undefined;
+}

@@ -1,0 +1,80 @@
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Reply<T = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+export interface SiteView extends Record<string, unknown> {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly url: string;
+  readonly operationId: string;
+  readonly lastError?: string;
+}
+
+/** The public API as an outsider sees it: plain HTTP, no code of ours. */
+export class Api {
+  constructor(
+    readonly base: string,
+    readonly token: string,
+  ) {}
+
+  as(token: string): Api {
+    return new Api(this.base, token);
+  }
+
+  async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply<T>> {
+    const isBytes = body instanceof Uint8Array;
+    const response = await fetch(`${this.base}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.token}`, ...(body !== undefined && { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' }), ...headers },
+      ...(body !== undefined && { body: isBytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: (text === '' ? {} : text.startsWith('{') ? JSON.parse(text) : { text }) as T };
+  }
+
+  async site(id: string): Promise<SiteView> {
+    return (await this.call<SiteView>('GET', `/sites/${id}`)).body;
+  }
+
+  /** Polls until the site has one of these statuses; fails with what it has after the timeout. The plane may be away meanwhile. */
+  async settled(id: string, statuses: readonly string[], timeoutMs = 60_000): Promise<SiteView> {
+    const end = Date.now() + timeoutMs;
+    let last: unknown;
+    while (Date.now() < end) {
+      const reply = await this.call<SiteView>('GET', `/sites/${id}`).catch((error: unknown) => error);
+      last = reply;
+      if (!(reply instanceof Error) && statuses.includes((reply as Reply<SiteView>).body.status)) return (reply as Reply<SiteView>).body;
+      await sleep(50);
+    }
+    throw new Error(`The site ${id} is not ${statuses.join(' or ')} after ${timeoutMs} ms: ${JSON.stringify((last as Reply)?.body ?? String(last))}`);
+  }
+}
+
+export interface Visit {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Record<string, string | string[] | undefined>;
+}
+
+/** Visits a site as a browser would, whether or not the machine resolves names below localhost. */
+export function visit(url: string, headers: Record<string, string> = {}): Promise<Visit> {
+  const { hostname, port, pathname, search, host } = new URL(url);
+  const address = hostname.endsWith('localhost') ? '127.0.0.1' : hostname;
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: address, port, path: pathname + search, headers: { host, ...headers }, agent: false, timeout: 10_000 }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body, headers: response.headers }));
+    });
+    sent.on('timeout', () => sent.destroy(new Error(`${url} did not answer within 10 s`)));
+    sent.on('error', reject);
+    sent.end();
+  });
+}

@@ -1,0 +1,21 @@
+import { describe } from '@jest/globals';
+import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import Docker from 'dockerode';
+
+/** Whether an engine answers, asked once, before any test is declared. */
+const answers = await new Docker().ping().then(() => true, () => false);
+
+/**
+ * `describe` for what needs a Docker Engine. Without one the tests fail where they must run (CI), and elsewhere are skipped under a name
+ * that says why.
+ */
+export const describeWithDocker = needing('a Docker Engine', answers);
+
+/** `describe` for what needs nginx on this machine. */
+export const describeWithNginx = needing('nginx', ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].some((path) => existsSync(path)) || spawnSync('nginx', ['-v']).status === 0);
+
+function needing(part: string, isThere: boolean): (name: string, tests: () => void) => void {
+  if (isThere || process.env['CI']) return (name, tests) => describe(name, tests);
+  return (name, tests) => describe.skip(`${name} (skipped: needs ${part}, see npm test)`, tests);
+}

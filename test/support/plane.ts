@@ -1,0 +1,149 @@
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { testImage } from '../../infra/images/recipes.js';
+import type { Daemon } from '../../infra/start/daemon.js';
+import { Plane as LaunchedPlane } from '../../infra/start/plane.js';
+import { freePort } from '../../infra/start/ports.js';
+import type { Say } from '../../infra/start/say.js';
+import { Api } from './api.js';
+
+/** What a plane is made of, and what a test may kill. */
+export type Part = 'postgres' | 'nats' | 'control-plane' | 'provisioner';
+
+export interface StartOptions {
+  /** Settings beside those of a throw-away plane; they win. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** A data folder to go on with; it is not removed at the end. */
+  readonly folder?: string;
+  readonly postgresSettings?: Readonly<Record<string, string>>;
+}
+
+interface OperationView extends Record<string, unknown> {
+  readonly status: string;
+}
+
+/** A whole plane of a test's own, as npm start makes it: embedded servers, two processes, in a temporary folder on free ports. */
+export class Plane {
+  constructor(
+    private readonly launched: LaunchedPlane,
+    readonly api: Api,
+    private readonly said: readonly string[],
+    private readonly remove: () => void,
+  ) {}
+
+  get folder(): string {
+    return this.launched.settings.HOSTPLANE_DATA;
+  }
+
+  get edgePort(): number {
+    return this.launched.settings.HOSTPLANE_EDGE_HTTP_PORT;
+  }
+
+  get edgeTlsPort(): number {
+    return this.launched.settings.HOSTPLANE_EDGE_HTTPS_PORT;
+  }
+
+  /** As administrators. */
+  get databaseUrl(): string {
+    return this.launched.databaseUrl;
+  }
+
+  get natsUrl(): string {
+    return this.launched.natsUrl;
+  }
+
+  daemon(part: Part): Daemon {
+    return this.launched.daemon(part);
+  }
+
+  /** kill -9 of a part, which the launcher then starts again; resolves once it is ready again. */
+  async crash(part: Part): Promise<void> {
+    const daemon = this.daemon(part);
+    const { pid } = daemon;
+    daemon.kill('SIGKILL');
+    await daemon.replaced(pid);
+  }
+
+  /** kill -9 of a part that stays away until it is started. */
+  async kill(part: Part): Promise<void> {
+    await this.daemon(part).stop('SIGKILL');
+  }
+
+  /** Starts a part that was killed or stopped, with more environment if it needs any. */
+  async start(part: Part, env?: NodeJS.ProcessEnv): Promise<void> {
+    await this.daemon(part).start(env);
+  }
+
+  /** Stops a part in good order. */
+  async halt(part: Part): Promise<void> {
+    await this.daemon(part).stop();
+  }
+
+  /** Polls until an operation has this status; fails with what it has, and with what the processes complained of. */
+  async operation(id: string, status: string, timeoutMs = 60_000): Promise<OperationView> {
+    let last: unknown;
+    for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(25)) {
+      const reply = await this.api.call<OperationView>('GET', `/operations/${id}`).catch((error: unknown) => error as Error);
+      last = reply instanceof Error ? reply.message : reply.body;
+      if (!(reply instanceof Error) && reply.body.status === status) return reply.body;
+      if (!(reply instanceof Error) && ['succeeded', 'failed', 'dropped'].includes(reply.body.status)) break;
+    }
+    throw new Error(`The operation ${id} is not ${status}: ${JSON.stringify(last, undefined, 1)}\n${this.complaints()}`);
+  }
+
+  /** The last warnings and errors of the processes, and what the launcher said. */
+  complaints(lines = 20): string {
+    const written = (['control-plane', 'provisioner'] as const)
+      .map((name) => join(this.folder, 'logs', `${name}.log`))
+      .filter((file) => existsSync(file))
+      .flatMap((file) => readFileSync(file, 'utf8').split('\n').filter((line) => /"level":"(warn|error|fatal)"|^\S*Error/.test(line)).slice(-lines));
+    return [...this.said.slice(-lines), ...written].join('\n');
+  }
+
+  /** Stops everything and removes the folder; with HOSTPLANE_KEEP=1 the folder with its logs stays. */
+  async stop(): Promise<void> {
+    await this.launched.stop();
+    this.remove();
+  }
+}
+
+/** Brings a throw-away plane up. Images are the stand-ins that npm test builds. */
+export async function startPlane(options: StartOptions = {}): Promise<Plane> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'hostplane-test-'));
+  // The embedded PostgreSQL runs as another user when the tests run as root.
+  chmodSync(folder, 0o711);
+  const [apiPort, httpPort, httpsPort] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
+  const env = {
+    ...process.env,
+    HOSTPLANE_DATA: folder,
+    HOSTPLANE_BIND: '127.0.0.1',
+    HOSTPLANE_API_PORT: String(apiPort),
+    HOSTPLANE_EDGE_HTTP_PORT: String(httpPort),
+    HOSTPLANE_EDGE_HTTPS_PORT: String(httpsPort),
+    HOSTPLANE_STATIC_IMAGE: testImage('static'),
+    HOSTPLANE_NGINX_IMAGE: testImage('nginx'),
+    ...options.env,
+  };
+  const said: string[] = [];
+  const adminToken = `hp_${randomBytes(32).toString('base64url')}`;
+  const launched = new LaunchedPlane({ env, adminToken, say: quiet(said), ...(options.postgresSettings && { postgresSettings: options.postgresSettings }) });
+  const remove = () => {
+    if (process.env['HOSTPLANE_KEEP'] || options.folder) process.stderr.write(`The data folder of this test's plane is ${folder}\n`);
+    else rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await launched.start();
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return new Plane(launched, new Api(`${launched.apiUrl}/api/v1`, adminToken), said, remove);
+}
+
+function quiet(said: string[]): Say {
+  const keep = (text = '') => void said.push(text);
+  return { step: () => ({ note: () => undefined, done: () => undefined }), line: keep, warn: keep, failed: keep };
+}
