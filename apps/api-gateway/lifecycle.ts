@@ -1,0 +1,22 @@
+import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
+import type { Messages, MessageType } from '#contracts/registry.js';
+import type { BusClient } from '#messaging/bus-client.js';
+import type { Call } from './call.js';
+import type { ReadModel } from './read-model.js';
+
+/** Longest that an answer waits for our own read model to show what was just accepted. */
+const SHOWN_WITHIN_MS = 2_000;
+
+/** Asks lifecycle, which decides. When it answers, what it accepted can be read here. */
+export class Lifecycle {
+  constructor(
+    private readonly bus: BusClient,
+    private readonly readModel: ReadModel,
+  ) {}
+
+  async ask<K extends MessageType>(type: K, data: Messages[K], call: Call): Promise<Accepted> {
+    const accepted = await this.bus.ask<K, Accepted>('lifecycle', type, data, call.cause);
+    await this.readModel.waitFor(accepted.position, SHOWN_WITHIN_MS);
+    return accepted;
+  }
+}

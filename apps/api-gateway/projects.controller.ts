@@ -1,0 +1,61 @@
+import { Controller } from '@nestjs/common';
+import type { InputOf } from '#api/route.js';
+import type { Routes } from '#api/routes.js';
+import { accepted, type Answer } from './answer.js';
+import { ApiGatewayConfig } from './api-gateway.config.js';
+import { ByCall, ownerFor, type Call } from './call.js';
+import { Idempotency } from './idempotency.js';
+import { Lifecycle } from './lifecycle.js';
+import { ProjectQueries } from './projects.queries.js';
+import { Input, Serves } from './serves.js';
+
+@Controller()
+export class ProjectsController {
+  constructor(
+    private readonly projects: ProjectQueries,
+    private readonly lifecycle: Lifecycle,
+    private readonly idempotency: Idempotency,
+    private readonly config: ApiGatewayConfig,
+  ) {}
+
+  @Serves('createProject')
+  create(@Input() { body }: InputOf<Routes['createProject']>, @ByCall() call: Call): Promise<Answer> {
+    const ids = { projectId: call.id('project'), operationId: call.id('operation') };
+    return this.idempotency.once(call, async () => {
+      await this.lifecycle.ask('CreateProject', { ...ids, ownerId: call.caller.owner, name: body.name, hostId: this.config.HOSTPLANE_HOST_ID }, call);
+      return this.accepted(call, ids.projectId, ids.operationId);
+    });
+  }
+
+  @Serves('listProjects')
+  list(@Input() { query }: InputOf<Routes['listProjects']>, @ByCall() { caller }: Call): Promise<object> {
+    return this.projects.page({ ...query, owner: ownerFor(caller, query.all) });
+  }
+
+  @Serves('showProject')
+  show(@Input() { params }: InputOf<Routes['showProject']>, @ByCall() { caller }: Call): Promise<object> {
+    return this.projects.find(caller.owner, params.id);
+  }
+
+  @Serves('retryProject')
+  retry(@Input() { params }: InputOf<Routes['retryProject']>, @ByCall() call: Call): Promise<Answer> {
+    return this.change('RetryProject', params.id, call);
+  }
+
+  @Serves('deleteProject')
+  remove(@Input() { params }: InputOf<Routes['deleteProject']>, @ByCall() call: Call): Promise<Answer> {
+    return this.change('DeleteProject', params.id, call);
+  }
+
+  private change(type: 'RetryProject' | 'DeleteProject', idOrName: string, call: Call): Promise<Answer> {
+    return this.idempotency.once(call, async () => {
+      const { id } = await this.projects.find(call.caller.owner, idOrName);
+      const { operationId } = await this.lifecycle.ask(type, { projectId: id, operationId: call.id('operation') }, call);
+      return this.accepted(call, id, operationId);
+    });
+  }
+
+  private async accepted(call: Call, id: string, operationId: string): Promise<Answer> {
+    return accepted({ ...(await this.projects.find(call.caller.owner, id)), operationId }, operationId);
+  }
+}
