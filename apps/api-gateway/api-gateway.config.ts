@@ -15,7 +15,7 @@ export const apiGatewayConfig = z.object({
   /** Host that new projects are placed on. */
   HOSTPLANE_HOST_ID: hostId().default('local'),
   /** Uploads are kept in its folder `content`. */
-  HOSTPLANE_DATA: folder().default('.hostplane'),
+  HOSTPLANE_DATA: folder().prefault('.hostplane'),
   HOSTPLANE_MAX_UPLOAD_BYTES: bytes().default(104_857_600),
   /** For each token, and for each address without one. */
   HOSTPLANE_REQUESTS_PER_MINUTE: wholeNumber(1, 10_000_000).default(12_000),

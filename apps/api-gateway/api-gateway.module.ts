@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import type { Pool } from 'pg';
+import { Health } from '#boot/health.js';
+import type { Logger } from '#boot/logger.js';
+import { ContentStore } from '#content/content-store.js';
+import type { EventStore } from '#eventstore/event-store.js';
+import { schemaOf } from '#eventstore/apps.js';
+import type { BusClient } from '#messaging/bus-client.js';
+import { AnswerSender } from './answer.js';
+import { ApiGatewayConfig } from './api-gateway.config.js';
+import { AuthGuard } from './auth.guard.js';
+import { ContentController } from './content.controller.js';
+import { ContentPoller } from './content.poller.js';
+import { ProjectChoice } from './default-project.js';
+import { EventsController } from './events.controller.js';
+import { HealthController } from './health.controller.js';
+import { Idempotency } from './idempotency.js';
+import { Lifecycle } from './lifecycle.js';
+import { Metrics } from './metrics.js';
+import { OperationQueries } from './operations.queries.js';
+import { OperationsController } from './operations.controller.js';
+import { ProblemFilter } from './problem.filter.js';
+import { ProjectQueries } from './projects.queries.js';
+import { ProjectsController } from './projects.controller.js';
+import { ReadModel } from './read-model.js';
+import { SiteQueries } from './sites.queries.js';
+import { SitesController } from './sites.controller.js';
+import { TimelineQueries } from './timeline.queries.js';
+import { TimelineStream } from './timeline.stream.js';
+import { TokenBook } from './tokens.queries.js';
+import { TokenCommands } from './token.commands.js';
+import { TokensController } from './tokens.controller.js';
+import { Uploads } from './upload.js';
+
+export interface GatewayParts {
+  readonly config: ApiGatewayConfig;
+  readonly log: Logger;
+  readonly db: Pool;
+  readonly store: EventStore;
+  readonly bus: BusClient;
+  readonly readModel: ReadModel;
+}
+
+const SCHEMA = schemaOf('api-gateway');
+
+/** All wiring of the gateway. */
+@Module({})
+export class ApiGatewayModule {
+  static with(parts: GatewayParts): DynamicModule {
+    return {
+      module: ApiGatewayModule,
+      controllers: [ProjectsController, SitesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      providers: [
+        ...providersOf(parts),
+        { provide: APP_GUARD, useClass: AuthGuard },
+        { provide: APP_INTERCEPTOR, useClass: AnswerSender },
+        { provide: APP_FILTER, useValue: new ProblemFilter(parts.log) },
+      ],
+    };
+  }
+}
+
+function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): Provider[] {
+  const sites = new SiteQueries(db, SCHEMA, { baseDomain: config.HOSTPLANE_BASE_DOMAIN, httpPort: config.HOSTPLANE_EDGE_HTTP_PORT });
+  const projects = new ProjectQueries(db, SCHEMA);
+  const timeline = new TimelineQueries(db, SCHEMA);
+  const tokens = new TokenBook(db, SCHEMA);
+  const lifecycle = new Lifecycle(bus, readModel);
+  const idempotency = new Idempotency(db, SCHEMA);
+  const folder = join(config.HOSTPLANE_DATA, 'content');
+  const content = new ContentStore(folder);
+  const made: object[] = [
+    readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA),
+    new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
+    new TokenCommands(store, readModel, tokens),
+    new Uploads(content, config.HOSTPLANE_MAX_UPLOAD_BYTES),
+    new ContentPoller(folder, content, sites, idempotency, log),
+    new TimelineStream(timeline, readModel, log),
+    new Metrics(readModel),
+    healthOf(store, bus, readModel),
+  ];
+  return [{ provide: ApiGatewayConfig, useValue: config }, ...made.map((one) => ({ provide: one.constructor as new () => object, useValue: one }))];
+}
+
+const MOST_LAG = 1_000;
+
+function healthOf(store: EventStore, bus: BusClient, readModel: ReadModel): Health {
+  const health = new Health();
+  health.add('log', () => store.head());
+  health.add('bus', () => (bus.connected ? Promise.resolve() : Promise.reject(new Error('the bus is away'))));
+  health.add('read model', async () => {
+    const lag = (await store.head()) - readModel.position;
+    if (lag > MOST_LAG) throw new Error(`${lag} messages behind the log`);
+  });
+  return health;
+}

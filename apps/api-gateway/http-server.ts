@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import helmet from '@fastify/helmet';
+import multipart from '@fastify/multipart';
+import rateLimit from '@fastify/rate-limit';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { openApi } from '#api/openapi.js';
+import type { Logger } from '#boot/logger.js';
+import { bearerOf } from './auth.guard.js';
+import { header } from './call.js';
+import type { Metrics } from './metrics.js';
+import { rateLimited } from './problem.filter.js';
+import type { TokenBook } from './tokens.queries.js';
+import { VERSION } from './version.js';
+
+const JSON_LIMIT_BYTES = 1 << 20;
+/** A slow line may take so long for a whole upload. */
+const REQUEST_TIMEOUT_MS = 30 * 60_000;
+
+export function httpAdapter(): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: JSON_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: true,
+    genReqId: (request: { headers: Record<string, string | string[] | undefined> }) => requestIdOf(request.headers['x-request-id']),
+  });
+}
+
+/** What every request passes before a handler: headers, limits, bodies. */
+export async function dress(app: NestFastifyApplication, parts: { log: Logger; metrics: Metrics; tokens: TokenBook; requestsPerMinute: number }): Promise<void> {
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  logRequests(fastify, parts.log, parts.metrics);
+  await fastify.register(helmet, {
+    strictTransportSecurity: false,
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], frameAncestors: ["'none'"] } },
+  });
+  await fastify.register(rateLimit, {
+    max: parts.requestsPerMinute,
+    timeWindow: 60_000,
+    // Only a token that was let in has a limit of its own: trying many wrong ones counts for the address.
+    keyGenerator: (request) => parts.tokens.recentIdOf(bearerOf(request) ?? '') ?? request.ip,
+    allowList: (request) => /^(\/api\/v1)?\/health\b/.test(request.url),
+    errorResponseBuilder: (_request, { ttl }) => rateLimited(Math.ceil(ttl / 1000)) as Error & { statusCode: number },
+  });
+  await fastify.register(multipart, { throwFileSizeLimit: false, limits: { fields: 20, fieldSize: 4096 } });
+  // Whatever is not JSON is an upload: it is read by who wants it, after the guard, and by nobody else.
+  fastify.removeContentTypeParser('text/plain');
+  fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  const document = openApi(VERSION) as unknown as OpenAPIObject;
+  SwaggerModule.setup('api/docs', app, document, { jsonDocumentUrl: 'api/docs-json', yamlDocumentUrl: 'api/docs-yaml', customSiteTitle: 'Hostplane API' });
+}
+
+function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === 'string' && /^[\w-]{8,64}$/.test(given) ? given : randomUUID();
+}
+
+/** One line a request, without anything that it carried. */
+function logRequests(fastify: FastifyInstance, log: Logger, metrics: Metrics): void {
+  fastify.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+  });
+  fastify.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.observe(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    const level = reply.statusCode >= 500 ? 'warn' : 'debug';
+    log[level](lineOf(request, reply.statusCode, reply.elapsedTime), 'Request');
+  });
+}
+
+function lineOf(request: FastifyRequest, status: number, elapsedMs: number): object {
+  return {
+    requestId: request.id, method: request.method, path: request.url.split('?', 1)[0], status, elapsedMs: Math.round(elapsedMs),
+    owner: request.caller?.owner, userAgent: header(request, 'user-agent')?.slice(0, 100),
+  };
+}
