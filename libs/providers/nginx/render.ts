@@ -163,6 +163,7 @@ function renderContainer(settings: RenderSettings): string {
             proxy_request_buffering off;
             proxy_buffering off;
             proxy_buffer_size 16k;
+            proxy_buffers 8 16k;
             proxy_redirect off;
             proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
             proxy_set_header Host $host$hp_port;
