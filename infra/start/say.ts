@@ -35,7 +35,7 @@ export function consoleSay(out: NodeJS.WriteStream = process.stdout): Say {
     let note = '';
     let frame = 0;
     const label = name.padEnd(NAME_WIDTH);
-    const draw = () => out.write(`${CLEAR}  ${pc.cyan(FRAMES[frame++ % FRAMES.length]!)} ${label} ${pc.dim(`${note}${sinceSlow(began, '  ')}`)}`);
+    const draw = () => out.write(`${CLEAR}  ${pc.cyan(FRAMES[frame++ % FRAMES.length])} ${label} ${pc.dim(`${note}${sinceSlow(began, '  ')}`)}`);
     let nextLineAt = began + 2000;
     const speak = () => {
       if (Date.now() < nextLineAt) return;
