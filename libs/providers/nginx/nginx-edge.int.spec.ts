@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { listenToProbes } from '#contracts/probe.js';
 import { edgeContract } from '../contract/edge.contract.js';
 import { freePort, startBackend, visit, type Backend } from '../contract/edge-visitor.contract.js';
@@ -11,6 +12,7 @@ import type { EdgeRoute } from '../edge.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import { LocalNginx } from './local-nginx.js';
 import { NginxEdge } from './nginx-edge.js';
+import { quoted } from './nginx-value.js';
 
 const make = (settings: EdgeSettings) => new NginxEdge(settings, new LocalNginx(settings));
 
@@ -154,6 +156,32 @@ describe('nginx by its binary', () => {
     await edge.start();
     expect([await statusOf('docs.localhost'), workerUsers(await masterOf(settings))]).toEqual([200, ['root']]);
     expect(said).toEqual([expect.stringContaining(folder)]);
+  });
+
+  it('reads every literal that is let through as that literal', async () => {
+    const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 30 }), fc.array(fc.constantFrom(';', '"', "'", '{', '}', '\\', '#', ' ', '~', '}server{', 'a'), { maxLength: 8 }).map((parts) => parts.join('')));
+    const literals = fc.sample(text, 2000).flatMap((value) => {
+      try {
+        return [[value, quoted(value, 'A value')] as const];
+      } catch {
+        return [];
+      }
+    });
+    const locations = literals.map(([, literal], i) => `location = /${i} { return 200 ${literal}; }`);
+    const file = inEdge('literals.conf');
+    await writeFile(file, `pid "${inEdge('literals.pid')}"; error_log stderr;\nevents {}\nhttp { access_log off; server { listen 127.0.0.1:${await freePort()};\n${locations.join('\n')}\n} }`);
+    expect(literals.length).toBeGreaterThan(500);
+    expect(await new LocalNginx(settings).complaint(file)).toBeUndefined();
+    const child = spawn('/usr/sbin/nginx', ['-p', settings.folder, '-c', file, '-g', 'daemon off; master_process off;'], { stdio: 'ignore' });
+    try {
+      const port = Number(/listen 127\.0\.0\.1:(\d+)/.exec(await readFile(file, 'utf8'))![1]);
+      await sleep(300);
+      for (const [i, [value]] of literals.slice(0, 300).entries()) {
+        expect((await visit({ ...settings, httpPort: port }, 'x', { path: `/${i}` })).text).toBe(value);
+      }
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it('is available where there is a binary new enough, and says why not elsewhere', async () => {
