@@ -42,7 +42,7 @@ export function consoleSay(out: NodeJS.WriteStream = process.stdout): Say {
       nextLineAt = Date.now() + 10_000;
       write(`  … ${label} ${note}${sinceSlow(began, '  ')}`);
     };
-    const timer = setInterval(isLive ? draw : speak, isLive ? 120 : 500);
+    const timer = setInterval(isLive ? draw : speak, isLive ? 120 : 500).unref();
     const end = () => {
       clearInterval(timer);
       if (isLive) out.write(CLEAR);
