@@ -2,7 +2,7 @@ import { Controller } from '@nestjs/common';
 import { keyOf, type StoredMessage } from '#contracts/message.js';
 import { operationDecider, type Operation, type OperationCommand, type OperationState } from '#domain/operation/operation.js';
 import { isFact, type FactType, type WorkflowKind } from '#domain/operation/workflow.js';
-import { projectDecider, type ProjectState } from '#domain/project/project.js';
+import { projectDecider } from '#domain/project/project.js';
 import { siteDecider } from '#domain/site/site.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
@@ -60,7 +60,7 @@ export class OperationReactor {
   async move(operationId: string, command: OperationCommand, cause: Pick<StoredMessage, 'id' | 'meta'>): Promise<{ position: number; operation: OperationState }> {
     const handled = await handle(this.store, cause, [on(operationDecider, operationId, command)], {
       actor: ACTOR,
-      then: async ([operation]) => this.settle(operation as OperationState),
+      then: ([operation]) => this.settle(operation as OperationState),
     });
     return { position: handled.position, operation: handled.states[0] as OperationState };
   }
@@ -68,12 +68,12 @@ export class OperationReactor {
   private async settle(operation: OperationState): Promise<readonly Part[]> {
     if (operation.status !== 'succeeded' && operation.status !== 'failed') return [];
     return isForSite(operation)
-      ? settleSite(operation, await loadState(this.store, siteDecider, operation.siteId))
-      : settleProject(operation, await loadState(this.store, projectDecider, operation.projectId));
+      ? settleSite(operation, (await loadState(this.store, siteDecider, operation.siteId)).state)
+      : settleProject(operation, (await loadState(this.store, projectDecider, operation.projectId)).state);
   }
 
   private async startSite(kind: WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {
-    const site = await loadState(this.store, siteDecider, keyOf(event.streamId));
+    const { state: site } = await loadState(this.store, siteDecider, keyOf(event.streamId));
     const { operationId } = event.data;
     if (site.status === 'ABSENT' || site.operation?.id !== operationId) return;
     const start = startSiteOperation(kind, operationId, site, { baseDomain: this.config.HOSTPLANE_BASE_DOMAIN, requestedAt: event.recordedAt });
@@ -83,7 +83,7 @@ export class OperationReactor {
 
   private async startProject(kind: WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {
     const projectId = keyOf(event.streamId);
-    const project: ProjectState = await loadState(this.store, projectDecider, projectId);
+    const { state: project } = await loadState(this.store, projectDecider, projectId);
     const { operationId } = event.data;
     if (project.status === 'absent' || project.operationId !== operationId) return;
     const begin = kind === 'launch-project' ? [on(projectDecider, projectId, { type: 'BeginProvisioning', operationId })] : [];

@@ -10,14 +10,14 @@ import { siteDecider, type SiteCommand, type SiteState } from '#domain/site/site
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
-import { KeyQueue } from '#messaging/key-queue.js';
+import { InTurn } from '#providers/in-turn.js';
 import { siteNameKey } from './claims.js';
 
 /** Accepts or refuses what people ask of sites. */
 @Controller()
 export class SiteCommands {
   /** New sites of one project wait for each other here rather than collide on the project's stream. */
-  private readonly admissions = new KeyQueue();
+  private readonly admissions = new InTurn();
 
   constructor(private readonly store: EventStore) {}
 
@@ -30,7 +30,7 @@ export class SiteCommands {
     return this.admissions.run(ask.projectId, async () => {
       const admit = { type: 'AdmitSite', siteId: ask.siteId, ownerId: ask.ownerId, needsAddress: runtime === 'docker' } as const;
       const { position } = await handle(this.store, cause, [on(projectDecider, ask.projectId, admit)], {
-        then: async ([project]) => this.claim(request, project as Project),
+        then: ([project]) => this.claim(request, project as Project),
       });
       return { resourceId: ask.siteId, operationId: ask.operationId, position };
     });
@@ -74,7 +74,7 @@ export class SiteCommands {
   private async freeLabel(name: string, siteId: string): Promise<string> {
     const labels = hostLabels(name, siteId);
     for (const label of labels) {
-      const claim = await loadState(this.store, hostnameDecider, label);
+      const { state: claim } = await loadState(this.store, hostnameDecider, label);
       if (claim.status === 'free' || claim.holderId === siteId) return label;
     }
     return labels.at(-1) ?? name;

@@ -26,8 +26,8 @@ export async function answer<O extends MessageType>(
   context: HandlerContext,
   work: Work<O>,
 ): Promise<void> {
-  const { revision } = await loadState(store, work.decider, work.key);
-  if (command.position <= revision) return;
+  const { state } = await loadState(store, work.decider, work.key);
+  if (command.position <= state.revision) return;
   const fact = await work.act().catch((error: unknown) => work.failed(lastWord(error, context)));
   await handle(store, command, [on(work.decider, work.key, fact)], { actor: 'system:provisioner' });
 }

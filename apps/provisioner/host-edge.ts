@@ -30,6 +30,12 @@ export class HostEdge {
     return (this.next ??= this.applyAfter(this.current));
   }
 
+  /** Starts the edge with what it served last, then with the routes as of this log position. */
+  async restore(position: number): Promise<void> {
+    await this.provider.start();
+    await this.serve(position);
+  }
+
   /** Brings an edge up that does not answer, with the routes as they are now. Answers whether that was needed. */
   async revive(): Promise<boolean> {
     if (await this.provider.served()) return false;

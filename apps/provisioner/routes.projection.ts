@@ -1,5 +1,8 @@
 import type { StoredMessage } from '#contracts/message.js';
+import type { EventStore } from '#eventstore/event-store.js';
+import { follow } from '#eventstore/follow.js';
 import type { EdgeRoute, RouteTable } from '#providers/edge.js';
+import type { RouteSource } from './host-edge.js';
 
 /** The routes of one host, folded from the log: what its edge has to serve. */
 export class HostRoutes {
@@ -28,4 +31,11 @@ export class HostRoutes {
     if (hostId !== this.hostId || !target) this.routes.delete(siteId);
     else this.routes.set(siteId, { siteId, hostnames, target, state: state === 'stopped' ? 'stopped' : 'up' });
   }
+}
+
+/** Follows the log for the routes of a host. */
+export function followRoutes(store: EventStore, hostId: string): RouteSource {
+  const routes = new HostRoutes(hostId);
+  const follower = follow(store, { categories: [...HostRoutes.categories], apply: (messages, position) => routes.apply(messages, position) });
+  return { routes, waitFor: (position, timeoutMs) => follower.waitFor(position, timeoutMs) };
 }

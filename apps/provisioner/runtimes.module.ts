@@ -14,9 +14,8 @@ export async function chooseRuntimes(settings: ProvisionerSettings, plane: strin
   const files = new FilesRuntime({ sitesFolder: sitesFolder(settings), content, plane });
   const available = new Map<string, SiteRuntime>([[files.name, files]]);
   const missing = new Map<string, string>();
-  const engine = new Engine();
-  const reason = settings.HOSTPLANE_DOCKER === 'off' ? 'HOSTPLANE_DOCKER is off' : await whyNoEngine(engine);
-  if (settings.HOSTPLANE_DOCKER === 'on' || !reason) available.set('docker', dockerRuntime(settings, plane, engine, content));
+  const reason = settings.HOSTPLANE_DOCKER === 'off' ? 'HOSTPLANE_DOCKER is off' : await whyNoEngine(new Engine());
+  if (settings.HOSTPLANE_DOCKER === 'on' || !reason) available.set('docker', dockerRuntime(settings, plane, content));
   else missing.set('docker', reason);
   return new Runtimes(available, missing);
 }
@@ -24,25 +23,22 @@ export async function chooseRuntimes(settings: ProvisionerSettings, plane: strin
 export const sitesFolder = (settings: ProvisionerSettings): string => join(settings.HOSTPLANE_DATA, 'sites');
 
 /** Undefined when an engine answers. */
-export async function whyNoEngine(engine: Engine): Promise<string | undefined> {
+async function whyNoEngine(engine: Engine): Promise<string | undefined> {
   return engine.version(AbortSignal.timeout(3_000)).then(
     () => undefined,
     (error: unknown) => `no Docker Engine answers (${(error as Error).message})`,
   );
 }
 
-function dockerRuntime(settings: ProvisionerSettings, plane: string, engine: Engine, content: ContentStore): DockerRuntime {
+function dockerRuntime(settings: ProvisionerSettings, plane: string, content: ContentStore): DockerRuntime {
   const image = settings.HOSTPLANE_STATIC_IMAGE;
   const limits = { memoryBytes: settings.HOSTPLANE_MEMORY_LIMIT, cpus: settings.HOSTPLANE_CPU_LIMIT_MILLIS / 1000, pids: settings.HOSTPLANE_PIDS_LIMIT };
   return new DockerRuntime({
-    engine,
+    ...defaultSettings,
     content,
-    settings: {
-      ...defaultSettings,
-      plane,
-      staticImage: /(^|\/)nginx(:|@|$)/.test(image) ? nginxImage(image) : busyboxImage(image),
-      appLimits: limits,
-      healthyWithinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000,
-    },
+    plane,
+    staticImage: /(^|\/)nginx(:|@|$)/.test(image) ? nginxImage(image) : busyboxImage(image),
+    appLimits: limits,
+    healthyWithinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000,
   });
 }

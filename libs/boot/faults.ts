@@ -9,12 +9,14 @@ export interface KillOrder {
   readonly point: string;
   /** From 1. */
   readonly nth: number;
+  /** Dies instead of the process that came to the point: a server that it relies on. */
+  readonly victim?: number;
 }
 
 /**
  * For test/chaos. With HOSTPLANE_FAULTS=`<folder>` every point that the process comes to is appended to the folder's file `trace`, as
- * `<process> <point>`, and an order in its file `kill` (JSON, KillOrder) is carried out once: the process dies by SIGKILL at that point, and
- * the file is renamed to `killed`. Without the variable nothing is listened to.
+ * `<process> <point>`, and an order in its file `kill` (JSON, KillOrder) is carried out once: the process (or its victim) dies by SIGKILL at that point,
+ * and the file is renamed to `killed`. Without the variable nothing is listened to.
  */
 export function installFaults(processName: string, env: NodeJS.ProcessEnv = process.env): void {
   const folder = env['HOSTPLANE_FAULTS'];
@@ -27,7 +29,7 @@ export function installFaults(processName: string, env: NodeJS.ProcessEnv = proc
     if (!order || order.process !== processName || order.point !== point) return;
     passed = order.id === id ? passed + 1 : 1;
     id = order.id;
-    if (passed === order.nth && claims(folder)) process.kill(process.pid, 'SIGKILL');
+    if (passed === order.nth && claims(folder)) process.kill(order.victim ?? process.pid, 'SIGKILL');
   });
 }
 

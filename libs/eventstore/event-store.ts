@@ -18,6 +18,12 @@ export interface EventStoreOptions {
   readonly poolSize?: number;
 }
 
+export interface ReadOptions {
+  readonly after: number;
+  readonly limit: number;
+  readonly categories?: readonly string[];
+}
+
 /**
  * The log in PostgreSQL. Positions are dense, from 1, in commit order: readers need no trick and a gap is a fault. Connects
  * when first used, and again after the server was away; meanwhile everything fails with LogUnavailable.
@@ -45,29 +51,30 @@ export class EventStore {
     return this.#appender.append(parts);
   }
 
+  /** A stream's messages; what was appended a moment ago may not be on disk yet (see barrier). */
   async readStream(streamId: string, afterVersion = 0): Promise<StoredMessage[]> {
     const rows = await this.#rows(`SELECT ${COLUMNS} FROM log.messages WHERE stream_id = $1 AND version > $2 ORDER BY version`, [streamId, afterVersion]);
     return rows.map((row) => messageFromRaw(rawFromRow(row)));
   }
 
-  /** Messages after a position, in order, of all categories or of some. */
-  async read(options: { after: number; limit: number; categories?: readonly string[] }): Promise<StoredMessage[]> {
-    return (await this.#readRaw(options)).map(messageFromRaw);
+  /** Messages after a position, in order, of all categories or of some; only such as are on disk. */
+  async read(options: ReadOptions): Promise<StoredMessage[]> {
+    return (await this.readRaw(options)).map(messageFromRaw);
   }
 
-  /** The same rows with their exact stored texts, and only such as are on disk: what a relay may pass on. */
-  async readRaw(options: { after: number; limit: number; categories?: readonly string[] }): Promise<RawMessage[]> {
-    const flush = await this.barrier();
-    const rows = await this.#readRaw(options);
-    const last = rows.at(-1);
-    if (last && last.position > this.#flushedTo) await flush();
-    return rows;
+  /** The same with the exact stored texts. What it gives may be passed on: no crash takes it back. */
+  async readRaw({ after, limit, categories }: ReadOptions): Promise<RawMessage[]> {
+    const filter = categories ? "AND split_part(stream_id, '/', 1) = ANY($3)" : '';
+    const values = categories ? [after, limit, categories] : [after, limit];
+    return this.#onDisk(async () => {
+      const rows = await this.#rows(`SELECT ${COLUMNS} FROM log.messages WHERE seq > $1 ${filter} ORDER BY seq LIMIT $2`, values);
+      return rows.map(rawFromRow);
+    }, (messages) => messages.at(-1)?.position ?? 0);
   }
 
-  /** Position of the last message; 0: there is none. */
+  /** Position of the last message that is on disk; 0: there is none. */
   async head(): Promise<number> {
-    const [row] = await this.#rows("SELECT seq FROM log.head WHERE log = 'main'", []);
-    return Number(row![0]);
+    return this.#onDisk(async () => Number((await this.#rows("SELECT seq FROM log.head WHERE log = 'main'", []))[0]![0]), (seq) => seq);
   }
 
   /**
@@ -87,11 +94,12 @@ export class EventStore {
     await Promise.all([this.#session?.close(), this.#pool.end()]);
   }
 
-  async #readRaw({ after, limit, categories }: { after: number; limit: number; categories?: readonly string[] }): Promise<RawMessage[]> {
-    const filter = categories ? 'AND split_part(stream_id, \'/\', 1) = ANY($3)' : '';
-    const values = categories ? [after, limit, categories] : [after, limit];
-    const rows = await this.#rows(`SELECT ${COLUMNS} FROM log.messages WHERE seq > $1 ${filter} ORDER BY seq LIMIT $2`, values);
-    return rows.map(rawFromRow);
+  /** Flushes after reading, unless all that was read is known to be on disk. */
+  async #onDisk<T>(read: () => Promise<T>, lastOf: (value: T) => number): Promise<T> {
+    const flush = await this.barrier();
+    const value = await read();
+    if (lastOf(value) > this.#flushedTo) await flush();
+    return value;
   }
 
   async #rows(text: string, values: unknown[]): Promise<string[][]> {

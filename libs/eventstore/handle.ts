@@ -26,8 +26,25 @@ export interface Handled {
   /** Position of the last message that came of the cause; when none did, of the last that was read. */
   readonly position: number;
   readonly messages: readonly StoredMessage[];
-  /** One a part, after what was appended. */
+  /** One a part, first those that were given, after what was appended. */
   readonly states: readonly unknown[];
+}
+
+export interface HandleOptions {
+  /** Who the messages are by; unless told, the cause's actor. */
+  readonly actor?: string;
+  readonly attempts?: number;
+  /**
+   * Names further parts of the same append, from the states that the first parts come to; called anew in each attempt. For what
+   * depends on another stream's decision, such as an address that a project leases to a site.
+   */
+  readonly then?: (states: readonly unknown[]) => readonly Part[] | Promise<readonly Part[]>;
+}
+
+interface Loaded {
+  readonly part: Part;
+  readonly history: readonly StoredMessage[];
+  readonly decided: Decided;
 }
 
 const kindOfType = (type: MessageType): Kind => (isCommandType(type) ? 'command' : 'event');
@@ -50,12 +67,12 @@ export function on<S, C, O extends MessageType>(decider: Decider<S, C, O>, key: 
  * log went away (what the first attempt may have appended is found by its ids). A cause that the first part's stream
  * already holds an answer to is a duplicate. Whatever it answers is on disk. Throws what a decider throws.
  */
-export async function handle(store: EventStore, cause: Cause, parts: readonly Part[], options: { actor?: string; attempts?: number } = {}): Promise<Handled> {
+export async function handle(store: EventStore, cause: Cause, parts: readonly Part[], options: HandleOptions = {}): Promise<Handled> {
   const attempts = options.attempts ?? 12;
   let isOutcomeUnknown = false;
   for (let attempt = 1; ; attempt++) {
     try {
-      const handled = await attemptOnce(store, cause, parts, options.actor);
+      const handled = await attemptOnce(store, cause, parts, options);
       return isOutcomeUnknown && handled.duplicate ? { ...handled, duplicate: false } : handled;
     } catch (error) {
       const isLost = error instanceof LogUnavailable;
@@ -66,25 +83,33 @@ export async function handle(store: EventStore, cause: Cause, parts: readonly Pa
   }
 }
 
-async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part[], actor?: string): Promise<Handled> {
+async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part[], { actor, then }: HandleOptions): Promise<Handled> {
   const flush = await store.barrier();
   const histories = await Promise.all(parts.map((part) => store.readStream(part.streamId)));
   if (histories[0]!.some((message) => message.meta.causationId === cause.id)) return duplicate(flush, cause, parts, histories);
 
-  const decided = parts.map((part, i) => part.decide(histories[i]!));
-  const appends = parts.map((part, i) => ({
+  const first = parts.map((part, i): Loaded => ({ part, history: histories[i]!, decided: part.decide(histories[i]!) }));
+  const further = (await then?.(first.map(({ decided }) => decided.state))) ?? [];
+  const all = [...first, ...(await Promise.all(further.map((part) => load(store, part))))];
+
+  const appends = all.map(({ part, history, decided }) => ({
     streamId: part.streamId,
-    expectedVersion: histories[i]!.length,
-    messages: decided[i]!.outputs.map((output, n) => ({ ...output, id: deriveId(cause.id, part.streamId, n), meta: follow(cause, actor) }) as NewMessage),
+    expectedVersion: history.length,
+    messages: decided.outputs.map((output, n) => ({ ...output, id: deriveId(cause.id, part.streamId, n), meta: follow(cause, actor) }) as NewMessage),
   }));
-  if (appends.some((part, i) => holdsAny(histories[i]!, part.messages))) return duplicate(flush, cause, parts, histories);
-  const states = decided.map((part) => part.state);
-  if (appends.every((part) => part.messages.length === 0)) {
+  if (appends.some((append, i) => holdsAny(all[i]!.history, append.messages))) return duplicate(flush, cause, parts, histories);
+  const states = all.map(({ decided }) => decided.state);
+  if (appends.every(({ messages }) => messages.length === 0)) {
     await flush();
-    return { duplicate: false, position: lastPosition(histories.flat()), messages: [], states };
+    return { duplicate: false, position: lastPosition(all.flatMap(({ history }) => history)), messages: [], states };
   }
   const appended = await store.append(appends);
   return { duplicate: false, position: appended.lastPosition, messages: appended.messages, states };
+}
+
+async function load(store: EventStore, part: Part): Promise<Loaded> {
+  const history = await store.readStream(part.streamId);
+  return { part, history, decided: part.decide(history) };
 }
 
 async function duplicate(flush: () => Promise<void>, cause: Cause, parts: readonly Part[], histories: readonly StoredMessage[][]): Promise<Handled> {

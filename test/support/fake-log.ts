@@ -32,7 +32,7 @@ export class FakeLog implements LogSource {
 
   /** A command to a host. */
   addCommand(siteId: string, hostId = 'local'): RawMessage {
-    return this.add('command', `operation/${siteId}`, 'EnsureEdge', { operationId: siteId, siteId, hostId });
+    return this.add('command', `operation/${siteId}`, 'EnsureEdge', { operationId: siteId, siteId, hostId, turn: 1 });
   }
 
   fill(count: number, keys = 50): this {

@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import type { EdgeProvider } from '#providers/edge.js';
+import type { EdgeSettings } from '#providers/edge/edge-settings.js';
+import { EmbeddedEdge } from '#providers/embedded-edge/embedded-edge.js';
+import { ContainerNginx } from '#providers/nginx/container-nginx.js';
+import { LocalNginx } from '#providers/nginx/local-nginx.js';
+import { NginxEdge } from '#providers/nginx/nginx-edge.js';
+import type { ProvisionerSettings } from './provisioner.config.js';
+import { sitesFolder } from './runtimes.module.js';
+
+/** The edge that is configured, or the first that this machine can run: nginx by its binary, nginx in a container, the embedded one. */
+export async function chooseEdge(settings: ProvisionerSettings, planeId: string, log: (line: string) => void): Promise<EdgeProvider> {
+  const edge: EdgeSettings = {
+    planeId,
+    folder: join(settings.HOSTPLANE_DATA, 'edge'),
+    sitesFolder: sitesFolder(settings),
+    bind: settings.HOSTPLANE_BIND,
+    httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT,
+    httpsPort: settings.HOSTPLANE_EDGE_HTTPS_PORT,
+    baseDomain: settings.HOSTPLANE_BASE_DOMAIN,
+    maxBodyBytes: settings.HOSTPLANE_MAX_UPLOAD_BYTES,
+    log,
+  };
+  const nginx = new NginxEdge(edge, new LocalNginx(edge));
+  const container = new NginxEdge(edge, new ContainerNginx(edge, { image: settings.HOSTPLANE_NGINX_IMAGE }));
+  const embedded = new EmbeddedEdge(edge);
+  if (settings.HOSTPLANE_EDGE !== 'auto') return { nginx, 'nginx-container': container, embedded }[settings.HOSTPLANE_EDGE];
+  for (const candidate of settings.HOSTPLANE_DOCKER === 'off' ? [nginx] : [nginx, container]) {
+    const reason = await candidate.available();
+    if (reason === true) return candidate;
+    log(`The edge "${candidate.name}" is not used: ${reason}.`);
+  }
+  return embedded;
+}

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Logger } from '#boot/logger.js';
+import { EventStore } from '#eventstore/event-store.js';
+import { EdgeCommands } from './edge.commands.js';
+import { chooseEdge } from './edge.module.js';
+import { EdgePoller } from './edge.poller.js';
+import { HostEdge } from './host-edge.js';
+import { planeId } from './plane-id.js';
+import type { ProvisionerSettings } from './provisioner.config.js';
+import { followRoutes } from './routes.projection.js';
+import { Runtimes } from './runtimes.js';
+import { chooseRuntimes } from './runtimes.module.js';
+import { WorkloadCommands } from './workload.commands.js';
+
+@Module({})
+export class ProvisionerModule {
+  /** Chooses this host's runtimes and edge, and brings the edge up to the routes that the log holds now. */
+  static async with(settings: ProvisionerSettings, store: EventStore, log: Logger): Promise<DynamicModule> {
+    const plane = await planeId(settings.HOSTPLANE_DATA);
+    const runtimes = await chooseRuntimes(settings, plane);
+    const provider = await chooseEdge(settings, plane, (line) => log.info(line));
+    const source = followRoutes(store, settings.HOSTPLANE_HOST_ID);
+    const edge = new HostEdge(provider, source);
+    await edge.restore(await store.head());
+    log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
+    return {
+      module: ProvisionerModule,
+      controllers: [WorkloadCommands, EdgeCommands],
+      providers: [
+        { provide: EventStore, useValue: store },
+        { provide: Runtimes, useValue: runtimes },
+        { provide: HostEdge, useValue: edge },
+        EdgePoller,
+      ],
+    };
+  }
+}
