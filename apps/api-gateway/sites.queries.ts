@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
@@ -56,7 +57,7 @@ export class SiteQueries {
     add('s.created_position < ?', query.cursor === undefined ? undefined : readCursor(query.cursor));
     values.push(query.limit + 1);
     const text = `${this.select()} WHERE ${where.join(' AND ')} ORDER BY s.created_position DESC LIMIT $${values.length}`;
-    const { rows } = await this.db.query<Joined>({ name: nameOf(where), text, values });
+    const { rows } = await this.db.query<Joined>({ name: `sites-${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`, text, values });
     return pageFrom(rows, query.limit, (row) => row.created_position, (row) => this.show(row));
   }
 
@@ -91,9 +92,4 @@ export class SiteQueries {
       updatedAt: row.updated_at,
     };
   }
-}
-
-/** One prepared statement a combination of filters. */
-function nameOf(where: readonly string[]): string {
-  return `sites ${where.map((condition) => condition.replace(/^s\.(\w{1,6}).*$/, '$1')).join()}`;
 }

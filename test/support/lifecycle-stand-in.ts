@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Cause, NewMessage, StoredMessage } from '#contracts/message.js';
+import { decodeData, type Messages, type MessageOf, type MessageType } from '#contracts/registry.js';
+import { nameDecider } from '#domain/naming/claim.js';
+import { checkName } from '#domain/naming/names.js';
+import { projectDecider } from '#domain/project/project.js';
+import { Refusal } from '#domain/refusal.js';
+import { checkRequest } from '#domain/site/request.js';
+import { siteDecider, type SiteCommand } from '#domain/site/site.js';
+import type { EventStore } from '#eventstore/event-store.js';
+import { handle, on, type Part } from '#eventstore/handle.js';
+import { readCause } from '#messaging/envelope.js';
+
+/**
+ * Answers the gateway's asks as lifecycle does, with the real deciders and the real log, and nothing behind it: what is accepted
+ * ends at once as it should when `isEager`, else when the test says so.
+ */
+export class LifecycleStandIn {
+  isEager = true;
+  /** Types that were asked, in order. */
+  readonly asked: string[] = [];
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly bus: NatsConnection,
+  ) {}
+
+  start(): () => void {
+    const subscription = this.bus.subscribe('ask.lifecycle.*', {
+      callback: (_, message) => {
+        const type = message.subject.split('.')[2] as MessageType;
+        this.asked.push(type);
+        const reply = (answer: object) => message.respond(JSON.stringify(answer));
+        this.answer(type, decodeData(type, message.string()), readCause(message.headers)).then(
+          async (value) => reply({ value: this.isEager ? { ...value, position: await this.store.head() } : value }),
+          (error: Error) => reply(error instanceof Refusal ? { refusal: { code: error.code, message: error.message, field: error.field } } : { failure: { message: error.message, retryable: false } }),
+        );
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Appends events to a stream, as its writer would. */
+  async happen(streamId: string, owner: string, ...events: MessageOf<MessageType>[]): Promise<StoredMessage[]> {
+    const meta = { correlationId: 'test', causationId: randomUUID(), actor: 'system:lifecycle', owner };
+    const messages = events.map((event): NewMessage => ({ ...event, id: randomUUID(), kind: 'event', meta }) as NewMessage);
+    const { length } = await this.store.readStream(streamId);
+    return [...(await this.store.append([{ streamId, expectedVersion: length, messages }])).messages];
+  }
+
+  /** Ends an operation of a site well. */
+  async succeed(siteId: string, operationId: string, owner: string, kind: string, command: SiteCommand): Promise<void> {
+    const cause = { id: randomUUID(), meta: { correlationId: 'test', causationId: 'test', actor: 'system:lifecycle', owner } };
+    await this.happen(`operation/${operationId}`, owner, ...operationEvents(operationId, siteId, kind));
+    await handle(this.store, cause, [on(siteDecider, siteId, command)]);
+  }
+
+  private async answer(type: MessageType, data: unknown, cause: Cause): Promise<object> {
+    switch (type) {
+      case 'CreateProject': return this.createProject(data as Messages['CreateProject'], cause);
+      case 'DeleteProject': return this.project(cause, data as Messages['DeleteProject'], 'DeleteProject');
+      case 'RetryProject': return this.project(cause, data as Messages['RetryProject'], 'RetryProject');
+      case 'CreateSite': return this.createSite(data as Messages['CreateSite'], cause);
+      case 'CancelOperation': {
+        const { operationId, reason } = data as Messages['CancelOperation'];
+        const [message] = await this.happen(`operation/${operationId}`, cause.meta.owner, { type: 'OperationFailed', data: { operationId, step: '', error: reason, undone: [] } });
+        return { resourceId: '', operationId, position: message!.position };
+      }
+      default: return this.site(type, data as { siteId: string; operationId: string }, cause);
+    }
+  }
+
+  private async createProject(ask: Messages['CreateProject'], cause: Cause): Promise<object> {
+    const { projectId, operationId, ownerId, name } = ask;
+    const key = `${ownerId}:project:${name}`;
+    const { position } = await handle(this.store, cause, [
+      on(projectDecider, projectId, { type: 'RequestProject', project: { ...ask, subnet: '10.77.0.0/24' } }),
+      on(nameDecider, key, { type: 'ClaimName', name, holderId: projectId }),
+    ]);
+    return { resourceId: projectId, operationId, position };
+  }
+
+  private async project(cause: Cause, { projectId, operationId }: { projectId: string; operationId: string }, type: 'DeleteProject' | 'RetryProject'): Promise<object> {
+    const { position } = await handle(this.store, cause, [on(projectDecider, projectId, { type, operationId })]);
+    return { resourceId: projectId, operationId, position };
+  }
+
+  private async createSite(ask: Messages['CreateSite'], cause: Cause): Promise<object> {
+    const { siteId, projectId, operationId, ownerId, name } = ask;
+    checkName(name, 'site');
+    const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '' };
+    checkRequest(site);
+    const parts: Part[] = [
+      on(projectDecider, projectId, { type: 'AdmitSite', siteId, ownerId, needsAddress: false }),
+      on(siteDecider, siteId, { type: 'RequestSite', site }),
+      on(nameDecider, `${ownerId}:site:${name}`, { type: 'ClaimName', name, holderId: siteId }),
+    ];
+    const { position, duplicate } = await handle(this.store, cause, parts);
+    if (this.isEager && !duplicate) await this.launch(siteId, operationId, cause);
+    return { resourceId: siteId, operationId, position };
+  }
+
+  /** Puts a site that was asked for live. */
+  async launch(siteId: string, operationId: string, { meta: { owner } }: Cause): Promise<void> {
+    const cause = { id: randomUUID(), meta: { correlationId: 'test', causationId: 'test', actor: 'system:lifecycle', owner } };
+    await handle(this.store, cause, [on(siteDecider, siteId, { type: 'BeginProvisioning', operationId })]);
+    await this.succeed(siteId, operationId, owner, 'launch-site', { type: 'ActivateSite', operationId, target: { address: '', port: 0, root: siteId } });
+  }
+
+  private async site(type: MessageType, data: { siteId: string; operationId: string }, cause: Cause): Promise<object> {
+    const { siteId, operationId } = data;
+    const { position, duplicate } = await handle(this.store, cause, [on(siteDecider, siteId, { ...data, type } as never)]);
+    if (this.isEager && !duplicate) await this.finish(type, siteId, operationId, cause.meta.owner);
+    return { resourceId: siteId, operationId, position };
+  }
+
+  private async finish(type: MessageType, siteId: string, operationId: string, owner: string): Promise<void> {
+    const target = { address: '', port: 0, root: siteId };
+    if (type === 'PublishRelease') await this.succeed(siteId, operationId, owner, 'publish-release', { type: 'FinishRelease', operationId, target });
+    if (type === 'DestroySite') await this.succeed(siteId, operationId, owner, 'remove-site', { type: 'FinishDestroy', operationId });
+    if (type === 'SwitchSite') await this.succeed(siteId, operationId, owner, 'stop-site', { type: 'FinishSwitch', operationId });
+  }
+}
+
+function operationEvents(operationId: string, siteId: string, kind: string): MessageOf<MessageType>[] {
+  const ids = { operationId, step: 'workload' };
+  return [
+    { type: 'OperationStarted', data: { operationId, kind, siteId, projectId: '', steps: ['workload'], input: '{"spec":{"app":{"env":{"SECRET":"planted-value"}}}}' } },
+    { type: 'OperationStepStarted', data: ids },
+    { type: 'OperationStepSucceeded', data: { ...ids, output: '{}' } },
+    { type: 'OperationSucceeded', data: { operationId } },
+  ];
+}
