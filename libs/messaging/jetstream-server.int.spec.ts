@@ -85,12 +85,12 @@ describe('a handler', () => {
   it('is given the message as the log has it, with who asked and why', async () => {
     const seen: [Command, HandlerContext][] = [];
     await provisioner((message, context) => void seen.push([message, context]));
-    const raw = source.add('command', 'operation/o1', 'EnsureEdge', { operationId: 'o1', siteId: 's1', hostId: 'local' }, { actor: 'token:Zoë', traceparent: '00-4bf9-00f0-01' });
+    const raw = source.add('command', 'operation/o1', 'EnsureEdge', { operationId: 'o1', siteId: 's1', hostId: 'local', turn: 1 }, { actor: 'token:Zoë', traceparent: '00-4bf9-00f0-01' });
     await until('the message arrives', () => seen.length === 1);
     const [message, context] = seen[0]!;
     expect(message).toEqual({
       position: 1, id: raw.id, kind: 'command', type: 'EnsureEdge', streamId: 'operation/o1', version: 1, schemaVersion: 1,
-      data: { operationId: 'o1', siteId: 's1', hostId: 'local' },
+      data: { operationId: 'o1', siteId: 's1', hostId: 'local', turn: 1 },
       meta: { correlationId: raw.id, causationId: raw.id, actor: 'token:Zoë', owner: 'owner-1', traceparent: '00-4bf9-00f0-01' },
       recordedAt: raw.recordedAt, hash: raw.hash,
     });
