@@ -33,7 +33,7 @@ function checkNode() {
 const stamp = join(root, 'node_modules/.hostplane-installed');
 
 async function installPackages() {
-  const wanted = hashOf(['package.json', 'package-lock.json', '.npmrc'].map((name) => readFileSync(join(root, name))));
+  const wanted = hashOf(['package-lock.json', '.npmrc'].map((name) => readFileSync(join(root, name))));
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   // Packages that somebody installed by hand (npm ci, npm install) are taken as they are when they match the lockfile.
   if (!existsSync(stamp) && matchesLockfile()) return writeFileSync(stamp, wanted);
