@@ -43,7 +43,7 @@ function greet(say: Say, url: string, folder: string, newToken: string | undefin
   say.line(`  ${pc.bold('Data')}    ${folder}   ${pc.dim(`(logs in ${join(folder, 'logs')})`)}`);
   say.line();
   say.line('  Try, in another terminal:');
-  for (const [command, what] of TRY) say.line(`    ${pc.cyan(`npx hostplane ${command}`.padEnd(48))} ${pc.dim(what)}`);
+  for (const [command, what] of TRY) say.line(`    ${pc.cyan(`npx hostplane ${command}`.padEnd(58))} ${pc.dim(what)}`);
   say.line();
   say.line('  Ctrl-C stops everything; npm start brings it back as it was.');
 }
