@@ -25,10 +25,11 @@ const pure = '<rootDir>/{libs,apps,infra}/**/*.spec.ts';
 const int = '<rootDir>/{libs,apps,infra}/**/*.int.spec.ts';
 
 export default {
+  testTimeout: 120_000,
   projects: [
     { ...shared, displayName: 'unit', testMatch: [pure, '<rootDir>/test/*.spec.ts'], testPathIgnorePatterns: ['\\.int\\.spec\\.ts$'] },
-    { ...shared, displayName: 'int', testMatch: [int], testTimeout: 60_000 },
-    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.spec.ts'], testTimeout: 180_000 },
-    { ...shared, displayName: 'chaos', testMatch: ['<rootDir>/test/chaos/**/*.spec.ts'], testTimeout: 600_000 },
+    { ...shared, displayName: 'int', testMatch: [int] },
+    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.spec.ts'] },
+    { ...shared, displayName: 'chaos', testMatch: ['<rootDir>/test/chaos/**/*.spec.ts'] },
   ],
 };

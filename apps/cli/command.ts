@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ApiClient } from '#api/client.js';
 import type { Operation } from '#api/operation.js';
 import { chooseContext } from './credentials.js';

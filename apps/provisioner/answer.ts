@@ -2,7 +2,7 @@ import type { MessageOf, MessageType } from '#contracts/registry.js';
 import type { StoredMessage } from '#contracts/message.js';
 import type { Answered } from '#domain/answers.js';
 import type { Decider } from '#domain/decider.js';
-import { EventStore } from '#eventstore/event-store.js';
+import type { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on } from '#eventstore/handle.js';
 import type { HandlerContext } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';

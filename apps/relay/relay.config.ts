@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { hostId, logLevel, url } from '#boot/fields.js';
+import { hostId, logLevel, url, wholeNumber } from '#boot/fields.js';
 
 /** What the relay needs of its environment. */
 export const relayConfig = z.object({
@@ -7,5 +7,7 @@ export const relayConfig = z.object({
   HOSTPLANE_RELAY_NATS_URL: url('nats', 'tls'),
   /** Hosts whose provisioners are served, when the stream has to be made again. */
   HOSTPLANE_HOST_ID: hostId().default('local'),
+  /** After so long without a sign of life from its worker a message is given to the next one. */
+  HOSTPLANE_REDELIVERY_SECONDS: wholeNumber(1, 300).default(5),
   LOG_LEVEL: logLevel().default('info'),
 });

@@ -55,10 +55,10 @@ export class PrivateApt {
   /** For the suite asked for (`trixie`), by the machine's own mirror; undefined where the machine has no apt or says no mirror. */
   static on(folder: string, suiteOf: (codename: string) => string): PrivateApt | undefined {
     if (!existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg-deb')) return undefined;
-    const system = Object.fromEntries(readFileSync('/etc/os-release', 'utf8').split('\n').map((line) => line.replace(/"/g, '').split('=', 2)));
-    const codename = String(system['VERSION_CODENAME'] ?? '');
+    const system: Record<string, string | undefined> = Object.fromEntries(readFileSync('/etc/os-release', 'utf8').split('\n').map((line) => line.replace(/"/g, '').split('=', 2) as [string, string]));
+    const codename = system['VERSION_CODENAME'] ?? '';
     const archive = ownArchive(machineSources(), codename);
-    const signedBy = archive?.signedBy ?? `/usr/share/keyrings/${String(system['ID'])}-archive-keyring.gpg`;
+    const signedBy = archive?.signedBy ?? `/usr/share/keyrings/${system['ID'] ?? ''}-archive-keyring.gpg`;
     if (!archive || !existsSync(signedBy)) return undefined;
     const components = ['main', ...archive.components.filter((component) => component === 'universe')];
     return new PrivateApt(folder, `deb [signed-by=${signedBy}] ${archive.mirror} ${suiteOf(codename)} ${components.join(' ')}`);

@@ -116,7 +116,7 @@ export class Plane {
     step.note('bringing the streams up to date');
     const tell = (line: string) => this.options.say.warn(line);
     const connection = await connectBus({ url: this.natsUrl, name: 'launcher' }, { log: () => undefined, warn: tell, error: tell });
-    await setupBus(connection, { hosts }).finally(() => connection.close());
+    await setupBus(connection, { hosts, ackWaitMs: settings.HOSTPLANE_REDELIVERY_SECONDS * 1000 }).finally(() => connection.close());
     step.done(detail);
   }
 

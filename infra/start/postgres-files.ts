@@ -118,6 +118,7 @@ function majorOf(native: string): string {
 
 function hint(stderr: string): string {
   if (/error while loading shared libraries/.test(stderr)) return 'A library of the system is missing; on Debian it comes with apt-get install libc6 libstdc++6.';
+  if (/could not look up effective user/.test(stderr)) return 'PostgreSQL wants its user to have a name: add a line for this user id to /etc/passwd, run this as another user, or set DATABASE_URL.';
   if (/No space left/.test(stderr)) return 'The disk is full.';
   return '';
 }

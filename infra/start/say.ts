@@ -35,14 +35,14 @@ export function consoleSay(out: NodeJS.WriteStream = process.stdout): Say {
     let note = '';
     let frame = 0;
     const label = name.padEnd(NAME_WIDTH);
-    const draw = () => out.write(`${CLEAR}  ${pc.cyan(FRAMES[frame++ % FRAMES.length]!)} ${label} ${pc.dim(`${note}${sinceSlow(began, '  ')}`)}`);
+    const draw = () => out.write(`${CLEAR}  ${pc.cyan(FRAMES[frame++ % FRAMES.length])} ${label} ${pc.dim(`${note}${sinceSlow(began, '  ')}`)}`);
     let nextLineAt = began + 2000;
     const speak = () => {
       if (Date.now() < nextLineAt) return;
       nextLineAt = Date.now() + 10_000;
       write(`  … ${label} ${note}${sinceSlow(began, '  ')}`);
     };
-    const timer = setInterval(isLive ? draw : speak, isLive ? 120 : 500);
+    const timer = setInterval(isLive ? draw : speak, isLive ? 120 : 500).unref();
     const end = () => {
       clearInterval(timer);
       if (isLive) out.write(CLEAR);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { readConfig } from '#boot/config.js';
-import { bindAddress, folder, hostId, port, url } from '#boot/fields.js';
+import { bindAddress, folder, hostId, port, url, wholeNumber } from '#boot/fields.js';
 
 const schema = z.object({
   HOSTPLANE_DATA: folder().prefault('.hostplane'),
@@ -10,6 +10,7 @@ const schema = z.object({
   HOSTPLANE_EDGE_HTTP_PORT: port().default(8080),
   HOSTPLANE_EDGE_HTTPS_PORT: port().default(8443),
   HOSTPLANE_HOST_ID: hostId().default('local'),
+  HOSTPLANE_REDELIVERY_SECONDS: wholeNumber(1, 300).default(5),
   /** Of the embedded servers; any free port when not given. */
   HOSTPLANE_POSTGRES_PORT: port().optional(),
   HOSTPLANE_NATS_PORT: port().optional(),

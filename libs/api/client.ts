@@ -106,7 +106,7 @@ export class ApiClient {
     const { method, url, headers, signal } = sending;
     for (let attempt = 0; ; attempt++) {
       const isLast = attempt >= sending.retries;
-      const response = await fetch(url, { method, headers, body: sending.body?.(), signal, duplex: 'half' } as RequestInit).catch((error: unknown) => {
+      const response = await fetch(url, { method, headers, body: sending.body?.(), signal, duplex: 'half' }).catch((error: unknown) => {
         if (signal?.aborted) throw error;
         if (isLast || isRefused(error)) throw new UnreachableError(`Nobody answers at ${this.url}: ${reasonOf(error)}.`, { cause: error });
         return undefined;
@@ -121,7 +121,7 @@ export class ApiClient {
 
 function queryOf(query: Record<string, unknown> = {}): string {
   const entries = Object.entries(query).filter(([, value]) => value !== undefined);
-  return entries.length ? `?${new URLSearchParams(entries.map(([name, value]) => [name, String(value)] as [string, string]))}` : '';
+  return entries.length ? `?${new URLSearchParams(entries.map(([name, value]) => [name, String(value)] as [string, string])).toString()}` : '';
 }
 
 function isProblem(response: Response): boolean {

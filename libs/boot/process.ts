@@ -46,7 +46,10 @@ function stopOnSignals(log: Logger, running: Promise<Running>): void {
     log.info({ reason }, 'Stopping');
     setTimeout(() => die(log, new Error(`Not stopped after ${STOP_DEADLINE_MS} ms.`), 'Could not stop'), STOP_DEADLINE_MS).unref();
     running.then((app) => app.stop()).then(
-      () => process.exit(code),
+      () => {
+        log.info('Stopped');
+        process.exit(code);
+      },
       (err: unknown) => die(log, err, 'Could not stop'),
     );
   };
@@ -63,7 +66,7 @@ function levelOf(env: NodeJS.ProcessEnv): string {
   }
 }
 
-/** What a person can mend is said in words, on standard error too when the log is elsewhere; the rest with its stack. */
+/** What a person can mend is said in words, the rest with its stack. */
 function die(log: Logger, err: unknown, what: string): never {
   if (err instanceof ConfigError) log.fatal(err.message);
   else log.fatal({ err }, what);

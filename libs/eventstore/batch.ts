@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { NewMessage, StoredMessage } from '#contracts/message.js';
 import { encodeData, type MessageType } from '#contracts/registry.js';
 import { ConflictError, type AppendPart, type Appended } from './append.js';

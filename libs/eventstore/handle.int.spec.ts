@@ -36,7 +36,7 @@ const token = (key: string): Decider<{ issued: number }, Ask, 'TokenIssued' | 'T
   evolve: (state, message) => (message.type === 'TokenIssued' ? { issued: state.issued + 1 } : state),
 });
 const cause = (): Cause => ({ id: randomUUID(), meta: META });
-const issue = (key: string) => on(token(key), key, 'issue' as Ask);
+const issue = (key: string) => on(token(key), key, 'issue');
 
 describe('handle', () => {
   it('appends what the decider decides, caused by the cause', async () => {

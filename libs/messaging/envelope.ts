@@ -1,6 +1,6 @@
 import { headers as newHeaders, type MsgHdrs } from '@nats-io/transport-node';
 import type { Cause, Kind, Meta, StoredMessage } from '#contracts/message.js';
-import { decodeData, isMessageType } from '#contracts/registry.js';
+import { decodeData, isMessageType, type MessageType } from '#contracts/registry.js';
 
 /** A message as the log's bytes have it: what the relay publishes. */
 export interface RawMessage {
@@ -51,6 +51,12 @@ export function readCause(headers: MsgHdrs | undefined): Cause {
   return { id: field(headers, 'ce-id'), meta: readMeta(headers) };
 }
 
+/** A payload that is no message: trying again does not help. */
+class UnreadableError extends Error {
+  override readonly name = 'UnreadableError';
+  readonly retryable = false;
+}
+
 /** The message that a payload and its headers carry. Throws when they do not carry one that this version knows. */
 export function readMessage(headers: MsgHdrs | undefined, payload: string): StoredMessage {
   const type = field(headers, 'ce-type');
@@ -63,11 +69,19 @@ export function readMessage(headers: MsgHdrs | undefined, payload: string): Stor
     streamId: field(headers, 'ce-subject'),
     version: Number(field(headers, 'ce-version')),
     schemaVersion: Number(field(headers, 'ce-schemaversion')),
-    data: decodeData(type, payload),
+    data: decoded(type, payload),
     meta: readMeta(headers),
     recordedAt: field(headers, 'ce-time'),
     hash: field(headers, 'ce-hash'),
   } as StoredMessage;
+}
+
+function decoded(type: MessageType, payload: string): unknown {
+  try {
+    return decodeData(type, payload);
+  } catch (error) {
+    throw new UnreadableError(`The data of ${type} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** What a header may hold as it stands; the rest is percent-encoded, as the CloudEvents bindings have it. */

@@ -38,7 +38,7 @@ export class Pull {
     connection: NatsConnection,
     private readonly durable: string,
     private readonly log: BusLog,
-    private readonly take: (letter: Letter) => void,
+    private readonly take: (letter: Letter) => unknown,
   ) {
     this.client = jetstream(connection);
   }

@@ -9,7 +9,7 @@ export const RESENT_SUBJECT = 'hostplane-subject';
 export function resent(message: Msg, work: Work): Promise<Answer> {
   return new Promise((resolve) => {
     const failed = (reason: string): void => resolve({ failure: { message: reason, retryable: false } });
-    work.take({
+    const taken = work.take({
       subject: message.headers?.get(RESENT_SUBJECT) ?? '',
       headers: message.headers,
       position: Number(message.headers?.get('ce-position')),
@@ -22,5 +22,6 @@ export function resent(message: Msg, work: Work): Promise<Answer> {
       nak: () => failed('The app stopped before it came to it. Send it again.'),
       term: failed,
     });
+    if (!taken) failed('It is being worked on right now.');
   });
 }

@@ -61,14 +61,15 @@ export class Work {
     for (const pull of this.pulls) pull.start();
   }
 
-  /** Takes a message up, unless it is being worked on already. */
-  take(letter: Letter): void {
+  /** Takes a message up; false when it is being worked on already. */
+  take(letter: Letter): boolean {
     const { position, deliveryCount } = letter;
     this.latest = Math.max(this.latest, position);
-    if (this.held.has(position)) return;
+    if (this.held.has(position)) return false;
     const task: Task = { letter, key: keyOf(letter.subject), position, deliveryCount, waits: 0, lastSignMs: performance.now() };
     this.held.set(position, task);
     this.queue.push(task);
+    return true;
   }
 
   /** Pulls no more, hands back what was not started, and resolves when what was started is finished. */

@@ -91,7 +91,7 @@ async function run(binary: string, configFile: string, port: number): Promise<Ch
   await mkdir(join(configFile, '..'), { recursive: true });
   const server = spawn(binary, ['-c', configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
-  server.stderr!.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
+  server.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
   for (let tries = 0; tries < 200; tries += 1) {
     if (server.exitCode !== null) throw new Error(`nats-server ended with ${server.exitCode}:\n${said}`);
     if (await answers(port)) return server;

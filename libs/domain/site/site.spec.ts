@@ -89,10 +89,10 @@ describe('random histories', () => {
   const operation = fc.constantFrom('launch', 'o1', 'o2', 'o3');
   const command: fc.Arbitrary<SiteCommand> = fc.oneof(
     operation.map((operationId): SiteCommand => ({ type: 'RequestSite', site: { ...request, operationId } })),
-    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'DestroySite', 'FinishDestroy'), operation).map(([type, operationId]) => ({ type, operationId }) as SiteCommand),
+    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'DestroySite', 'FinishDestroy'), operation).map(([type, operationId]) => ({ type, operationId })),
     operation.map((operationId): SiteCommand => ({ type: 'ActivateSite', operationId, target })),
     operation.map((operationId): SiteCommand => ({ type: 'FinishRelease', operationId, target })),
-    fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] }) as SiteCommand),
+    fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] })),
     operation.map(publish),
     fc.tuple(operation, fc.constantFrom('start', 'stop', 'restart')).map(([operationId, action]): SiteCommand => ({ type: 'SwitchSite', operationId, action })),
   );

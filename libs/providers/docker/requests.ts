@@ -62,7 +62,7 @@ export function uploadRequest(settings: DockerSettings, spec: WorkloadSpec, volu
 export function staticRequest(settings: DockerSettings, spec: WorkloadSpec, hash: string): ContainerCreateOptions {
   const { image, docroot, port, user, command, tmpfs, stopSignal } = settings.staticImage;
   const mount: MountSettings = { Type: 'volume', Source: releaseVolume(spec, hash), Target: docroot, ReadOnly: true, VolumeOptions: NO_COPY };
-  const request = workload(settings, spec, hash, { image, port, healthPath: '/', limits: settings.staticLimits, mounts: [mount] });
+  const request = workload(settings, spec, hash, { image, port, healthPath: '', limits: settings.staticLimits, mounts: [mount] });
   return {
     ...request,
     User: user,

@@ -87,6 +87,7 @@ export class FilesRuntime implements SiteRuntime {
     const site = new Releases(folder);
     if (record.specHash === wanted && record.releases[0] === name && (await site.served()) === name) {
       if (record.power !== power) await writeRecord(folder, { ...record, power });
+      await site.keepOnly(record.releases);
       return targetOf(spec.siteId);
     }
     await site.serve(name, await this.sourceOf(spec));

@@ -153,7 +153,7 @@ async function titleOf(pid: number): Promise<string> {
 
 async function ends(pid: number): Promise<boolean> {
   for (const deadline = Date.now() + STOP_TIMEOUT_MS; Date.now() < deadline; await sleep(10)) {
-    if (!kill(pid, 0)) return true;
+    if (!kill(pid, 0) || (process.platform === 'linux' && (await titleOf(pid)) === '')) return true;
   }
   return false;
 }

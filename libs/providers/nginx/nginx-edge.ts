@@ -116,26 +116,31 @@ export class NginxEdge implements EdgeProvider {
   }
 
   private async switchTo(generation: number, before: number | undefined, applied: AppliedEdge): Promise<void> {
+    const wasRunning = await this.process.isRunning();
     reached('nginx:swap');
     await this.generations.point(generation);
     try {
       await this.errors.mark();
-      const olderHaveLeft = await this.load();
+      const olderHaveLeft = wasRunning ? await this.reload() : await this.begin();
       reached('nginx:confirm');
       await this.confirm(applied, olderHaveLeft);
     } catch (error) {
-      if (before !== undefined && before !== generation) await this.switchBack(before);
+      if (before !== undefined) await this.generations.point(before);
+      if (!wasRunning) await this.process.stop();
+      else if (await this.process.isRunning()) await this.process.reload();
       throw error;
     }
   }
 
+  private async begin(): Promise<() => Promise<boolean>> {
+    reached('nginx:start');
+    await this.process.start(this.generations.configFile);
+    return () => Promise.resolve(true);
+  }
+
   /** Lets nginx read what `current` points at; answers what tells that no worker of an older generation takes requests. */
-  private async load(): Promise<() => Promise<boolean>> {
+  private async reload(): Promise<() => Promise<boolean>> {
     reached('nginx:reload');
-    if (!(await this.process.isRunning())) {
-      await this.process.start(this.generations.configFile);
-      return () => Promise.resolve(true);
-    }
     const older = await this.process.workers();
     await this.process.reload();
     if (older) return () => this.process.haveLeft(older);
@@ -158,11 +163,6 @@ export class NginxEdge implements EdgeProvider {
     return served?.revision === applied.revision && served.configHash === applied.configHash;
   }
 
-  private async switchBack(before: number): Promise<void> {
-    await this.generations.point(before);
-    if (await this.process.isRunning()) await this.process.reload();
-  }
-
   private async prepare(): Promise<void> {
     await mkdir(join(this.settings.folder, 'temp'), { recursive: true, mode: 0o755 });
     await mkdir(this.settings.sitesFolder, { recursive: true, mode: 0o755 });
@@ -172,7 +172,7 @@ export class NginxEdge implements EdgeProvider {
     if (!this.rendering) {
       const certificate = await ensureCertificate(this.settings.folder, this.settings.baseDomain);
       const user = await this.process.workerUser();
-      this.rendering = { ...this.settings, ...certificate, ...(user ? { user } : {}) };
+      this.rendering = { ...this.settings, ...certificate, canDefer: process.platform === 'linux', ...(user ? { user } : {}) };
     }
     return this.rendering;
   }

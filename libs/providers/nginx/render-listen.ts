@@ -2,9 +2,17 @@ import { isIP, isIPv6 } from 'node:net';
 import { ProviderError } from '../provider-error.js';
 import { whole } from './nginx-value.js';
 
-/** `listen` with an address and a port. A connection is handed to a worker with its first bytes, so that a worker on its way out refuses none. */
+/** `listen` with an address and a port. */
 export function renderListen(bind: string, port: number): string {
   return `listen ${addressOf(bind)}:${whole(port, 'The port', 65_535)}`;
+}
+
+/**
+ * Options of a socket, said once for each. Deferred: a worker is handed a connection together with its first bytes; otherwise one that is on its way
+ * out closes connections that it has just taken, since it has not read from them yet.
+ */
+export function renderSocket({ bind, canDefer }: { readonly bind: string; readonly canDefer: boolean }): string {
+  return `${canDefer ? ' deferred' : ''}${bind === '::' ? ' ipv6only=off' : ''}`;
 }
 
 /** Addresses that only this machine has when it asks itself. */

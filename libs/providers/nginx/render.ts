@@ -5,12 +5,14 @@ import { VERSION_HOST, versionAnswer } from '../edge/served-version.js';
 import type { RouteTable } from '../edge.js';
 import { mimeTypes, textTypes } from './mime-types.js';
 import { mapKey, quoted, whole, word } from './nginx-value.js';
-import { renderListen, ownAddresses } from './render-listen.js';
+import { ownAddresses, renderListen, renderSocket } from './render-listen.js';
 
 /** What the configuration says of its host besides the routes. Paths are those that nginx sees. */
 export interface RenderSettings extends Pick<EdgeSettings, 'planeId' | 'folder' | 'sitesFolder' | 'bind' | 'httpPort' | 'httpsPort' | 'maxBodyBytes' | 'targetTimeoutMs'> {
   readonly certFile: string;
   readonly keyFile: string;
+  /** Whether the system can hold a connection back until its first bytes (Linux can). */
+  readonly canDefer: boolean;
   /** The user that workers run as; left out, they run as who started nginx. */
   readonly user?: { readonly name: string; readonly group: string };
 }
@@ -123,8 +125,8 @@ ${ownAddresses(settings.bind).map((address) => `        ${address} 1;\n`).join('
     }
 
     server {
-        ${renderListen(settings.bind, settings.httpPort)} default_server;
-        ${renderListen(settings.bind, settings.httpsPort)} ssl default_server;
+        ${renderListen(settings.bind, settings.httpPort)} default_server${renderSocket(settings)};
+        ${renderListen(settings.bind, settings.httpsPort)} ssl default_server${renderSocket(settings)};
         server_name _;
         ssl_certificate ${quoted(settings.certFile, 'The certificate file')};
         ssl_certificate_key ${quoted(settings.keyFile, 'The key file')};
@@ -163,6 +165,7 @@ function renderContainer(settings: RenderSettings): string {
             proxy_request_buffering off;
             proxy_buffering off;
             proxy_buffer_size 16k;
+            proxy_buffers 8 16k;
             proxy_redirect off;
             proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
             proxy_set_header Host $host$hp_port;

@@ -4,13 +4,10 @@ import { dirname } from 'node:path';
 const CANDIDATES = ['www-data', 'nginx', 'http', 'nobody'];
 const OTHERS_MAY_ENTER = 0o001;
 
-/** The first folder of a path that only its owner or group may enter. */
-export async function closedFolderOf(path: string): Promise<string | undefined> {
-  const folders: string[] = [];
-  for (let folder = path; ; folder = dirname(folder)) {
-    folders.unshift(folder);
-    if (folder === dirname(folder)) break;
-  }
+/** The first folder of a path that only its owner or group may enter; `isMounted` looks at its last folder alone. */
+export async function closedFolderOf(path: string, isMounted = false): Promise<string | undefined> {
+  const folders = [path];
+  for (let folder = path; !isMounted && folder !== dirname(folder); ) folders.unshift((folder = dirname(folder)));
   for (const folder of folders) {
     if (((await stat(folder)).mode & OTHERS_MAY_ENTER) === 0) return folder;
   }

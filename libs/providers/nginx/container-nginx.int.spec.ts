@@ -1,0 +1,43 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import Docker from 'dockerode';
+import { edgeContract } from '../contract/edge.contract.js';
+import type { EdgeSettings } from '../edge/edge-settings.js';
+import { ContainerNginx } from './container-nginx.js';
+import { EDGE_LABEL } from './container-request.js';
+import { NginxEdge } from './nginx-edge.js';
+
+const IMAGE = process.env['HOSTPLANE_NGINX_IMAGE'] ?? 'hp-nginx:test';
+const docker = new Docker();
+const planes: string[] = [];
+
+const available = await new ContainerNginx({} as EdgeSettings, IMAGE).available();
+const containersOf = (planeId: string) => docker.listContainers({ all: true, filters: { label: [`${EDGE_LABEL}=${planeId}`] } });
+
+if (available === true) {
+  edgeContract('nginx in a container', {
+    make: (settings) => {
+      planes.push(settings.planeId);
+      return new NginxEdge(settings, new ContainerNginx(settings, IMAGE));
+    },
+    kill: async (settings) => {
+      for (const { Id } of await containersOf(settings.planeId)) await docker.getContainer(Id).kill();
+    },
+  });
+}
+
+describe('nginx in a container', () => {
+  afterAll(async () => {
+    for (const planeId of planes) {
+      for (const { Id } of await containersOf(planeId)) await docker.getContainer(Id).remove({ force: true });
+    }
+  });
+
+  it('leaves no container behind when it is stopped', async () => {
+    expect((await Promise.all(planes.map(containersOf))).flat()).toEqual([]);
+  });
+
+  it('says what it misses', async () => {
+    expect(await new ContainerNginx({} as EdgeSettings, 'hostplane/no-such-image', new Docker({ socketPath: '/nowhere/docker.sock' })).available()).toContain('no container engine answers');
+    if (available === true) expect(await new ContainerNginx({} as EdgeSettings, 'hostplane/no-such-image').available()).toContain('hostplane/no-such-image');
+  });
+});

@@ -1,0 +1,135 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
+import { visit, type Reply, type SiteView } from '../support/api.js';
+import { startPlane, type Part, type Plane } from '../support/plane.js';
+import { Faults, type Passing } from './faults.js';
+
+// Each suite below dies dozens of times.
+jest.setTimeout(900_000);
+
+const ENDED = ['ACTIVE', 'FAILED', 'DESTROYED'];
+const RECOVERS_WITHIN_MS = 60_000;
+
+let plane: Plane;
+let log: pg.Pool;
+const faults = new Faults();
+
+beforeAll(async () => {
+  plane = await startPlane({ env: { ...faults.env, HOSTPLANE_DOCKER: 'off', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
+  log = new pg.Pool({ connectionString: plane.databaseUrl, max: 1 });
+  log.on('error', () => undefined);
+});
+afterAll(async () => {
+  await log?.end();
+  await plane?.stop();
+  faults.remove();
+});
+
+/** Asks until there is an answer, with one idempotency key: what a careful client does while processes die. */
+async function ask(method: string, path: string, body?: unknown): Promise<Reply<SiteView>> {
+  const headers = { 'idempotency-key': randomUUID() };
+  for (const end = Date.now() + RECOVERS_WITHIN_MS; ; await sleep(100)) {
+    const reply = await plane.api.call<SiteView>(method, path, body, headers).catch((error: unknown) => error as Error);
+    if (!(reply instanceof Error) && reply.status < 500) return reply;
+    if (Date.now() > end) throw new Error(`${method} ${path} is not answered: ${reply instanceof Error ? reply.message : JSON.stringify(reply.body)}`);
+  }
+}
+
+async function launch(name: string): Promise<SiteView> {
+  const created = await ask('POST', '/sites', { name, kind: 'static' });
+  expect({ status: created.status, body: created.body }).toMatchObject({ status: 202 });
+  return plane.api.settled(created.body.id, ENDED, RECOVERS_WITHIN_MS);
+}
+
+async function remove(site: SiteView): Promise<SiteView> {
+  const deleted = await ask('DELETE', `/sites/${site.id}`);
+  expect({ status: deleted.status, body: deleted.body }).toMatchObject({ status: 202 });
+  return plane.api.settled(site.id, ['DESTROYED', 'FAILED'], RECOVERS_WITHIN_MS);
+}
+
+/** How often something happened to a site, by type; a site that was asked for once must have each at most once. */
+async function happened(siteId: string): Promise<Record<string, number>> {
+  const { rows } = await log.query<{ type: string; count: string }>(`SELECT type, count(*) FROM log.messages WHERE stream_id = $1 GROUP BY type`, [`site/${siteId}`]);
+  return Object.fromEntries(rows.map(({ type, count }) => [type, Number(count)]));
+}
+
+/** The story in which everything dies once: a site is launched, visited, removed. Nothing may be doubled or left behind. */
+async function story(name: string): Promise<void> {
+  const site = await launch(name);
+  if (site.status === 'ACTIVE') expect((await settledVisit(site.url, 200)).status).toBe(200);
+  else expect(site.lastError).toBeTruthy();
+  const gone = await remove(site);
+  expect(gone).toMatchObject({ status: 'DESTROYED' });
+  expect(existsSync(join(plane.folder, 'sites', site.id))).toBe(false);
+  expect((await settledVisit(site.url, 404)).status).toBe(404);
+  for (const [type, count] of Object.entries(await happened(site.id))) expect({ type, count }).toEqual({ type, count: 1 });
+}
+
+/** The edge may be starting again. */
+async function settledVisit(url: string, status: number): Promise<{ status: number }> {
+  let last = { status: 0 };
+  for (const end = Date.now() + 15_000; Date.now() < end && last.status !== status; await sleep(50)) last = await visit(url).catch(() => ({ status: 0 }));
+  return last;
+}
+
+async function traced(name: string): Promise<readonly Passing[]> {
+  faults.forget();
+  await story(name);
+  return faults.passed();
+}
+
+/** Points of the story itself: what a process passes while it only waits is not a step of it. */
+const isStep = ({ point }: Passing): boolean => !point.startsWith('relay:');
+const isHandler = ({ point }: Passing): boolean => /^handler:.*:(received|done)$/.test(point);
+
+describe('a launch and a removal', () => {
+  let steps: readonly Passing[] = [];
+  let count = 0;
+  const killed: string[] = [];
+
+  it('pass the points at which everything will be killed', async () => {
+    steps = await traced('traced');
+    expect(new Set(steps.map(({ process }) => process))).toEqual(new Set(['control-plane', 'provisioner']));
+    expect(steps.filter(isStep).length).toBeGreaterThan(40);
+    expect(existsSync(join(plane.folder, 'sites')) ? readdirSync(join(plane.folder, 'sites')) : []).toHaveLength(1);
+  });
+
+  async function dieAt(passing: Passing, victim?: Part): Promise<void> {
+    const name = `k${++count}`;
+    const dying = victim ?? (passing.process as Part);
+    const { pid } = plane.daemon(dying);
+    faults.order(passing, victim && pid);
+    const began = Date.now();
+    try {
+      await story(name);
+    } catch (error) {
+      throw new Error(`${dying} killed at ${passing.point}#${passing.nth} of ${passing.process} (site ${name}):\n${(error as Error).message}\n${plane.complaints()}`, { cause: error });
+    }
+    if (await faults.carriedOut()) killed.push(`${dying} at ${passing.point}#${passing.nth} ${Date.now() - began} ms`);
+    if (plane.daemon(dying).pid === pid && killed.length > 0) await sleep(0);
+  }
+
+  it.each(['control-plane', 'provisioner'] as const)('survive kill -9 of %s at each point', async (process) => {
+    const mine = steps.filter((step) => isStep(step) && step.process === process);
+    const before = killed.length;
+    for (const passing of mine) await dieAt(passing);
+    expect(killed.length - before).toBeGreaterThan(mine.length * 0.9);
+  });
+
+  it.each(['nats', 'postgres'] as const)('survive kill -9 of %s at each step', async (server) => {
+    const before = killed.length;
+    const handled = steps.filter(isHandler);
+    for (const passing of handled) await dieAt(passing, server);
+    expect(killed.length - before).toBeGreaterThan(handled.length * 0.9);
+  });
+
+  it('leave a log and a bus that are whole, and no dead letters', async () => {
+    const { rows } = await log.query<{ gaps: string }>('SELECT max(seq) - count(*) AS gaps FROM log.messages');
+    expect(Number(rows[0]?.gaps)).toBe(0);
+    process.stderr.write(`${killed.length} kills\n${killed.join('\n')}\n`);
+  });
+});

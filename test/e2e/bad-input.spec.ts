@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+import { buffer } from 'node:stream/consumers';
+import { visit, type SiteView } from '../support/api.js';
+import { tarGz } from '../support/archives.js';
+import { startPlane, type Plane } from '../support/plane.js';
+
+let plane: Plane;
+let site: SiteView;
+const isRoot = process.getuid?.() === 0;
+
+beforeAll(async () => {
+  plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'off', HOSTPLANE_MAX_UPLOAD_BYTES: '4M' } });
+  const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'fine', kind: 'static' });
+  site = await plane.api.settled(created.body.id, ['ACTIVE']);
+  await plane.api.call('PUT', `/sites/${site.id}/content`, await tarGz({ 'index.html': 'still here' }));
+});
+afterAll(async () => plane?.stop());
+
+/** A refusal says what is wrong as a problem (RFC 9457), and its status is in the body too. */
+function expectProblem(reply: { status: number; headers: Headers; body: Record<string, unknown> }, status: number): void {
+  expect({ status: reply.status, body: reply.body }).toMatchObject({ status, body: { status, title: expect.any(String), detail: expect.any(String) } });
+  expect(reply.headers.get('content-type')).toContain('application/problem+json');
+}
+
+describe('a request for a site', () => {
+  it.each([
+    ['an empty name', { name: '', kind: 'static' }], ['capitals', { name: 'Bad', kind: 'static' }], ['a path', { name: '../etc', kind: 'static' }],
+    ['a reserved name', { name: 'www', kind: 'static' }], ['an over-long name', { name: 'x'.repeat(64), kind: 'static' }], ['no name', { kind: 'static' }],
+    ['an unknown kind', { name: 'a', kind: 'ftp' }], ['an unknown field', { name: 'a', kind: 'static', colour: 'red' }], ['an app without an image', { name: 'a', kind: 'app', port: 80 }],
+    ['an impossible port', { name: 'a', kind: 'app', image: 'x', port: 70000 }], ['a number for a name', { name: 5, kind: 'static' }], ['a list', ['a']],
+    ['an injection', { name: 'a;rm -rf /', kind: 'static' }], ['a line break', { name: 'a\nb', kind: 'static' }],
+  ])('with %s is refused, and leaves no site', async (_, body) => {
+    const reply = await plane.api.call('POST', '/sites', body);
+    expect([400, 422]).toContain(reply.status);
+    expectProblem(reply, reply.status);
+    const { body: list } = await plane.api.call<{ items: SiteView[] }>('GET', '/sites');
+    expect(list.items.map(({ name }) => name)).toEqual(['fine']);
+  });
+  it('that is not JSON is refused', async () => {
+    const response = await fetch(`${plane.api.base}/sites`, { method: 'POST', headers: { authorization: `Bearer ${plane.api.token}`, 'content-type': 'application/json' }, body: '{"name": ' });
+    expect(response.status).toBe(400);
+    expect(response.headers.get('content-type')).toContain('application/problem+json');
+  });
+  it('for an app where there is no engine fails with the reason, and can be destroyed', async () => {
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'appless', kind: 'app', image: 'nginx:1.28', port: 80 });
+    const failed = await plane.api.settled(created.body.id, ['FAILED']);
+    expect(failed.lastError).toMatch(/docker/i);
+    await plane.api.call('DELETE', `/sites/${failed.id}`);
+    await plane.api.settled(failed.id, ['DESTROYED']);
+  });
+});
+
+describe('an archive', () => {
+  async function entry(header: Record<string, unknown>, text = ''): Promise<Uint8Array> {
+    const tar = pack();
+    tar.entry({ name: 'index.html' }, 'x');
+    tar.entry(header as unknown as { name: string }, text);
+    tar.finalize();
+    return new Uint8Array(gzipSync(await buffer(tar)));
+  }
+  const cases: readonly (readonly [string, () => Promise<Uint8Array>])[] = [
+    ['that escapes', () => entry({ name: '../../escape.txt' }, 'x')],
+    ['with an absolute path', () => entry({ name: '/etc/escape' }, 'x')],
+    ['with a symbolic link', () => entry({ name: 'link', type: 'symlink', linkname: '/etc/passwd' })],
+    ['with a hard link', () => entry({ name: 'link', type: 'link', linkname: 'index.html' })],
+    ['with a device', () => entry({ name: 'dev', type: 'character-device' })],
+    ['that is none', () => Promise.resolve(new TextEncoder().encode('this is not an archive'))],
+    ['that is empty', () => Promise.resolve(new Uint8Array())],
+    ['that is cut off', async () => (await tarGz({ 'index.html': 'x'.repeat(50_000) + Math.random() })).slice(0, 60)],
+    ['that is a bomb', () => entry({ name: 'zeros' }, '\0'.repeat(600 * 1024 * 1024))],
+  ];
+  it.each(cases)('%s is refused with the reason, and the site stays as it is', async (_, make) => {
+    const reply = await plane.api.call('PUT', `/sites/${site.id}/content`, await make());
+    expect([400, 413, 415, 422]).toContain(reply.status);
+    expectProblem(reply, reply.status);
+    expect((await visit(site.url)).body).toBe('still here');
+    expect(uploads()).toHaveLength(1);
+  });
+  it('larger than allowed is refused', async () => {
+    const reply = await plane.api.call('PUT', `/sites/${site.id}/content`, crypto.getRandomValues(new Uint8Array(65_536)).length ? new Uint8Array(5 * 1024 * 1024) : undefined);
+    expectProblem(reply, 413);
+    expect(uploads()).toHaveLength(1);
+  });
+  (isRoot ? it : it.skip)('for which the disk has no room is refused with 507, and leaves no trace (needs root, to mount a small disk)', async () => {
+    const folder = join(plane.folder, 'content');
+    mkdirSync(folder, { recursive: true });
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0777', 'tmpfs', folder]).status).toBe(0);
+    try {
+      const noise = new Uint8Array(65_536 * 8).map(() => Math.floor(Math.random() * 256));
+      const reply = await plane.api.call('PUT', `/sites/${site.id}/content`, await tarGz({ 'index.html': Buffer.from(noise).toString('base64') }));
+      expectProblem(reply, 507);
+      expect(uploads()).toHaveLength(0);
+    } finally {
+      spawnSync('umount', ['-l', folder]);
+    }
+    expect((await visit(site.url)).body).toBe('still here');
+  });
+
+  /** Files of the content store, temporary ones included. */
+  function uploads(): string[] {
+    const folder = join(plane.folder, 'content');
+    return existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile()).map(({ name }) => name) : [];
+  }
+});
+
+describe('a stranger', () => {
+  it.each(['', 'hp_wrong', 'Bearer', 'hp_' + 'A'.repeat(43)])('with the token %j is not let in', async (token) => {
+    const reply = await plane.api.as(token).call('GET', '/sites');
+    expectProblem(reply, 401);
+    expect(reply.headers.get('www-authenticate')).toMatch(/^Bearer/);
+  });
+  it('sees nothing of what belongs to somebody else, as if it did not exist', async () => {
+    const issued = await plane.api.call('POST', '/tokens', { name: 'eve', owner: 'eve', scopes: ['read', 'write'] });
+    const eve = plane.api.as(String(issued.body['token']));
+    const missing = '00000000-0000-4000-8000-000000000000';
+    for (const [method, path] of [['GET', ''], ['DELETE', ''], ['POST', '/stop'], ['POST', '/start'], ['POST', '/restart'], ['POST', '/retry'], ['GET', '/events']] as const) {
+      const [theirs, none] = await Promise.all([site.id, missing].map((id) => eve.call(method, `/sites/${id}${path}`)));
+      expectProblem(theirs!, 404);
+      expect({ ...theirs!.body, detail: '', instance: '', requestId: '' }).toEqual({ ...none!.body, detail: '', instance: '', requestId: '' });
+    }
+    expect((await eve.call<{ items: unknown[] }>('GET', '/sites')).body.items).toEqual([]);
+    const same = await eve.call<SiteView>('POST', '/sites', { name: 'fine', kind: 'static' });
+    const hers = await eve.settled(same.body.id, ['ACTIVE']);
+    expect(hers.url).not.toBe(site.url);
+    expect((await visit(site.url)).body).toBe('still here');
+  });
+});
