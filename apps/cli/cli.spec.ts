@@ -26,7 +26,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 async function cli(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
   const said = { out: '', err: '' };
   const into = (name: 'out' | 'err') => ({ write: (text: string) => void (said[name] += text) });
-  const code = await run(argv, { out: into('out'), err: into('err'), in: Readable.from([]), env: { XDG_CONFIG_HOME: folder, HOSTPLANE_URL: 'http://127.0.0.1:9' } });
+  const code = await run(argv, { out: into('out'), err: into('err'), in: Readable.from([]), env: { XDG_CONFIG_HOME: folder, HOSTPLANE_URL: 'http://127.0.0.1:65530' } });
   return { code, ...said };
 }
 
@@ -43,7 +43,7 @@ describe('a command line', () => {
   });
   it('says in JSON what went wrong when JSON was asked for', async () => {
     const { out, err } = await cli('whoami', '--json');
-    expect([out, JSON.parse(err)]).toEqual(['', { code: 'unreachable', detail: expect.stringContaining('http://127.0.0.1:9') }]);
+    expect([out, JSON.parse(err)]).toEqual(['', { code: 'unreachable', detail: expect.stringContaining('http://127.0.0.1:65530') }]);
   });
   it('has an exit code for each way to fail', () => {
     const codes = (['not-found', 'unauthenticated', 'conflict', 'invalid', 'forbidden', 'unavailable', 'internal'] as const).map((code) => exitCodeOf(new ProblemError(code, 'x')));
