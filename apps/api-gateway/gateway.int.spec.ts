@@ -405,6 +405,6 @@ describe('the process', () => {
     const client = new ApiClient({ url: gateway.url, token: ann.token });
     expect((await client.call('showSession', {})).body.owner).toBe('ann');
     await expect(client.call('showSite', { params: { id: 'nope' } })).rejects.toMatchObject({ code: 'not-found' });
-    await expect(new ApiClient({ url: 'http://127.0.0.1:9', retries: 0 }).call('showSession', {})).rejects.toMatchObject({ name: 'UnreachableError' });
+    await expect(new ApiClient({ url: 'http://127.0.0.1:65530', retries: 0 }).call('showSession', {})).rejects.toMatchObject({ name: 'UnreachableError' });
   });
 });

@@ -1,14 +1,12 @@
 import type { StoredMessage } from '#contracts/message.js';
 
-export type Cell = string | number | null;
-export type Row = Readonly<Record<string, Cell>>;
+export type KeyedRow = Readonly<Record<string, string | number | null>>;
 
 /** A table with one row an id, folded from messages: the row before and a message give the row after. */
-export interface KeyedTable<R extends Row = Row> {
+export interface KeyedTable<R extends KeyedRow = KeyedRow> {
   readonly table: string;
-  /** Column and its SQL type; the first is the primary key. */
+  /** Column and its SQL type; the first is the key. */
   readonly columns: { readonly [K in keyof R]: string };
-  /** Column lists that get an index. */
   readonly indexes: readonly string[];
   /** Id of the row that a message is about; undefined: it changes nothing here. */
   keyOf(message: StoredMessage): string | undefined;
@@ -16,7 +14,7 @@ export interface KeyedTable<R extends Row = Row> {
 }
 
 /** Folds a batch over rows that were there before; answers those that changed, each in its last state. */
-export function foldBatch<R extends Row>(table: KeyedTable<R>, before: ReadonlyMap<string, R>, batch: readonly StoredMessage[]): Map<string, R> {
+export function foldBatch<R extends KeyedRow>(table: KeyedTable<R>, before: ReadonlyMap<string, R>, batch: readonly StoredMessage[]): Map<string, R> {
   const changed = new Map<string, R>();
   for (const message of batch) {
     const key = table.keyOf(message);

@@ -1,113 +1,64 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from '#boot/logger.js';
 import type { EventStore } from '#eventstore/event-store.js';
-import { applyBatch, createTable, tables } from './gateway.projection.js';
+import { Projection } from '#eventstore/projection.js';
+import { gatewayProjection } from './gateway.projection.js';
 
-const POLL_MS = 1_000;
-const BATCH = 1_000;
-
-/** What the gateway shows, folded from the log; follows it from the position that it has reached. */
+/** What the gateway shows, kept equal to the log. */
 export class ReadModel {
-  position = 0;
-  private readonly stopped = new AbortController();
-  private waiting: { position: number; resolve: () => void }[] = [];
-  private wake = (): void => undefined;
-  private running: Promise<void> = Promise.resolve();
+  private readonly projection: Projection;
 
   constructor(
     private readonly store: EventStore,
-    private readonly db: Pool,
-    private readonly schema: string,
-    private readonly log: Logger,
-  ) {}
-
-  async start(): Promise<void> {
-    await this.db.query(`CREATE TABLE IF NOT EXISTS ${this.schema}.checkpoint (name text PRIMARY KEY, position bigint NOT NULL)`);
-    const { rows } = await this.db.query<{ position: number }>(`SELECT position FROM ${this.schema}.checkpoint WHERE name = 'gateway'`);
-    if (rows[0]) this.position = rows[0].position;
-    else {
-      for (const table of tables) await this.db.query(createTable(table, `${this.schema}.${table.table}`));
-      await this.db.query(`INSERT INTO ${this.schema}.checkpoint VALUES ('gateway', 0)`);
-    }
-    this.running = this.follow();
-    await this.waitFor(await this.store.head(), 600_000);
-  }
-
-  /** Says that the log may have grown. */
-  nudge(): void {
-    this.wake();
-  }
-
-  async waitFor(position: number, timeoutMs: number): Promise<boolean> {
-    await this.passed(position - 1, AbortSignal.timeout(timeoutMs));
-    return this.position >= position;
-  }
-
-  /** Resolves when the position is behind us, or when the signal says that nobody waits any more. */
-  async passed(position: number, signal: AbortSignal): Promise<void> {
-    if (this.position > position || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const waiter = { position, resolve };
-      this.waiting.push(waiter);
-      signal.addEventListener('abort', () => {
-        this.waiting = this.waiting.filter((one) => one !== waiter);
-        resolve();
-      }, { once: true });
-      this.wake();
+    db: Pool,
+    schema: string,
+    log: Logger,
+  ) {
+    this.projection = new Projection({
+      store, db, schema, definition: gatewayProjection,
+      onProgress: (progress) => log.info(progress, 'Building the read model from the log'),
+      onError: (err) => log.warn({ err }, 'The read model cannot follow the log; trying again'),
     });
   }
 
-  /** Waits until everything that is in the log now can be read here. */
+  /** Last log position that can be read here. */
+  get position(): number {
+    return this.projection.position;
+  }
+
+  /** Resolves when everything that is in the log now can be read. */
+  async start(): Promise<void> {
+    await this.projection.start();
+    await this.catchUp(600_000);
+  }
+
+  /** Says that the log may have grown. */
+  wake(): void {
+    this.projection.wake();
+  }
+
+  waitFor(position: number, timeoutMs: number): Promise<boolean> {
+    return this.projection.waitFor(position, timeoutMs);
+  }
+
+  /** Resolves when more than this can be read, or when the signal says that nobody waits any more. */
+  async passed(position: number, signal: AbortSignal): Promise<void> {
+    const waiting = new AbortController();
+    const stop = (): void => waiting.abort();
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    try {
+      await this.projection.reached(position + 1, waiting.signal);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
   async catchUp(timeoutMs = 2_000): Promise<void> {
     await this.waitFor(await this.store.head(), timeoutMs);
   }
 
-  async stop(): Promise<void> {
-    this.stopped.abort();
-    this.wake();
-    await this.running;
-  }
-
-  private async follow(): Promise<void> {
-    while (!this.stopped.signal.aborted) {
-      try {
-        const batch = await this.store.read({ after: this.position, limit: BATCH });
-        if (batch.length === 0) await this.rest();
-        else await this.take(batch);
-      } catch (err) {
-        this.log.warn({ err }, 'The read model cannot follow the log; trying again');
-        await sleep(500);
-      }
-    }
-  }
-
-  private async take(batch: Awaited<ReturnType<EventStore['read']>>): Promise<void> {
-    const last = batch.at(-1)!.position;
-    const tx = await this.db.connect();
-    try {
-      await tx.query('BEGIN');
-      await applyBatch(batch, tx, (table) => `${this.schema}.${table}`);
-      await tx.query(`UPDATE ${this.schema}.checkpoint SET position = $1 WHERE name = 'gateway'`, [last]);
-      await tx.query('COMMIT');
-      tx.release();
-    } catch (error) {
-      tx.release(true);
-      throw error;
-    }
-    this.position = last;
-    const reached = this.waiting.filter((one) => one.position < last);
-    this.waiting = this.waiting.filter((one) => one.position >= last);
-    for (const one of reached) one.resolve();
-  }
-
-  private rest(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  stop(): Promise<void> {
+    return this.projection.stop();
   }
 }

@@ -1,5 +1,4 @@
 import { categoryOf, keyOf, type StoredMessage } from '#contracts/message.js';
-import type { Row } from './keyed-table.js';
 
 export type TimelineRow = {
   position: number;
@@ -25,6 +24,7 @@ export const timelineTable = {
     correlation_id: 'text', causation_id: 'text', actor: 'text', recorded_at: 'text',
   } satisfies Record<keyof TimelineRow, string>,
   indexes: ['owner, position', 'site_id, position', 'project_id, position', 'operation_id, position'],
+  appendOnly: true,
 };
 
 /** Events of an operation are its site's and project's too: `of` knows which those are. */
@@ -46,7 +46,7 @@ export function timelineRow(message: StoredMessage, of: (operationId: string) =>
     causation_id: message.meta.causationId,
     actor: message.meta.actor,
     recorded_at: message.recordedAt,
-  } satisfies Row;
+  };
 }
 
 /** Working data of workflows holds whole specs, and a token's hash is nobody's business. */

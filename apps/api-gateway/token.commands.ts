@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ProblemError } from '#api/problem.js';
-import type { Scope } from '#api/token.js';
-import { allows } from '#api/token.js';
+import { allows, type Scope } from '#api/token.js';
 import { deriveId } from '#contracts/ids.js';
 import type { Cause } from '#contracts/message.js';
 import { tokenDecider } from '#domain/token/token.js';
@@ -40,13 +39,13 @@ export class TokenCommands {
       type: 'IssueToken', tokenId: id, ownerId: wish.owner ?? call.caller.owner, name: wish.name, tokenHash: hashOf(token), scopes: [...new Set(wish.scopes)],
       expiresAt: wish.expiresAt ? new Date(wish.expiresAt).toISOString() : '',
     } as const;
-    const { position, duplicate } = await handle(this.store, call.cause, [on(tokenDecider, id, command)]);
+    const { position, duplicate } = await handle(this.store, causeFor(call, command.ownerId), [on(tokenDecider, id, command)]);
     await this.readModel.waitFor(position, SHOWN_WITHIN_MS);
     return duplicate ? { id } : { id, token };
   }
 
-  async revoke(id: string, call: Call): Promise<void> {
-    const { position } = await handle(this.store, call.cause, [on(tokenDecider, id, { type: 'RevokeToken', tokenId: id })]);
+  async revoke({ id, owner }: { id: string; owner: string }, call: Call): Promise<void> {
+    const { position } = await handle(this.store, causeFor(call, owner), [on(tokenDecider, id, { type: 'RevokeToken', tokenId: id })]);
     await this.readModel.waitFor(position, SHOWN_WITHIN_MS);
     this.tokens.forget();
   }
@@ -60,6 +59,11 @@ export class TokenCommands {
     const { position } = await handle(this.store, cause, [on(tokenDecider, id, command)]);
     await this.readModel.waitFor(position, SHOWN_WITHIN_MS);
   }
+}
+
+/** What happens to a token is its owner's to see, whoever did it. */
+function causeFor({ cause }: Call, owner: string): Cause {
+  return { ...cause, meta: { ...cause.meta, owner } };
 }
 
 /** Nobody hands out more than they have: other owners, wider scopes and longer lives are for admins. */

@@ -39,9 +39,9 @@ export class TokensController {
   @Serves('revokeToken')
   async revoke(@Input() { params }: InputOf<Routes['revokeToken']>, @ByCall() call: Call): Promise<object> {
     const owner = allows(call.caller.scopes, 'admin') ? undefined : call.caller.owner;
-    const { id } = await this.tokens.find(owner, params.id);
-    await this.commands.revoke(id, call);
-    return this.tokens.find(owner, id);
+    const token = await this.tokens.find(owner, params.id);
+    await this.commands.revoke(token, call);
+    return this.tokens.find(owner, token.id);
   }
 
   @Serves('showSession')

@@ -1,0 +1,132 @@
+import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import { siteStatus } from '#api/site.js';
+import { projectStatus } from '#api/project.js';
+import type { StoredMessage } from '#contracts/message.js';
+import type { MessageOf, MessageType } from '#contracts/registry.js';
+import { siteStatuses } from '#domain/site/status.js';
+import { projectStatuses } from '#domain/project/status.js';
+import { foldBatch, type KeyedRow, type KeyedTable } from './keyed-table.js';
+import { operationsTable } from './operations.projection.js';
+import { projectsTable } from './projects.projection.js';
+import { sitesTable } from './sites.projection.js';
+import { timelineRow, withoutSecrets } from './timeline.projection.js';
+import { tokensTable } from './tokens.projection.js';
+
+const ids = { siteId: 's', operationId: 'o' };
+const content = { sha256: 'c'.repeat(64), sizeBytes: 10, format: 'zip', fileCount: 2 };
+const release = { ...ids, operationId: 'r-op', releaseId: 'r', content };
+const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/' };
+const asked: MessageOf<'SiteRequested'> = {
+  type: 'SiteRequested',
+  data: { ...ids, projectId: 'p', ownerId: 'ann', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local', hostname: 'blog', address: '', subnet: '', app: undefined },
+};
+
+let position = 0;
+function stored(stream: string, event: MessageOf<MessageType>): StoredMessage {
+  position++;
+  const meta = { correlationId: 'c', causationId: 'c', actor: 'token:t', owner: 'ann' };
+  return { ...event, id: String(position), kind: 'event', meta, streamId: stream, version: position, schemaVersion: 1, position, recordedAt: `2026-01-01T00:00:${String(position % 60).padStart(2, '0')}.000Z`, hash: '' } as StoredMessage;
+}
+function fold<R extends KeyedRow>(table: KeyedTable<R>, stream: string, ...events: MessageOf<MessageType>[]): R | undefined {
+  return [...foldBatch(table, new Map(), events.map((event) => stored(stream, event))).values()].at(-1);
+}
+const site = (...events: MessageOf<MessageType>[]) => fold(sitesTable, 'site/s', asked, ...events);
+const activated: MessageOf<'SiteActivated'> = { type: 'SiteActivated', data: { ...ids, target: undefined } };
+
+describe('the contract', () => {
+  it('knows the states that the domain knows', () => {
+    expect(siteStatus.options).toEqual([...siteStatuses]);
+    expect([...projectStatus.options].sort()).toEqual([...projectStatuses].sort());
+  });
+});
+
+describe('a site is shown', () => {
+  it('from the wish for it to its end', () => {
+    expect(site()).toMatchObject({ status: 'CREATED', operation_id: 'o', operation_kind: 'launch-site', owner: 'ann' });
+    expect(site({ type: 'SiteProvisioningStarted', data: ids })).toMatchObject({ status: 'PROVISIONING' });
+    expect(site(activated)).toMatchObject({ status: 'ACTIVE', operation_id: null });
+    expect(site(activated, { type: 'SiteDestroyRequested', data: ids })).toMatchObject({ status: 'DESTROYING', operation_kind: 'remove-site' });
+    expect(site(activated, { type: 'SiteDestroyed', data: ids })).toMatchObject({ status: 'DESTROYED', operation_id: null });
+  });
+  it('with its last error, until something succeeds', () => {
+    const failed: MessageOf<'SiteFailed'> = { type: 'SiteFailed', data: { ...ids, step: 'workload', error: 'it broke', undone: [] } };
+    expect(site(failed)).toMatchObject({ status: 'FAILED', last_error: 'it broke', operation_id: null });
+    expect(site(failed, { type: 'SiteRetryRequested', data: ids }, { type: 'SiteProvisioningStarted', data: ids }, activated)).toMatchObject({ status: 'ACTIVE', last_error: null });
+  });
+  it('with the release that is live, whatever waits', () => {
+    const requested: MessageOf<'SiteReleaseRequested'> = { type: 'SiteReleaseRequested', data: release };
+    const started: MessageOf<'SiteReleaseStarted'> = { type: 'SiteReleaseStarted', data: release };
+    const published: MessageOf<'SiteReleasePublished'> = { type: 'SiteReleasePublished', data: { ...ids, releaseId: 'r', target: undefined } };
+    expect(JSON.parse(site(requested)!.next_release!)).toMatchObject({ id: 'r', status: 'waiting', fileCount: 2 });
+    expect(JSON.parse(site(activated, requested, started, published)!.release!)).toMatchObject({ id: 'r', status: 'live' });
+    expect(site(activated, started, published)!.next_release).toBeNull();
+    const dropped: MessageOf<'SiteReleaseDropped'> = { type: 'SiteReleaseDropped', data: { ...ids, releaseId: 'r', reason: 'newer' } };
+    expect(site(activated, requested, dropped)!.next_release).toBeNull();
+    const failed: MessageOf<'SiteReleaseFailed'> = { type: 'SiteReleaseFailed', data: { ...ids, releaseId: 'r', step: 'route', error: 'it broke' } };
+    expect(site(activated, started, published, started, failed)).toMatchObject({ last_error: 'it broke', next_release: null, release: expect.stringContaining('"live"') });
+  });
+  it('without the values of its environment', () => {
+    const row = fold(sitesTable, 'site/s', { ...asked, data: { ...asked.data, kind: 'app', app } });
+    expect(row!.app).toBe('{"image":"shop:1","port":80,"envNames":["SECRET"],"healthPath":"/"}');
+  });
+});
+
+describe('an operation is shown', () => {
+  const started: MessageOf<'OperationStarted'> = { type: 'OperationStarted', data: { operationId: 'o', kind: 'launch-site', siteId: 's', projectId: 'p', steps: ['workload', 'route'], input: '{}' } };
+  const operation = (...events: MessageOf<MessageType>[]) => fold(operationsTable, 'operation/o', ...events);
+  const step = (name: string) => ({ operationId: 'o', step: name });
+
+  it('from the wish for it', () => expect(operation(asked)).toMatchObject({ id: 'o', status: 'waiting', kind: 'launch-site', site_id: 's', steps: '[]' }));
+  it('step by step', () => {
+    const row = operation(asked, started, { type: 'OperationStepStarted', data: step('workload') }, { type: 'OperationStepSucceeded', data: { ...step('workload'), output: '' } }, { type: 'OperationStepStarted', data: step('route') });
+    expect(row).toMatchObject({ status: 'running', created_position: expect.any(Number) });
+    expect(JSON.parse(row!.steps)).toMatchObject([{ name: 'workload', status: 'succeeded' }, { name: 'route', status: 'running' }]);
+  });
+  it('with what was taken back', () => {
+    const row = operation(
+      started, { type: 'OperationStepFailed', data: { ...step('route'), error: 'no' } }, { type: 'OperationUndoStarted', data: step('workload') }, { type: 'OperationUndoSucceeded', data: step('workload') },
+      { type: 'OperationFailed', data: { ...step('route'), error: 'no', undone: ['workload'] } },
+    );
+    expect(row).toMatchObject({ status: 'failed', error: 'no', failed_step: 'route', undone: '["workload"]' });
+    expect(JSON.parse(row!.steps)).toMatchObject([{ name: 'workload', status: 'undone' }, { name: 'route', status: 'failed', error: 'no' }]);
+  });
+  it('as dropped when a newer release took its place', () => {
+    expect(operation({ type: 'SiteReleaseRequested', data: { ...release, operationId: 'o' } }, { type: 'SiteReleaseDropped', data: { ...ids, releaseId: 'r', reason: 'a newer one came' } })).toMatchObject({ status: 'dropped', error: 'a newer one came' });
+  });
+});
+
+describe('the timeline', () => {
+  it('gives an operation its site', () => {
+    const row = timelineRow(stored('operation/o', { type: 'OperationSucceeded', data: { operationId: 'o' } }), () => ({ site_id: 's', project_id: 'p' }));
+    expect(row).toMatchObject({ site_id: 's', project_id: 'p', operation_id: 'o', owner: 'ann' });
+  });
+  it('leaves commands out', () => {
+    expect(timelineRow({ ...stored('operation/o', activated), kind: 'command' } as StoredMessage, () => undefined)).toBeUndefined();
+  });
+  it('shows no value of an environment, at whatever depth', () => {
+    fc.assert(fc.property(fc.string({ minLength: 12 }).filter((text) => !text.includes('"') && !text.includes('\\')), fc.array(fc.constantFrom('a', 'b'), { maxLength: 5 }), (secret, path) => {
+      const nested = path.reduce<unknown>((inner, key) => ({ [key]: [inner] }), { env: { NAME: secret }, input: secret, output: secret, tokenHash: secret });
+      expect(JSON.stringify(withoutSecrets(nested))).not.toContain(JSON.stringify(secret).slice(1, -1));
+    }));
+  });
+});
+
+describe('folding', () => {
+  const events: [KeyedTable, string, MessageOf<MessageType>][] = [
+    [sitesTable as unknown as KeyedTable, 'site/s', asked], [sitesTable as unknown as KeyedTable, 'site/s', activated],
+    [projectsTable as unknown as KeyedTable, 'project/p', { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '' } }],
+    [projectsTable as unknown as KeyedTable, 'project/p', { type: 'ProjectFailed', data: { projectId: 'p', operationId: 'o', step: 'home', error: 'no' } }],
+    [tokensTable as unknown as KeyedTable, 'token/t', { type: 'TokenIssued', data: { tokenId: 't', ownerId: 'ann', name: 'x', tokenHash: 'h', scopes: ['read'], expiresAt: '' } }],
+    [tokensTable as unknown as KeyedTable, 'token/t', { type: 'TokenRevoked', data: { tokenId: 't' } }],
+  ];
+  it('gives the same rows in one batch or in many', () => {
+    const messages = events.map(([table, stream, event]) => [table, stored(stream, event)] as const);
+    for (const table of new Set(events.map(([one]) => one))) {
+      const own = messages.filter(([one]) => one === table).map(([, message]) => message);
+      const atOnce = foldBatch(table, new Map(), own);
+      const oneByOne = own.reduce((rows, message) => new Map([...rows, ...foldBatch(table, rows, [message])]), new Map<string, KeyedRow>());
+      expect(oneByOne).toEqual(atOnce);
+    }
+  });
+});
