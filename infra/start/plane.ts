@@ -140,6 +140,7 @@ export class Plane {
 
   /** Both processes start at once: neither waits for the other. */
   private launch(spec: DaemonSpec): Promise<void> {
+    if (this.isLeaving) throw new Error('Stopped while it was starting.');
     const daemon = new Daemon(spec, this.home);
     this.daemons.push(daemon);
     const started = daemon.start();
