@@ -16,8 +16,9 @@ export class EdgePoller implements OnApplicationBootstrap, OnApplicationShutdown
     this.timer = setInterval(() => void this.look(), POLL_MS);
   }
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
+    await this.edge.leave();
   }
 
   private async look(): Promise<void> {

@@ -20,6 +20,8 @@ export class HostEdge {
   constructor(
     private readonly provider: EdgeProvider,
     private readonly source: RouteSource,
+    /** Whether visitors are served on while the provisioner is away. */
+    private readonly stays: boolean,
   ) {}
 
   /** Returns once the edge is confirmed to serve every route up to this log position. */
@@ -42,6 +44,11 @@ export class HostEdge {
     await this.provider.start();
     await this.provider.apply(this.source.routes.table());
     return true;
+  }
+
+  /** Nobody looks after the edge from here on: stops it, unless it is to stay. */
+  async leave(): Promise<void> {
+    if (!this.stays) await this.provider.stop();
   }
 
   private async applyAfter(previous: Promise<unknown>): Promise<AppliedEdge> {

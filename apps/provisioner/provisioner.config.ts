@@ -13,6 +13,8 @@ export const provisionerConfig = z.object({
   HOSTPLANE_BASE_DOMAIN: baseDomain().default('localhost'),
   /** auto: a local nginx when there is one, else nginx in a container when there is an engine with the image, else the embedded edge. */
   HOSTPLANE_EDGE: oneOf('auto', 'nginx', 'nginx-container', 'embedded').default('auto'),
+  /** Whether visitors are served on after the provisioner was stopped in good order; after a crash they always are. */
+  HOSTPLANE_EDGE_STAYS: oneOf('yes', 'no').default('yes'),
   /** auto: Docker when an engine answers. off: this host runs static sites from files only. */
   HOSTPLANE_DOCKER: oneOf('auto', 'on', 'off').default('auto'),
   HOSTPLANE_NGINX_IMAGE: z.string().default('nginx:1.28'),

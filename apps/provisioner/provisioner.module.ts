@@ -21,7 +21,7 @@ export class ProvisionerModule {
     const runtimes = await chooseRuntimes(settings, plane);
     const provider = await chooseEdge(settings, plane, (line) => log.info(line));
     const source = followRoutes(store, settings.HOSTPLANE_HOST_ID);
-    const edge = new HostEdge(provider, source);
+    const edge = new HostEdge(provider, source, settings.HOSTPLANE_EDGE_STAYS === 'yes');
     await edge.restore(await store.head());
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
     return {

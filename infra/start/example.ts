@@ -77,14 +77,26 @@ async function showTimeline(client: ApiClient, site: Site, say: Say): Promise<vo
   const page = body as { items: readonly ShownEvent[] };
   const began = Date.parse(page.items[0]?.recordedAt ?? site.createdAt);
   say.line(`  ${pc.bold('What happened, as the log has it')}`);
-  for (const event of page.items) {
+  for (const event of page.items.filter(({ type }) => type !== 'OperationStepStarted')) {
     const seconds = ((Date.parse(event.recordedAt) - began) / 1000).toFixed(3);
     say.line(`  ${pc.dim(`#${event.position}`.padStart(6))}  ${pc.dim(`+${seconds} s`)}  ${event.type.padEnd(24)} ${pc.dim(saidBy(event))}`);
   }
 }
 
-/** The one word of an event's data that tells it from its neighbours. */
+const WORDS: Readonly<Record<string, string>> = {
+  SiteAdmitted: 'its project has room for it',
+  SiteRequested: 'the wish is written down',
+  SiteProvisioningStarted: 'work begins',
+  WorkloadReady: 'this machine has it in place',
+  RouteDefined: 'its address leads there',
+  EdgeApplied: 'the edge was asked, and serves it',
+  SiteActivated: 'only now it counts as live',
+  SiteReleaseRequested: 'its pages were uploaded',
+  SiteReleasePublished: 'its pages are live',
+};
+
+/** What an event means, or the one word of its data that tells it from its neighbours. */
 function saidBy(event: ShownEvent): string {
-  const said = event.data['step'] ?? event.data['kind'] ?? event.data['hostname'] ?? event.data['name'];
+  const said = WORDS[event.type] ?? event.data['step'] ?? event.data['kind'];
   return typeof said === 'string' ? said : '';
 }

@@ -35,7 +35,6 @@ async function main(): Promise<void> {
 }
 
 function greet(say: Say, url: string, folder: string, newToken: string | undefined): void {
-  const cli = 'npx hostplane';
   say.line();
   say.line(`  ${pc.bold('API')}     ${url}/api/v1   ${pc.dim(`(described at ${url}/api/docs)`)}`);
   say.line(newToken
@@ -43,9 +42,18 @@ function greet(say: Say, url: string, folder: string, newToken: string | undefin
     : `  ${pc.bold('Token')}   ${pc.dim(`in ${credentialsFile()}; the CLI uses it`)}`);
   say.line(`  ${pc.bold('Data')}    ${folder}   ${pc.dim(`(logs in ${join(folder, 'logs')})`)}`);
   say.line();
-  say.line(`  Try, in another terminal:  ${pc.cyan(`${cli} site list`)}     ${pc.cyan(`${cli} events`)}     ${pc.cyan(`${cli} site create mine --folder ./some-folder`)}`);
-  say.line(`  Ctrl-C stops everything; npm start brings it back as it was.`);
+  say.line('  Try, in another terminal:');
+  for (const [command, what] of TRY) say.line(`    ${pc.cyan(`npx hostplane ${command}`.padEnd(58))} ${pc.dim(what)}`);
+  say.line();
+  say.line('  Ctrl-C stops everything; npm start brings it back as it was.');
 }
+
+const TRY = [
+  ['site list', 'what is there'],
+  ['site create mine --dir infra/start/example', 'a folder goes live'],
+  ['events tail', 'what happens, as it happens'],
+  ['--help', 'everything else'],
+] as const;
 
 /** Stops in order at the first signal, at once at the second. */
 function leaver(say: Say, stop: () => Promise<void>, kill: () => void) {

@@ -131,7 +131,7 @@ export class Plane {
     });
     await this.bring('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: static sites only`, {
       ...nodeProcess('provisioner', 'apps/provisioner/main.js'),
-      env: { ...environmentOf(env, urls, ['provisioner']), HOSTPLANE_DATA, ...(env['DOCKER_HOST'] && { DOCKER_HOST: env['DOCKER_HOST'] }) },
+      env: { HOSTPLANE_EDGE_STAYS: 'no', ...environmentOf(env, urls, ['provisioner']), HOSTPLANE_DATA, ...(env['DOCKER_HOST'] && { DOCKER_HOST: env['DOCKER_HOST'] }) },
       isReady: (_, hasSaidSo) => Promise.resolve(hasSaidSo),
     });
   }

@@ -2,7 +2,7 @@
 // Plain JavaScript without packages, because it runs on the machine's own Node before there are any.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tmpdir } from 'node:os';
@@ -33,7 +33,9 @@ function checkNode() {
 const stamp = join(root, 'node_modules/.hostplane-installed');
 
 async function installPackages() {
-  const wanted = hashOf(['package.json', 'package-lock.json', '.npmrc'].map((name) => readFileSync(join(root, name))));
+  // Somebody shares one folder between several checkouts, and looks after it: npm ci would empty it for all of them.
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  const wanted = hashOf(['package-lock.json', '.npmrc'].map((name) => readFileSync(join(root, name))));
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   // Packages that somebody installed by hand (npm ci, npm install) are taken as they are when they match the lockfile.
   if (!existsSync(stamp) && matchesLockfile()) return writeFileSync(stamp, wanted);

@@ -48,7 +48,7 @@ export class AskDesk {
 
   /** Takes no more, and resolves when what was taken is answered. */
   async close(): Promise<void> {
-    await Promise.all(this.subscriptions.map((subscription) => subscription.drain()));
+    await Promise.allSettled(this.subscriptions.map(async (subscription) => subscription.drain()));
     await Promise.allSettled(this.answering);
   }
 

@@ -1,9 +1,10 @@
 import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
 import type { Cause } from '#contracts/message.js';
 import { encodeData, type Messages, type MessageType } from '#contracts/registry.js';
 import { Refusal, type RefusalCode } from '#domain/refusal.js';
-import { connectBus, isConnected, type BusLog } from './connection.js';
+import { connectBus, isConnected, whileConnected, type BusLog } from './connection.js';
 import { causeHeaders } from './envelope.js';
 import { askSubject, DOORBELL } from './subjects.js';
 import { Unavailable } from './unavailable.js';
@@ -13,6 +14,8 @@ export type Answer =
   | { readonly value: unknown }
   | { readonly refusal: { readonly code: RefusalCode; readonly message: string; readonly field?: string } }
   | { readonly failure: { readonly message: string; readonly retryable: boolean } };
+
+const BUS_AWAY_RETRY_MS = 100;
 
 /** Asks other apps and hears the doorbell. */
 export class BusClient {
@@ -62,11 +65,16 @@ export class BusClient {
   }
 
   private async request(app: string, type: MessageType, payload: string, cause: Cause, timeoutMs: number): Promise<Answer> {
-    try {
-      const reply = await this.connection.request(askSubject(app, type), payload, { timeout: timeoutMs, headers: causeHeaders(cause) });
-      return reply.json<Answer>();
-    } catch (error) {
-      throw notAnswered(error, app, type, timeoutMs);
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        const options = { timeout: Math.max(1, end - performance.now()), headers: causeHeaders(cause) };
+        return (await whileConnected(this.connection, () => this.connection.request(askSubject(app, type), payload, options))).json<Answer>();
+      } catch (error) {
+        const again = error instanceof Unavailable && performance.now() + BUS_AWAY_RETRY_MS < end;
+        if (!again) throw notAnswered(error, app, type, timeoutMs);
+        await sleep(BUS_AWAY_RETRY_MS);
+      }
     }
   }
 }

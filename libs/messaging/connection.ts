@@ -49,19 +49,19 @@ export function isConnected(connection: NatsConnection): boolean {
 }
 
 /**
- * The outcome of something that needs the server, or Unavailable as soon as the server goes away: an answer that was lost with it
+ * Asks something of the server, and fails with Unavailable as soon as the server is away: what was sent is lost with it, and its answer
  * would be waited for until its time-out.
  */
-export async function whileConnected<T>(connection: NatsConnection, outcome: Promise<T>): Promise<T> {
+export async function whileConnected<T>(connection: NatsConnection, ask: () => Promise<T>): Promise<T> {
+  if (!isConnected(connection)) throw new Unavailable('The bus is away.');
   const statuses = connection.status() as QueuedIterator<Status>;
   const gone = (async (): Promise<never> => {
     for await (const status of statuses) if (status.type === 'disconnect') break;
     throw new Unavailable('The bus went away.');
   })();
   gone.catch(() => undefined);
-  outcome.catch(() => undefined);
   try {
-    return await Promise.race([outcome, gone]);
+    return await Promise.race([ask(), gone]);
   } finally {
     statuses.stop();
   }

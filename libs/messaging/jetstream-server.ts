@@ -78,7 +78,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       this.stopping.abort();
       await Promise.race([drained, sleep(ABORT_GRACE_MS, undefined, { ref: false })]);
     }
-    await this.connection.drain();
+    if (!this.connection.isClosed()) await this.connection.drain();
     this.connection = undefined;
   }
 

@@ -14,18 +14,21 @@ const ACK_TIMEOUT_MS = 5_000;
 /** Publishes messages that follow one another and resolves with the position of the last once the stream holds them all. */
 export async function publishBatch(connection: NatsConnection, messages: readonly RawMessage[]): Promise<number> {
   reached('relay:before-publish');
-  const acks: Promise<void>[] = [];
-  messages.forEach((message, index) => {
-    const last = (index + 1) % ACK_EVERY === 0 || index === messages.length - 1;
-    const options = { headers: encodedHeaders(message) };
-    if (last) acks.push(connection.request(subject(message), message.data, { ...options, timeout: ACK_TIMEOUT_MS }).then((reply) => check(reply, message)));
-    else connection.publish(subject(message), message.data, options);
-  });
-  const settled = await whileConnected(connection, Promise.allSettled(acks));
+  const settled = await whileConnected(connection, () => Promise.allSettled(send(connection, messages)));
   const failed = settled.find((ack) => ack.status === 'rejected');
   if (failed) throw failed.reason;
   reached('relay:after-publish');
   return messages.at(-1)!.position;
+}
+
+function send(connection: NatsConnection, messages: readonly RawMessage[]): Promise<void>[] {
+  return messages.flatMap((message, index) => {
+    const last = (index + 1) % ACK_EVERY === 0 || index === messages.length - 1;
+    const headers = encodedHeaders(message);
+    if (last) return [connection.request(subject(message), message.data, { headers, timeout: ACK_TIMEOUT_MS }).then((reply) => check(reply, message))];
+    connection.publish(subject(message), message.data, { headers });
+    return [];
+  });
 }
 
 function check(reply: Msg, { position }: RawMessage): void {

@@ -103,13 +103,13 @@ describe('the relay', () => {
       const flags = ['--experimental-transform-types', '--no-warnings', '--import', join(support, 'run-ts.mjs')];
       const child = spawn(process.execPath, [...flags, join(support, 'relay-child.ts'), nats.url('relay'), '30000'], { stdio: ['ignore', 'pipe', 'inherit'] });
       await once(child.stdout!, 'data');
-      await sleep(15 + Math.random() * 60);
+      await sleep(40 + Math.random() * 120);
       child.kill('SIGKILL');
       await once(child, 'exit');
       kills += 1;
-      expect(kills).toBeLessThan(60);
+      expect(kills).toBeLessThan(50);
     }
-    expect(kills).toBeGreaterThan(2);
+    expect(kills).toBeGreaterThan(1);
     await expectEqual(source);
   }, 120_000);
 

@@ -56,10 +56,10 @@ describe('a request for a site', () => {
 });
 
 describe('an archive', () => {
-  async function entry(header: Record<string, unknown>, text = ''): Promise<Uint8Array> {
+  async function entry(header: Record<string, unknown>, content: string | Buffer = ''): Promise<Uint8Array> {
     const tar = pack();
     tar.entry({ name: 'index.html' }, 'x');
-    tar.entry(header as unknown as { name: string }, text);
+    tar.entry(header as unknown as { name: string }, content);
     tar.finalize();
     return new Uint8Array(gzipSync(await buffer(tar)));
   }
@@ -72,7 +72,7 @@ describe('an archive', () => {
     ['that is none', () => Promise.resolve(new TextEncoder().encode('this is not an archive'))],
     ['that is empty', () => Promise.resolve(new Uint8Array())],
     ['that is cut off', async () => (await tarGz({ 'index.html': 'x'.repeat(50_000) + Math.random() })).slice(0, 60)],
-    ['that is a bomb', () => entry({ name: 'zeros' }, '\0'.repeat(600 * 1024 * 1024))],
+    ['that is a bomb', () => entry({ name: 'zeros' }, Buffer.alloc(600 * 1024 * 1024))],
   ];
   it.each(cases)('%s is refused with the reason, and the site stays as it is', async (_, make) => {
     const reply = await plane.api.call('PUT', `/sites/${site.id}/content`, await make());
@@ -82,7 +82,7 @@ describe('an archive', () => {
     expect(uploads()).toHaveLength(1);
   });
   it('larger than allowed is refused', async () => {
-    const reply = await plane.api.call('PUT', `/sites/${site.id}/content`, crypto.getRandomValues(new Uint8Array(65_536)).length ? new Uint8Array(5 * 1024 * 1024) : undefined);
+    const reply = await plane.api.call('PUT', `/sites/${site.id}/content`, new Uint8Array(5 * 1024 * 1024));
     expectProblem(reply, 413);
     expect(uploads()).toHaveLength(1);
   });

@@ -38,7 +38,12 @@ describe('while a server is away', () => {
     await until(async () => (await plane.api.call('GET', '/health/ready')).status === 503);
     await plane.start(server);
     await until(async () => (await plane.api.call('GET', '/health/ready')).status === 200);
-    const created = await plane.api.call<SiteView>('POST', '/sites', { name: `after-${server}`, kind: 'static' });
+    // Other services may need a moment more; a refusal that says so is asked again, as its Retry-After says.
+    let created = await plane.api.call<SiteView>('POST', '/sites', { name: `after-${server}`, kind: 'static' });
+    for (let n = 0; created.status === 503 && n < 10; n++) {
+      await sleep(1000 * Number(created.headers.get('retry-after')));
+      created = await plane.api.call<SiteView>('POST', '/sites', { name: `after-${server}`, kind: 'static' });
+    }
     expect(created.status).toBe(202);
     expect((await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'])).status).toBe('ACTIVE');
     const listed = await plane.api.call<{ items: SiteView[] }>('GET', `/sites?name=during-${server}`);
@@ -60,6 +65,9 @@ it('an edge that dies is brought up again', async () => {
   const pid = Number(readFileSync(join(folder, 'edge', 'nginx.pid'), 'utf8'));
   process.kill(pid, 'SIGKILL');
   await until(async () => (await visit(site.url)).body === 'steady');
+  const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'after-edge', kind: 'static' });
+  expect(await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'])).toMatchObject({ status: 'ACTIVE' });
+  expect((await visit(created.body.url)).status).toBe(200);
 });
 
 it('everything is still there after a stop and a start', async () => {

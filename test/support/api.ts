@@ -45,14 +45,13 @@ export class Api {
   /** Polls until the site has one of these statuses; fails with what it has after the timeout. The plane may be away meanwhile. */
   async settled(id: string, statuses: readonly string[], timeoutMs = 60_000): Promise<SiteView> {
     const end = Date.now() + timeoutMs;
-    let last: unknown;
-    while (Date.now() < end) {
-      const reply = await this.call<SiteView>('GET', `/sites/${id}`).catch((error: unknown) => error);
-      last = reply;
-      if (!(reply instanceof Error) && statuses.includes((reply as Reply<SiteView>).body.status)) return (reply as Reply<SiteView>).body;
-      await sleep(50);
+    let last: SiteView | undefined;
+    for (; Date.now() < end; await sleep(50)) {
+      const reply = await this.call<SiteView>('GET', `/sites/${id}`).catch(() => undefined);
+      last = reply?.body ?? last;
+      if (reply && statuses.includes(reply.body.status)) return reply.body;
     }
-    throw new Error(`The site ${id} is not ${statuses.join(' or ')} after ${timeoutMs} ms: ${JSON.stringify((last as Reply)?.body ?? String(last))}`);
+    throw new Error(`The site ${id} is not ${statuses.join(' or ')} after ${timeoutMs} ms: ${JSON.stringify(last)}`);
   }
 }
 

@@ -84,12 +84,12 @@ export class Plane {
 
   /** Polls until an operation has this status; fails with what it has, and with what the processes complained of. */
   async operation(id: string, status: string, timeoutMs = 60_000): Promise<OperationView> {
-    let last: unknown;
+    let last: OperationView | undefined;
     for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(25)) {
-      const reply = await this.api.call<OperationView>('GET', `/operations/${id}`).catch((error: unknown) => error as Error);
-      last = reply instanceof Error ? reply.message : reply.body;
-      if (!(reply instanceof Error) && reply.body.status === status) return reply.body;
-      if (!(reply instanceof Error) && ['succeeded', 'failed', 'dropped'].includes(reply.body.status)) break;
+      const reply = await this.api.call<OperationView>('GET', `/operations/${id}`).catch(() => undefined);
+      last = reply?.body ?? last;
+      if (reply?.body.status === status) return reply.body;
+      if (reply && ['succeeded', 'failed', 'dropped'].includes(reply.body.status)) break;
     }
     throw new Error(`The operation ${id} is not ${status}: ${JSON.stringify(last, undefined, 1)}\n${this.complaints()}`);
   }

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ContentStore } from '#content/content-store.js';
 import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { page, siteRuntimeContract, type RuntimeWorld } from '../contract/site-runtime.contract.js';
@@ -15,8 +15,11 @@ import { DockerRuntime, type DockerRuntimeOptions } from './docker-runtime.js';
 import { busyboxImage, nginxImage } from './settings.js';
 import { parseRoutes } from './subnets.js';
 
+jest.setTimeout(60_000);
 const run = promisify(execFile);
-const STATIC = 'hp-static:test';
+/** Built by infra/images; `npm test` sees to it. */
+const STATIC = 'hostplane-test/static:latest';
+const NGINX = 'hostplane-test/nginx:latest';
 const OCTET = 130 + Math.floor(Math.random() * 100);
 let subnets = Math.floor(Math.random() * 1000);
 
@@ -29,6 +32,8 @@ const inside = (id: string, ...command: string[]) => docker('exec', id, '/bin/bu
 
 interface DockerWorld extends RuntimeWorld {
   readonly plane: string;
+  /** Every spec that was handed out and not taken away again. */
+  readonly handedOut: WorkloadSpec[];
   app(image?: string, app?: object, project?: WorkloadSpec): WorkloadSpec;
   containerOf(spec: WorkloadSpec): Promise<string>;
   with(options: Partial<DockerRuntimeOptions>): DockerRuntime;
@@ -45,14 +50,17 @@ async function open(): Promise<DockerWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'hp-docker-'));
   const content = new ContentStore(folder);
   const plane = `test-${randomUUID().slice(0, 8)}`;
-  const options = { plane, content, staticImage: busyboxImage(STATIC), healthyWithinMs: 2_000, stopWithinSeconds: 1 };
+  const options = { plane, content, staticImage: busyboxImage(STATIC), healthyWithinMs: 5_000, stopWithinSeconds: 1 };
   const make = () => new DockerRuntime(options);
   const ours = `label=${LABEL.plane}=${plane}`;
-  const app = (image = STATIC, more: object = {}, project?: WorkloadSpec) => WorkloadSpec.fromJSON({ ...freshSpec(project), kind: 'app', app: { image, port: 80, env: {}, healthPath: '/', ...more } });
+  const handedOut: WorkloadSpec[] = [];
+  const handOut = (spec: WorkloadSpec) => (handedOut.push(spec), spec);
+  const app = (image = STATIC, more: object = {}, project?: WorkloadSpec) => handOut(WorkloadSpec.fromJSON({ ...freshSpec(project), kind: 'app', app: { image, port: 80, env: {}, healthPath: '/', ...more } }));
   return {
     plane,
     content,
-    freshSpec,
+    handedOut,
+    freshSpec: (project) => handOut(freshSpec(project)),
     app,
     runtime: make(),
     restarted: make,
@@ -94,7 +102,7 @@ describe('the docker runtime itself', () => {
     await world.close();
   });
   afterEach(async () => {
-    for (const { siteId, projectId } of await world.runtime.list()) await world.runtime.remove({ siteId, projectId, keepData: false });
+    for (const { siteId, projectId } of world.handedOut.splice(0)) await world.runtime.remove({ siteId, projectId, keepData: false });
     expect(await world.leftovers()).toEqual([]);
   });
 
@@ -115,7 +123,7 @@ describe('the docker runtime itself', () => {
     await Promise.all([a, b, sibling].map((spec) => world.runtime.ensure(spec)));
     const gets = async (from: WorkloadSpec, to: WorkloadSpec) => {
       const line = `printf 'GET / HTTP/1.0\r\n\r\n' | busybox nc -w 2 ${to.address} 80`;
-      return (await inside(await world.containerOf(from), 'sh', '-c', line).catch(() => '')).includes('It works');
+      return (await inside(await world.containerOf(from), 'sh', '-c', line).catch(() => '')).includes('It serves');
     };
     expect([await gets(a, sibling), await gets(a, b), await gets(b, a)]).toEqual([true, false, false]);
   });
@@ -158,7 +166,7 @@ describe('the docker runtime itself', () => {
   });
 
   it('serves static sites by nginx as well', async () => {
-    const runtime = world.with({ staticImage: nginxImage('hp-nginx:test'), healthyWithinMs: 10_000 });
+    const runtime = world.with({ staticImage: nginxImage(NGINX), healthyWithinMs: 10_000 });
     const spec = { ...world.freshSpec(), releaseId: 'r', content: await page(world.content, 'by nginx') };
     const target = await runtime.ensure(spec);
     expect([await world.visit(target), await fetch(`http://${target.address}/deep/er/page.html`).then((r) => r.text())]).toEqual(['by nginx', 'deep by nginx']);
@@ -170,8 +178,9 @@ describe('the docker runtime itself', () => {
     const specs = [...first];
     for (let i = 0; i < 6; i++) specs.push(world.app(STATIC, {}, specs[i]));
     const targets = await Promise.all(specs.map((spec) => world.runtime.ensure(spec)));
-    expect(await Promise.all(targets.map((t) => world.visit(t)))).toEqual(Array(8).fill('<h1>It works</h1>\n'));
+    expect(await Promise.all(targets.map((t) => world.visit(t)))).toEqual(Array(8).fill('<h1>It serves</h1>\n'));
     await Promise.all(specs.map(({ siteId, projectId }) => world.runtime.remove({ siteId, projectId, keepData: false })));
+    expect(await world.leftovers()).toEqual([]);
   });
 
   it('says how an app that ends ended, with its last words and without its secrets', async () => {
@@ -180,13 +189,10 @@ describe('the docker runtime itself', () => {
     expect(error).toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(/ended with exit code 3[\s\S]*last words with \*\*\*/) });
     expect(error.message).not.toContain('planted-secret');
     expect((await world.leftovers()).filter((name) => name.startsWith('hp-app'))).toEqual([]);
-    await world.runtime.removeHome((await networkProjects(world.plane))[0]!);
   });
 
   it('says what an app that does not become healthy answers', async () => {
-    const spec = world.app(STATIC, { healthPath: '/healthz' });
-    await expect(world.runtime.ensure(spec)).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/did not become healthy within 2 s: GET \/healthz on port 80 answers 404/) });
-    await world.runtime.remove({ ...spec, keepData: false });
+    await expect(world.runtime.ensure(world.app(STATIC, { healthPath: '/healthz' }))).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/did not become healthy within 5 s: GET \/healthz on port 80 answers 404/) });
   });
 
   it('keeps what an image declares as a volume when the container is replaced, and on request when the site is removed', async () => {
@@ -207,7 +213,7 @@ describe('the docker runtime itself', () => {
     const [network] = lines(await docker('network', 'ls', '-q', '--filter', `label=${LABEL.project}=${spec.projectId}`));
     await docker('stop', '-t', '0', id);
     await docker('network', 'rm', network!);
-    expect(await world.visit(await world.runtime.ensure(spec))).toContain('It works');
+    expect(await world.visit(await world.runtime.ensure(spec))).toContain('It serves');
   });
 
   it('names a network of somebody else, or a route of the host, that a project cannot share', async () => {
@@ -218,7 +224,6 @@ describe('the docker runtime itself', () => {
     await expect(world.runtime.ensureHome(spec)).rejects.toMatchObject(refused);
     await expect(world.runtime.ensure(spec)).rejects.toMatchObject(refused);
     await docker('network', 'rm', name);
-    await world.runtime.remove({ ...spec, keepData: false });
     const [route] = parseRoutes(readFileSync('/proc/net/route', 'utf8'));
     const subnet = `${[24, 16, 8, 0].map((shift) => Math.floor(route!.subnet.first / 2 ** shift) % 256).join('.')}/30`;
     await expect(world.runtime.ensureHome({ ...spec, subnet })).rejects.toMatchObject(refused);
@@ -238,7 +243,7 @@ describe('the docker runtime itself', () => {
     const replaced = world.runtime.ensure({ ...spec, app: { ...spec.app!, healthPath: '/never' } }, calledOff.signal);
     setTimeout(() => calledOff.abort(), 900);
     await expect(replaced).rejects.toMatchObject({ name: 'ProviderError', retryable: true });
-    expect(await world.visit(target)).toContain('It works');
+    expect(await world.visit(target)).toContain('It serves');
   });
 });
 
@@ -277,7 +282,3 @@ describe('images that are not here', () => {
     await expect(world.runtime.ensure(world.app('127.0.0.1:1/none:1'))).rejects.toMatchObject({ name: 'ProviderError', retryable: true });
   });
 });
-
-async function networkProjects(plane: string): Promise<string[]> {
-  return lines(await docker('network', 'ls', '--filter', `label=${LABEL.plane}=${plane}`, '--format', `{{.Label "${LABEL.project}"}}`));
-}

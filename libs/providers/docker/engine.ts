@@ -1,6 +1,7 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Docker, { type ContainerCreateOptions, type ContainerInfo, type ContainerInspectInfo, type DockerOptions, type ImageInspectInfo, type NetworkCreateOptions, type NetworkInspectInfo, type VolumeCreateOptions, type VolumeInspectInfo } from 'dockerode';
+import Docker from 'dockerode';
+import type { ContainerCreateOptions, ContainerInfo, ContainerInspectInfo, DockerOptions, ImageInspectInfo, NetworkCreateOptions, NetworkInspectInfo, VolumeCreateOptions, VolumeInspectInfo } from 'dockerode';
 import { reached } from '#contracts/probe.js';
 import { ProviderError } from '../provider-error.js';
 
