@@ -256,7 +256,7 @@ describe('an upload', () => {
   it('comes as a form too', async () => {
     const { id } = await makeSite(ann);
     const form = new FormData();
-    form.set('file', new Blob([(await tarGz({ 'index.html': 'form' })) as Uint8Array<ArrayBuffer>]), 'site.tar.gz');
+    form.set('file', new Blob([(await tarGz({ 'index.html': 'form' }))]), 'site.tar.gz');
     const response = await fetch(`${ann.base}/sites/${id}/content`, { method: 'PUT', headers: { authorization: `Bearer ${ann.token}` }, body: form });
     expect(response.status).toBe(200);
   });
@@ -296,7 +296,7 @@ describe('an upload', () => {
   it('that is too large without saying so is cut off', async () => {
     const { id } = await makeSite(ann);
     const body = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) });
-    const response = await fetch(`${ann.base}/sites/${id}/content`, { method: 'PUT', headers: { authorization: `Bearer ${ann.token}` }, body, duplex: 'half' } as RequestInit).catch((error: Error) => error);
+    const response = await fetch(`${ann.base}/sites/${id}/content`, { method: 'PUT', headers: { authorization: `Bearer ${ann.token}` }, body, duplex: 'half' }).catch((error: Error) => error);
     if (response instanceof Response) expect(response.status).toBe(413);
     expect((await stored()).filter((name) => name.startsWith('.'))).toEqual([]);
   });

@@ -29,7 +29,7 @@ export function httpAdapter(): FastifyAdapter {
 
 /** What every request passes before a handler: headers, limits, bodies. */
 export async function dress(app: NestFastifyApplication, parts: { log: Logger; metrics: Metrics; tokens: TokenBook; requestsPerMinute: number }): Promise<void> {
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const fastify = app.getHttpAdapter().getInstance();
   logRequests(fastify, parts.log, parts.metrics);
   await fastify.register(helmet, {
     strictTransportSecurity: false,

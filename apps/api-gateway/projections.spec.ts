@@ -26,7 +26,7 @@ let position = 0;
 function stored(stream: string, event: MessageOf<MessageType>): StoredMessage {
   position++;
   const meta = { correlationId: 'c', causationId: 'c', actor: 'token:t', owner: 'ann' };
-  return { ...event, id: String(position), kind: 'event', meta, streamId: stream, version: position, schemaVersion: 1, position, recordedAt: `2026-01-01T00:00:${String(position % 60).padStart(2, '0')}.000Z`, hash: '' } as StoredMessage;
+  return { ...event, id: String(position), kind: 'event', meta, streamId: stream, version: position, schemaVersion: 1, position, recordedAt: `2026-01-01T00:00:${String(position % 60).padStart(2, '0')}.000Z`, hash: '' };
 }
 function fold<R extends KeyedRow>(table: KeyedTable<R>, stream: string, ...events: MessageOf<MessageType>[]): R | undefined {
   return [...foldBatch(table, new Map(), events.map((event) => stored(stream, event))).values()].at(-1);
@@ -102,7 +102,7 @@ describe('the timeline', () => {
     expect(row).toMatchObject({ site_id: 's', project_id: 'p', operation_id: 'o', owner: 'ann' });
   });
   it('leaves commands out', () => {
-    expect(timelineRow({ ...stored('operation/o', activated), kind: 'command' } as StoredMessage, () => undefined)).toBeUndefined();
+    expect(timelineRow({ ...stored('operation/o', activated), kind: 'command' }, () => undefined)).toBeUndefined();
   });
   it('shows no value of an environment, at whatever depth', () => {
     fc.assert(fc.property(fc.string({ minLength: 12 }).filter((text) => !text.includes('"') && !text.includes('\\')), fc.array(fc.constantFrom('a', 'b'), { maxLength: 5 }), (secret, path) => {
@@ -114,11 +114,11 @@ describe('the timeline', () => {
 
 describe('folding', () => {
   const events: [KeyedTable, string, MessageOf<MessageType>][] = [
-    [sitesTable as unknown as KeyedTable, 'site/s', asked], [sitesTable as unknown as KeyedTable, 'site/s', activated],
-    [projectsTable as unknown as KeyedTable, 'project/p', { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '' } }],
-    [projectsTable as unknown as KeyedTable, 'project/p', { type: 'ProjectFailed', data: { projectId: 'p', operationId: 'o', step: 'home', error: 'no' } }],
-    [tokensTable as unknown as KeyedTable, 'token/t', { type: 'TokenIssued', data: { tokenId: 't', ownerId: 'ann', name: 'x', tokenHash: 'h', scopes: ['read'], expiresAt: '' } }],
-    [tokensTable as unknown as KeyedTable, 'token/t', { type: 'TokenRevoked', data: { tokenId: 't' } }],
+    [sitesTable, 'site/s', asked], [sitesTable, 'site/s', activated],
+    [projectsTable, 'project/p', { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '' } }],
+    [projectsTable, 'project/p', { type: 'ProjectFailed', data: { projectId: 'p', operationId: 'o', step: 'home', error: 'no' } }],
+    [tokensTable, 'token/t', { type: 'TokenIssued', data: { tokenId: 't', ownerId: 'ann', name: 'x', tokenHash: 'h', scopes: ['read'], expiresAt: '' } }],
+    [tokensTable, 'token/t', { type: 'TokenRevoked', data: { tokenId: 't' } }],
   ];
   it('gives the same rows in one batch or in many', () => {
     const messages = events.map(([table, stream, event]) => [table, stored(stream, event)] as const);

@@ -26,7 +26,7 @@ const SCHEMA = schemaOf('api-gateway');
 export async function start({ env, log }: AppContext): Promise<Running> {
   const config = readConfig(apiGatewayConfig, env);
   const databaseUrl = config.HOSTPLANE_API_GATEWAY_DATABASE_URL;
-  const bus = await BusClient.connect({ url: config.HOSTPLANE_API_GATEWAY_NATS_URL, app: 'api-gateway', log: nestLogger(log) as never });
+  const bus = await BusClient.connect({ url: config.HOSTPLANE_API_GATEWAY_NATS_URL, app: 'api-gateway', log: nestLogger(log) });
   const store = new EventStore({ connectionString: databaseUrl, app: 'api-gateway', onAppended: (position) => bus.ring(position) });
   const db = poolOf(databaseUrl, log);
   await makeSideTables(db, SCHEMA);
@@ -76,8 +76,9 @@ async function ensureAdmin(commands: TokenCommands, tokens: TokenBook, configure
 }
 
 function poolOf(connectionString: string, log: Logger): pg.Pool {
-  const numbers: pg.CustomTypesConfig = { getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === 20 ? Number : pg.types.getTypeParser(oid, format as 'text')) as never };
-  const db = new pg.Pool({ connectionString, application_name: 'api-gateway read model', max: 10, keepAlive: true, types: numbers, connectionTimeoutMillis: 5_000 });
+  // Positions fit a number for as long as anybody lives; the driver would give them as text.
+  const types: pg.CustomTypesConfig = { getTypeParser: (id, format) => (id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format)) as never };
+  const db = new pg.Pool({ connectionString, application_name: 'api-gateway read model', max: 10, keepAlive: true, types, connectionTimeoutMillis: 5_000 });
   db.on('error', (err) => log.warn({ err }, 'A connection to the read model was lost'));
   return db;
 }

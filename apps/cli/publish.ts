@@ -26,14 +26,14 @@ export async function createSite(session: Session, name: string, options: Create
   const release = archive && (await upload(session.client, site.id, archive));
   await session.settle(site.operationId);
   if (release) await session.settle(release);
-  await showOutcome(session, site.id);
+  await showOutcome(session, site.id, release ?? site.operationId);
 }
 
 export async function publishSite(session: Session, siteId: string, path: string): Promise<void> {
   const archive = await archiveOf(path, (line) => session.terminal.note(line));
   const operationId = await upload(session.client, siteId, archive);
   if (operationId) await session.settle(operationId);
-  await showOutcome(session, siteId);
+  await showOutcome(session, siteId, operationId);
 }
 
 /** The id of the operation that puts the upload live. */
@@ -42,10 +42,10 @@ async function upload(client: ApiClient, siteId: string, archive: Archive): Prom
   return status === 202 ? body.id : undefined;
 }
 
-async function showOutcome({ client, terminal, options }: Session, siteId: string): Promise<void> {
+async function showOutcome({ client, terminal, options }: Session, siteId: string, operationId: string | undefined): Promise<void> {
   const { body } = await client.call('showSite', { params: { id: siteId } });
-  if (terminal.isJson) terminal.json(body);
-  else if (options.wait === false) terminal.line(`${body.name} is ${body.status}. Follow it with: hostplane operation list`);
+  if (terminal.isJson) terminal.json(options.wait === false ? { ...body, operationId } : body);
+  else if (options.wait === false) terminal.line(`${body.name} is ${body.status}.${operationId ? ` Follow it with: hostplane operation watch ${operationId}` : ''}`);
   else terminal.line(`${body.name} is live at ${body.url}`);
 }
 

@@ -44,7 +44,7 @@ export class LifecycleStandIn {
   /** Appends events to a stream, as its writer would. */
   async happen(streamId: string, owner: string, ...events: MessageOf<MessageType>[]): Promise<StoredMessage[]> {
     const meta = { correlationId: 'test', causationId: randomUUID(), actor: 'system:lifecycle', owner };
-    const messages = events.map((event): NewMessage => ({ ...event, id: randomUUID(), kind: 'event', meta }) as NewMessage);
+    const messages = events.map((event): NewMessage => ({ ...event, id: randomUUID(), kind: 'event', meta }));
     const { length } = await this.store.readStream(streamId);
     return [...(await this.store.append([{ streamId, expectedVersion: length, messages }])).messages];
   }
