@@ -21,6 +21,7 @@ export function refuseUpgrade(socket: Duplex, page: EdgePage): void {
 
 /** A connection is not kept whose request was wrong, or whose body was not read; an answer that has begun can only be cut off. */
 function answer(request: IncomingMessage, response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, text: string): void {
+  if (response.writableEnded) return;
   if (response.headersSent) {
     response.destroy();
     return;

@@ -1,4 +1,4 @@
-import { ServerResponse, type IncomingMessage } from 'node:http';
+import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Transform, type Duplex } from 'node:stream';
 import { createProxyServer } from 'httpxy';
 import { pages } from '../edge/pages.js';
@@ -16,6 +16,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Passes requests and websockets on to containers. Each has a connection of its own, so that none is kept to an address that is let go of. */
 export class ContainerProxy {
   private readonly proxy;
+  private readonly sent = new WeakMap<IncomingMessage, ClientRequest>();
 
   constructor(
     private readonly maxBodyBytes: number,
@@ -26,7 +27,8 @@ export class ContainerProxy {
       if (answer instanceof ServerResponse && request) answerPage(request, answer, pages.unreachable);
       else if (answer) refuseUpgrade(answer as Duplex, pages.unreachable);
     });
-    this.proxy.on('proxyReq', (sent) => {
+    this.proxy.on('proxyReq', (sent, request) => {
+      this.sent.set(request, sent);
       const { socket } = sent;
       if (!socket?.connecting) return;
       const timer = setTimeout(() => sent.destroy(new Error('no connection in time')), CONNECT_TIMEOUT_MS);
@@ -48,7 +50,7 @@ export class ContainerProxy {
 
   /** A body without a length, until it is too long. */
   private limited(request: IncomingMessage, response: ServerResponse): Transform {
-    const most = this.maxBodyBytes;
+    const { maxBodyBytes: most, sent } = this;
     let bytes = 0;
     return request.pipe(
       new Transform({
@@ -56,6 +58,7 @@ export class ContainerProxy {
           bytes += part.length;
           if (bytes <= most) return done(null, part);
           request.unpipe(this);
+          response.once('finish', () => sent.get(request)?.destroy());
           answerPlain(request, response, 413);
         },
       }),

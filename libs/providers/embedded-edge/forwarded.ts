@@ -15,14 +15,15 @@ const TAKEN = ['expect', 'forwarded', 'keep-alive', 'proxy', 'proxy-connection',
 /** Makes a request's headers those that its target gets. Names with an underscore go too: CGI could not tell them from our own. */
 export function setForwarded(request: IncomingMessage, visitor: Visitor): void {
   const { headers } = request;
-  for (const name of Object.keys(headers)) {
-    if (name.includes('_') || TAKEN.includes(name)) delete headers[name];
-  }
-  headers['connection'] = headers.upgrade === undefined ? 'close' : 'upgrade';
-  headers['host'] = visitor.host;
-  headers['x-forwarded-for'] = visitor.address;
-  headers['x-forwarded-host'] = visitor.host;
-  headers['x-forwarded-port'] = String(visitor.port);
-  headers['x-forwarded-proto'] = visitor.scheme;
-  headers['x-real-ip'] = visitor.address;
+  const kept = Object.entries(headers).filter(([name]) => !name.includes('_') && !TAKEN.includes(name));
+  request.headers = {
+    ...Object.fromEntries(kept),
+    connection: headers.upgrade === undefined ? 'close' : 'upgrade',
+    host: visitor.host,
+    'x-forwarded-for': visitor.address,
+    'x-forwarded-host': visitor.host,
+    'x-forwarded-port': String(visitor.port),
+    'x-forwarded-proto': visitor.scheme,
+    'x-real-ip': visitor.address,
+  };
 }
