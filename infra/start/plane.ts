@@ -124,25 +124,34 @@ export class Plane {
     const { env, adminToken } = this.options;
     const { HOSTPLANE_HOST_ID: host, HOSTPLANE_DATA } = this.settings;
     const docker = env['HOSTPLANE_DOCKER'] === 'off' ? undefined : dockerAddress(env);
-    await this.bring('control plane', this.apiUrl, {
+    const controlPlane = this.launch({
       ...nodeProcess('control-plane', 'infra/start/control-plane.js'),
       env: { ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'relay']), HOSTPLANE_DATA, HOSTPLANE_ADMIN_TOKEN: adminToken },
       isReady: async (_, hasSaidSo) => hasSaidSo && (await isHealthy(this.apiUrl)),
     });
-    await this.bring('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: static sites only`, {
+    const provisioner = this.launch({
       ...nodeProcess('provisioner', 'apps/provisioner/main.js'),
       env: { HOSTPLANE_EDGE_STAYS: 'no', ...environmentOf(env, urls, ['provisioner']), HOSTPLANE_DATA, ...(env['DOCKER_HOST'] && { DOCKER_HOST: env['DOCKER_HOST'] }) },
       isReady: (_, hasSaidSo) => Promise.resolve(hasSaidSo),
     });
+    await this.show('control plane', this.apiUrl, controlPlane);
+    await this.show('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: static sites only`, provisioner);
   }
 
-  private async bring(name: string, detail: string, spec: DaemonSpec): Promise<void> {
-    const step = this.options.say.step(name);
-    step.note('starting');
+  /** Both processes start at once: neither waits for the other. */
+  private launch(spec: DaemonSpec): Promise<void> {
+    if (this.isLeaving) throw new Error('Stopped while it was starting.');
     const daemon = new Daemon(spec, this.home);
     this.daemons.push(daemon);
-    await daemon.start();
-    if (this.isLeaving) await daemon.stop();
+    const started = daemon.start();
+    started.catch(() => undefined);
+    return started;
+  }
+
+  private async show(name: string, detail: string, started: Promise<void>): Promise<void> {
+    const step = this.options.say.step(name);
+    step.note('starting');
+    await started;
     step.done(detail);
   }
 

@@ -16,6 +16,7 @@ beforeAll(() =>
     app,
     `import { runApp } from '#boot/process.js';
      import { reached } from '#contracts/probe.js';
+     setTimeout(() => process.exit(9), 20_000).unref(); // Nobody is left behind by a test that was killed.
      await runApp('sample', async ({ log, env }) => {
        const timer = setInterval(() => reached('sample:tick'), 10);
        if (env.BROKEN === 'start') throw new Error('no database');

@@ -21,6 +21,10 @@ export class CopiedRow {
     }
   }
 
+  get byteLength(): number {
+    return this.#ends[COLUMN_COUNT - 1]! - this.#starts[0]!;
+  }
+
   text(column: number): string {
     return this.#buffer.toString('utf8', this.#starts[column], this.#ends[column]);
   }

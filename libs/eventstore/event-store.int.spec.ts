@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { META, tokenIssued } from '../../test/support/messages.js';
 import { startPostgres, type TestDatabase } from '../../test/support/postgres.js';
 import { APPS } from './apps.js';
 import { ConflictError, EventStore } from './event-store.js';
 import { migrate } from './migrate.js';
+
+jest.setTimeout(120_000);
 
 let database: TestDatabase;
 let store: EventStore;
@@ -90,7 +92,7 @@ describe('what is written', () => {
 describe('partitions', () => {
   it('are made ahead of the positions that need them, and bear the same protection', async () => {
     const other = await startPostgres();
-    await sql(other.adminUrl, 'UPDATE log.head SET seq = 4999990, partition_rows = 1000');
+    await sql(other.adminUrl, 'UPDATE log.head SET seq = 4999999, partition_rows = 1000');
     await sql(other.adminUrl, 'UPDATE log.head SET partitioned_to = 4999999');
     await sql(other.adminUrl, 'ALTER TABLE log.messages DETACH PARTITION log.messages_1');
     const writer = new EventStore({ connectionString: other.urlOf('api-gateway'), app: 'api-gateway' });
@@ -99,11 +101,12 @@ describe('partitions', () => {
       await writer.append([{ streamId: 'token/p', expectedVersion: i * 50, messages }]);
     }
     const read = await writer.readStream('token/p');
-    expect(read.map((m) => m.position)).toEqual(Array.from({ length: 2000 }, (_, i) => 4_999_991 + i));
+    expect(read.map((m) => m.position)).toEqual(Array.from({ length: 2000 }, (_, i) => 5_000_000 + i));
     const { rows } = await sql(other.adminUrl, "SELECT relid::regclass::text AS name FROM pg_partition_tree('log.messages') WHERE isleaf");
     expect(rows.length).toBeGreaterThanOrEqual(2);
     for (const { name } of rows as { name: string }[]) {
-      await expect(sql(other.adminUrl, `DELETE FROM ${name}`)).rejects.toThrow('append-only');
+      const { rowCount } = await sql(other.adminUrl, `SELECT FROM ${name} LIMIT 1`);
+      if (rowCount === 1) await expect(sql(other.adminUrl, `DELETE FROM ${name}`)).rejects.toThrow('append-only');
       await expect(sql(other.adminUrl, `TRUNCATE ${name}`)).rejects.toThrow('append-only');
     }
     await writer.close();

@@ -34,7 +34,6 @@ export class EventStore {
   readonly #appender: Appender;
   #session: Session | undefined;
   #opening: Promise<Session> | undefined;
-  #flushedTo = 0;
 
   constructor(options: EventStoreOptions) {
     this.#options = options;
@@ -84,7 +83,7 @@ export class EventStore {
   async barrier(): Promise<() => Promise<void>> {
     const session = await this.#open();
     return async () => {
-      this.#flushedTo = Math.max(this.#flushedTo, await session.flush());
+      await session.flush();
     };
   }
 
@@ -96,9 +95,9 @@ export class EventStore {
 
   /** Flushes after reading, unless all that was read is known to be on disk. */
   async #onDisk<T>(read: () => Promise<T>, lastOf: (value: T) => number): Promise<T> {
-    const flush = await this.barrier();
+    const session = await this.#open();
     const value = await read();
-    if (lastOf(value) > this.#flushedTo) await flush();
+    if (lastOf(value) > session.flushedTo) await session.flush();
     return value;
   }
 

@@ -86,7 +86,7 @@ export async function handle(store: EventStore, cause: Cause, parts: readonly Pa
 async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part[], { actor, then }: HandleOptions): Promise<Handled> {
   const flush = await store.barrier();
   const histories = await Promise.all(parts.map((part) => store.readStream(part.streamId)));
-  if (histories[0]!.some((message) => message.meta.causationId === cause.id)) return duplicate(flush, cause, parts, histories);
+  if (histories[0]!.some((message) => message.meta.causationId === cause.id)) return duplicate(store, flush, cause, parts);
 
   const first = parts.map((part, i): Loaded => ({ part, history: histories[i]!, decided: part.decide(histories[i]!) }));
   const further = (await then?.(first.map(({ decided }) => decided.state))) ?? [];
@@ -97,7 +97,7 @@ async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part
     expectedVersion: history.length,
     messages: decided.outputs.map((output, n) => ({ ...output, id: deriveId(cause.id, part.streamId, n), meta: follow(cause, actor) }) as NewMessage),
   }));
-  if (appends.some((append, i) => holdsAny(all[i]!.history, append.messages))) return duplicate(flush, cause, parts, histories);
+  if (appends.some((append, i) => holdsAny(all[i]!.history, append.messages))) return duplicate(store, flush, cause, parts);
   const states = all.map(({ decided }) => decided.state);
   if (appends.every(({ messages }) => messages.length === 0)) {
     await flush();
@@ -112,7 +112,9 @@ async function load(store: EventStore, part: Part): Promise<Loaded> {
   return { part, history, decided: part.decide(history) };
 }
 
-async function duplicate(flush: () => Promise<void>, cause: Cause, parts: readonly Part[], histories: readonly StoredMessage[][]): Promise<Handled> {
+/** The streams are read again: the first reading may have seen some of them before the answer was appended, some after. */
+async function duplicate(store: EventStore, flush: () => Promise<void>, cause: Cause, parts: readonly Part[]): Promise<Handled> {
+  const histories = await Promise.all(parts.map((part) => store.readStream(part.streamId)));
   await flush();
   const messages = histories.flat().filter((message) => message.meta.causationId === cause.id).sort((a, b) => a.position - b.position);
   return { duplicate: true, position: lastPosition(messages), messages, states: parts.map((part, i) => part.fold(histories[i]!)) };

@@ -12,9 +12,10 @@ const FLUSH = "SELECT (SELECT seq FROM log.head WHERE log = 'main') AS seq, pg_l
  * that whatever was seen meanwhile is on disk.
  */
 export class Session {
+  #flushedTo = 0;
   #lost: LogUnavailable | undefined;
-  #flushing: Promise<number> | undefined;
-  #next: Promise<number> | undefined;
+  #flushing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   private constructor(
     readonly appender: pg.Client,
@@ -43,18 +44,26 @@ export class Session {
     return this.#lost !== undefined;
   }
 
+  /** Everything up to this position is on disk. */
+  get flushedTo(): number {
+    return this.#flushedTo;
+  }
+
   /** One round trip. Throws LogUnavailable when nobody knows whether it happened, the server's own error when it did not. */
   async append(requests: readonly Request[], durable: boolean): Promise<Verdict> {
     const result = await this.#query<Verdict>(this.appender, { name: 'append', text: APPEND, values: [durable, ...argumentsOf(requests)] });
-    return result.rows[0]!;
+    const verdict = result.rows[0]!;
+    if (verdict.flushed) this.#flushedTo = Math.max(this.#flushedTo, Number(verdict.last_seq));
+    return verdict;
   }
 
-  /** Resolves when all that was committed before the call is on disk: the position of the last such message. Calls that wait share a flush. */
-  flush(): Promise<number> {
-    this.#next ??= (this.#flushing ?? Promise.resolve(0)).catch(() => 0).then(() => {
+  /** Resolves when all that was committed before the call is on disk. Calls that wait share a flush. */
+  flush(): Promise<void> {
+    this.#next ??= (this.#flushing ?? Promise.resolve()).catch(() => undefined).then(async () => {
       this.#flushing = this.#next;
       this.#next = undefined;
-      return this.#query<{ seq: string }>(this.flusher, { name: 'flush', text: FLUSH }).then((result) => Number(result.rows[0]!.seq));
+      const result = await this.#query<{ seq: string }>(this.flusher, { name: 'flush', text: FLUSH });
+      this.#flushedTo = Math.max(this.#flushedTo, Number(result.rows[0]!.seq));
     });
     return this.#next;
   }

@@ -66,22 +66,27 @@ export class BusClient {
 
   private async request(app: string, type: MessageType, payload: string, cause: Cause, timeoutMs: number): Promise<Answer> {
     const end = performance.now() + timeoutMs;
-    for (;;) {
+    for (let wasAway = false; ; ) {
       try {
         const options = { timeout: Math.max(1, end - performance.now()), headers: causeHeaders(cause) };
         return (await whileConnected(this.connection, () => this.connection.request(askSubject(app, type), payload, options))).json<Answer>();
       } catch (error) {
-        const again = error instanceof Unavailable && performance.now() + BUS_AWAY_RETRY_MS < end;
-        if (!again) throw notAnswered(error, app, type, timeoutMs);
+        wasAway ||= error instanceof Unavailable;
+        const mayPass = error instanceof Unavailable || (wasAway && isNobodyThere(error)); // the other may come back later than we do
+        if (!mayPass || performance.now() + BUS_AWAY_RETRY_MS > end) throw notAnswered(error, app, type, timeoutMs);
         await sleep(BUS_AWAY_RETRY_MS);
       }
     }
   }
 }
 
+/** Whether a request reached nobody. */
+export function isNobodyThere(error: unknown): boolean {
+  return error instanceof errors.NoRespondersError || (error instanceof errors.RequestError && error.isNoResponders());
+}
+
 function notAnswered(error: unknown, app: string, type: string, timeoutMs: number): unknown {
-  const missing = error instanceof errors.NoRespondersError || (error instanceof errors.RequestError && error.isNoResponders());
-  if (missing) return new Unavailable(`No ${app} answers ${type} right now: it is not running, or not connected to the bus. Try again.`, { cause: error });
+  if (isNobodyThere(error)) return new Unavailable(`No ${app} answers ${type} right now: it is not running, or not connected to the bus. Try again.`, { cause: error });
   if (error instanceof errors.TimeoutError) return new Unavailable(`${app} did not answer ${type} within ${timeoutMs} ms. Try again.`, { cause: error });
   return new Unavailable(`${app} could not be asked for ${type}: ${(error as Error).message}`, { cause: error });
 }

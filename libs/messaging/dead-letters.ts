@@ -1,7 +1,7 @@
 import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import { errors, type NatsConnection } from '@nats-io/transport-node';
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import type { StoredMessage } from '#contracts/message.js';
-import type { Answer } from './bus-client.js';
+import { isNobodyThere, type Answer } from './bus-client.js';
 import { readMessage } from './envelope.js';
 import { RESENT_SUBJECT } from './resent.js';
 import { DEAD_STREAM, LOG_STREAM, resendSubject } from './subjects.js';
@@ -97,12 +97,11 @@ export class DeadLetters {
     };
   }
 
-  private async request(subject: string, data: Uint8Array, options: { timeout: number; headers: import('@nats-io/transport-node').MsgHdrs }): Promise<Answer> {
+  private async request(subject: string, data: Uint8Array, options: { timeout: number; headers: MsgHdrs }): Promise<Answer> {
     try {
       return (await this.connection.request(subject, data, options)).json<Answer>();
     } catch (error) {
-      const nobody = error instanceof errors.NoRespondersError || (error instanceof errors.RequestError && error.isNoResponders());
-      throw new Unavailable(nobody ? `The app that works on ${subject} is not running: start it and send again.` : `No outcome for ${subject}: ${(error as Error).message}`, { cause: error });
+      throw new Unavailable(isNobodyThere(error) ? `The app that works on ${subject} is not running: start it and send again.` : `No outcome for ${subject}: ${(error as Error).message}`, { cause: error });
     }
   }
 }

@@ -118,8 +118,9 @@ describe('a handler', () => {
       calls.push({ count: deliveryCount, atMs: performance.now() });
       if (deliveryCount < 4) throw retryable('The engine does not answer.');
     };
-    if (app === 'provisioner') await provisioner(handle), source.addCommand('s1');
-    else await lifecycle(handle), source.addEvent('s1');
+    await (app === 'provisioner' ? provisioner(handle) : lifecycle(handle));
+    source.addCommand('s1');
+    source.addEvent('s1');
     await until('the last try', () => calls.length === 4);
     expect(calls.map(({ count }) => count)).toEqual([1, 2, 3, 4]);
     const [first, second, third] = calls.slice(1).map(({ atMs }, i) => atMs - calls[i]!.atMs);

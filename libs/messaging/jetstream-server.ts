@@ -63,6 +63,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       this.desk.open([...this.messageHandlers.keys()].flatMap((pattern) => askTypeOf(pattern) ?? []));
       if (durables[0]) this.desk.serve(resendSubject(durables[0]), app, (message) => resent(message, this.work!));
       this.work.start();
+      await this.connection.flush(); // who is told that this app runs can ask it at once
       callback();
     } catch (error) {
       callback(error);
@@ -101,7 +102,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
   }
 
   private async invoke(pattern: string, data: unknown, context: unknown): Promise<unknown> {
-    const result = await this.getHandlerByPattern(pattern)!(data, context);
+    const result: unknown = await this.getHandlerByPattern(pattern)!(data, context);
     return lastValueFrom(this.transformToObservable(result), { defaultValue: undefined });
   }
 }

@@ -38,7 +38,7 @@ function check(reply: Msg, { position }: RawMessage): void {
 }
 
 function subject({ kind, type, streamId, data }: RawMessage): string {
-  return subjectOf({ kind, type, streamId, data: kind === 'command' ? JSON.parse(data) : undefined } as StoredMessage);
+  return subjectOf({ kind, type, streamId, data: kind === 'command' ? (JSON.parse(data) as unknown) : undefined } as StoredMessage);
 }
 
 /** Headers written out at once: building them entry by entry takes three times as long as all the rest of publishing. */

@@ -16,7 +16,7 @@ import { LOG_STREAM } from './subjects.js';
 const support = join(import.meta.dirname, '..', '..', 'test', 'support');
 let nats: TestNats;
 let admin: NatsConnection;
-let relays: Relay[] = [];
+const relays: Relay[] = [];
 
 beforeAll(async () => {
   nats = await startNats();
@@ -100,9 +100,9 @@ describe('the relay', () => {
     const source = new FakeLog().fill(30_000);
     let kills = 0;
     while ((await lastSequence()) < source.messages.length) {
-      const flags = ['--experimental-transform-types', '--no-warnings', '--import', join(support, 'run-ts.mjs')];
+      const flags = ['--import', join(support, 'typescript.mjs')];
       const child = spawn(process.execPath, [...flags, join(support, 'relay-child.ts'), nats.url('relay'), '30000'], { stdio: ['ignore', 'pipe', 'inherit'] });
-      await once(child.stdout!, 'data');
+      await once(child.stdout, 'data');
       await sleep(40 + Math.random() * 120);
       child.kill('SIGKILL');
       await once(child, 'exit');

@@ -49,8 +49,8 @@ export interface TestApp {
 /** An instance of an app with handlers of the test's own. */
 export async function startApp(nats: TestNats, options: Omit<JetStreamServerOptions, 'url'> & { app: BusUser }, ...controllers: (new () => object)[]): Promise<TestApp> {
   const server = new JetStreamServer({ ...options, url: nats.url(options.app) });
-  class TestModule {}
-  const service = await NestFactory.createMicroservice({ module: TestModule, controllers }, { strategy: server, logger: process.env['SHOW'] ? undefined : false });
+  const module = class TestModule {};
+  const service = await NestFactory.createMicroservice({ module, controllers }, { strategy: server, logger: process.env['SHOW'] ? undefined : false });
   await service.listen();
   return { server, close: () => service.close() };
 }

@@ -36,8 +36,8 @@ export const staticVolume = (site: Named): string => resource('web', site);
 export const releaseVolume = (site: Named, hash: string): string => `${staticVolume(site)}-${hash.slice(0, 12)}`;
 /** What an app's image declares as a volume: kept when the container is replaced. */
 export const appVolume = (site: Named, path: string): string => `${volume(site)}-${shortId(deriveId('volume', path)).slice(0, 10)}`;
-/** A container that is not yet confirmed; it takes over the name once it is. */
-export const nextContainer = (container: string): string => `${container}-next`;
+/** A container that was stopped to make room for the next one, until that one is healthy. */
+export const oldContainer = (container: string): string => `${container}-old`;
 /** A container that only receives an upload and is removed again. */
 export const uploadContainer = (site: Named): string => resource('upload', site);
 

@@ -51,7 +51,7 @@ export function sendRaw(settings: EdgeSettings, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(settings.httpPort, settings.bind, () => socket.write(text));
-    socket.setEncoding('latin1').on('data', (part) => (answer += part)).on('close', () => resolve(answer)).on('error', reject);
+    socket.setEncoding('latin1').on('data', (part) => (answer += String(part))).on('close', () => resolve(answer)).on('error', reject);
     socket.setTimeout(5_000, () => socket.destroy());
   });
 }

@@ -11,8 +11,8 @@ export interface FoundContainer {
   readonly siteId: string;
   readonly projectId: string;
   readonly specHash: string;
-  /** The one that is not yet confirmed to be healthy. */
-  readonly isNext: boolean;
+  /** The one that made room for another, which is not yet confirmed to be healthy. */
+  readonly isOld: boolean;
   readonly running: boolean;
   readonly networkIds: readonly string[];
   readonly probe: HealthProbe;
@@ -26,7 +26,7 @@ export function foundContainer(info: ContainerInfo): FoundContainer {
     siteId: label('site'),
     projectId: label('project'),
     specHash: label('spec'),
-    isNext: info.Names.some((name) => name.endsWith('-next')),
+    isOld: info.Names.some((name) => name.endsWith('-old')),
     running: info.State === 'running',
     networkIds: Object.values(info.NetworkSettings?.Networks ?? {}).map((network) => network.NetworkID),
     probe: { address: label('address'), port: Number(label('port')), path: label('health') },
@@ -39,9 +39,9 @@ export function observedWorkload(found: FoundContainer, healthy: boolean): Obser
   return { siteId, projectId, power, healthy, specHash, target: { address: probe.address, port: probe.port, root: '' } };
 }
 
-/** Of a site's workload containers, one a site: the confirmed one, unless only the other runs. */
+/** Of a site's workload containers, one a site: the one in place, unless only the other runs. */
 export function onePerSite(containers: readonly FoundContainer[]): FoundContainer[] {
-  const rank = (c: FoundContainer) => (c.running ? 2 : 0) + (c.isNext ? 0 : 1);
+  const rank = (c: FoundContainer) => (c.running ? 2 : 0) + (c.isOld ? 0 : 1);
   const best = new Map<string, FoundContainer>();
   for (const container of containers) {
     const other = best.get(container.siteId);

@@ -56,10 +56,10 @@ export class DockerRuntime implements SiteRuntime {
   async ensure(spec: WorkloadSpec, signal?: AbortSignal): Promise<Target> {
     if (spec.kind === 'app' ? !spec.app : spec.kind !== 'static') throw new ProviderError(`A site of kind "${spec.kind}" cannot run in Docker as it is described.`, false);
     return this.turns.run(spec.siteId, async () => {
-      const live = await this.tidied(spec.siteId, signal);
       const hash = specHash(spec);
+      const { live, old } = await this.tidied(spec.siteId, hash, signal);
       const kept = live !== undefined && live.specHash === hash && (await this.workloads.isOnItsNetwork(live, spec, signal));
-      if (kept) await this.workloads.settle(live, spec, signal);
+      if (kept) await this.workloads.settle(live, old, spec, signal);
       else await this.workloads.replace(live, spec, hash, signal);
       await this.dropOldReleases(spec.siteId, hash, signal);
       return { address: spec.address, port: spec.app?.port ?? this.settings.staticImage.port, root: '' };
@@ -90,15 +90,20 @@ export class DockerRuntime implements SiteRuntime {
     return onePerSite(containers.map(foundContainer)).map((found) => observedWorkload(found, found.running));
   }
 
-  /** Puts what an interrupted call left out of the way; answers the container that counts, under its proper name or about to get it. */
-  private async tidied(siteId: string, signal?: AbortSignal): Promise<FoundContainer | undefined> {
+  /**
+   * Puts what an interrupted call left out of the way; answers the container that counts, and the one that made room for it if it has
+   * not been confirmed to be healthy.
+   */
+  private async tidied(siteId: string, hash: string, signal?: AbortSignal): Promise<{ live?: FoundContainer; old?: FoundContainer }> {
     const all = await this.containersOf(siteId, signal);
     for (const { id } of all.filter((c) => c.role === 'upload')) await this.engine.removeContainer(id, signal);
     const workloads = all.filter((c) => c.role === 'workload');
-    const live = workloads.find((c) => !c.isNext);
-    const next = workloads.find((c) => c.isNext);
-    if (live && next) await this.engine.removeContainer(next.id, signal);
-    return live ?? next;
+    const old = workloads.find((c) => c.isOld);
+    const live = workloads.find((c) => !c.isOld);
+    if (!old || !live) return { ...((live ?? old) && { live: live ?? old }) } as { live?: FoundContainer };
+    if (live.specHash === hash) return { live, old };
+    await this.engine.removeContainer(live.id, signal);
+    return { live: old };
   }
 
   private async dropOldReleases(siteId: string, hash: string, signal?: AbortSignal): Promise<void> {

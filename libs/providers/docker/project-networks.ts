@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NetworkInspectInfo } from 'dockerode';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
@@ -29,7 +30,7 @@ export class ProjectNetworks {
     return this.turns.run(projectId, async () => {
       const users = await this.engine.containers({ ...this.ours(projectId), [LABEL.role]: 'workload' }, signal);
       if (users.length > 0) return false;
-      for (const { Id } of await this.engine.networks(this.ours(projectId), signal)) await this.engine.removeNetwork(Id, signal);
+      for (const { Id } of await this.engine.networks(this.ours(projectId), signal)) await this.removed(Id, signal);
       return true;
     });
   }
@@ -59,6 +60,17 @@ export class ProjectNetworks {
     const made = await this.find(projectId, signal);
     if (!made) throw new ProviderError(`A network that is not Hostplane's has the name ${networkRequest(this.settings, projectId, subnet).Name}: remove it.`, false);
     return made;
+  }
+
+  /** The engine takes a moment to let go of the endpoints of containers that are gone. */
+  private async removed(id: string, signal?: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const error = await this.engine.removeNetwork(id, signal).then(() => undefined, (reason: ProviderError) => reason);
+      if (!error) return;
+      if (!/active endpoints/.test(error.message)) throw error;
+      if (attempt === 10) throw new ProviderError(error.message, true, { cause: error });
+      await sleep(100 * attempt, undefined, { signal });
+    }
   }
 
   private async find(projectId: string, signal?: AbortSignal): Promise<NetworkInspectInfo | undefined> {

@@ -28,7 +28,7 @@ describe('what is asked of the engine', () => {
 
   it('for a static site: nothing to write to, no root, no capability', () => {
     expect(staticRequest(settings, spec, HASH)).toEqual({
-      name: 'hp-static-blog-agiljrt7hz6dvgsxaerukz4jvm-next',
+      name: 'hp-static-blog-agiljrt7hz6dvgsxaerukz4jvm',
       Image: 'web:1',
       Cmd: ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/srv'],
       User: '65534:65534',
@@ -56,7 +56,7 @@ describe('what is asked of the engine', () => {
 
   it('for an app: its own user and root, a low port at most, and its volumes', () => {
     expect(appRequest(settings, app, HASH, new Map([['/data', 'vol']]))).toEqual({
-      name: 'hp-app-blog-agiljrt7hz6dvgsxaerukz4jvm-next',
+      name: 'hp-app-blog-agiljrt7hz6dvgsxaerukz4jvm',
       Image: 'shop:2',
       Env: ['KEY=secret'],
       StopTimeout: 10,

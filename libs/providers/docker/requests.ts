@@ -1,7 +1,7 @@
 import type { ContainerCreateOptions, MountSettings, NetworkCreateOptions, VolumeCreateOptions } from 'dockerode';
 import type { AppSpec } from '#contracts/gen/hostplane/v1/site.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
-import { appContainer, appVolume, nextContainer, projectNetwork, releaseVolume, staticContainer, uploadContainer } from '#domain/naming/naming.js';
+import { appContainer, appVolume, projectNetwork, releaseVolume, staticContainer, uploadContainer } from '#domain/naming/naming.js';
 import type { DockerSettings, Limits } from './settings.js';
 import { gatewayOf } from './subnets.js';
 
@@ -95,7 +95,7 @@ function workload(settings: DockerSettings, spec: WorkloadSpec, hash: string, { 
   const network = projectNetwork(spec.projectId);
   const how = { [LABEL.address]: spec.address, [LABEL.port]: String(port), [LABEL.health]: healthPath };
   return {
-    name: nextContainer(containerName(spec)),
+    name: containerName(spec),
     Image: image,
     Labels: { ...siteLabels(settings, spec), [LABEL.role]: 'workload', [LABEL.spec]: hash, ...how },
     StopTimeout: settings.stopWithinSeconds,

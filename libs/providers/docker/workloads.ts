@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode';
 import type { ContentStore } from '#content/content-store.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
-import { projectNetwork } from '#domain/naming/naming.js';
+import { oldContainer, projectNetwork } from '#domain/naming/naming.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
 import type { FoundContainer } from './containers.js';
@@ -14,6 +15,7 @@ import type { DockerSettings } from './settings.js';
 
 /** Creating more than four containers at once gains nothing on an engine. */
 const CREATIONS_AT_ONCE = 4;
+const PULL_ATTEMPTS = 3;
 
 /** Makes one site's container be as its spec says. The caller sees to it that one site is worked on once at a time. */
 export class Workloads {
@@ -34,47 +36,62 @@ export class Workloads {
     }, signal);
   }
 
-  /** Brings a container that is as it should be to the power that it should have. */
-  async settle(live: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
-    if (live.isNext) await this.engine.renameContainer(live.id, containerName(spec), signal);
+  /** Brings a container that is as it should be to the power that it should have; `old` made room for it and goes once it is healthy. */
+  async settle(live: FoundContainer, old: FoundContainer | undefined, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
+    if (live.isOld) await this.engine.renameContainer(live.id, containerName(spec), signal);
     if (spec.power === 'stopped') {
       if (live.running) await this.engine.stopContainer(live.id, signal);
-      return;
+    } else if (old) {
+      await this.prove(live.id, old, spec, signal);
+    } else {
+      const startedAt = (await this.inspected(live.id, signal)).State.StartedAt;
+      if (!live.running) await this.engine.startContainer(live.id, signal);
+      else if (spec.restartedAfter !== '' && Date.parse(startedAt) < Date.parse(spec.restartedAfter)) await this.engine.restartContainer(live.id, signal);
+      await this.healthy(live.id, spec, signal);
     }
-    const startedAt = (await this.inspected(live.id, signal)).State.StartedAt;
-    if (!live.running) await this.engine.startContainer(live.id, signal);
-    else if (spec.restartedAfter !== '' && Date.parse(startedAt) < Date.parse(spec.restartedAfter)) await this.engine.restartContainer(live.id, signal);
-    await this.healthy(live.id, spec, signal);
-  }
-
-  /** Puts a new container in the place of the old one, if there is one; the old one comes back if the new one does not become healthy. */
-  async replace(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<void> {
-    if (old?.isNext) await this.engine.renameContainer(old.id, containerName(spec), signal);
-    const next = await this.creations.run('create', () => this.create(old, spec, hash, signal));
-    if (spec.power !== 'stopped') await this.switchOver(old, next, spec, signal);
     if (old) await this.engine.removeContainer(old.id, signal);
-    await this.engine.renameContainer(next, containerName(spec), signal);
   }
 
-  private async create(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<string> {
-    const request = spec.kind === 'app' ? await this.appRequest(spec, hash, signal) : await this.staticRequest(old, spec, hash, signal);
-    return this.networks.inNetwork(spec, () => this.engine.createContainer(request, signal), signal);
+  /**
+   * Puts a new container in the place of the old one, if there is one; the old one comes back if the new one does not become healthy.
+   * Containers are only renamed while they stand still: renaming running ones makes an engine (20.10) lose count of its networks' endpoints
+   * when much goes on at once, and a network with such a count can never be removed.
+   */
+  async replace(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<void> {
+    const request = await this.request(old, spec, hash, signal);
+    if (old) await this.makeRoom(old, spec, signal);
+    const next = await this.creations.run('create', () => this.networks.inNetwork(spec, () => this.engine.createContainer(request, signal), signal)).catch(async (error: unknown) => {
+      if (old) await this.putBack(old, spec);
+      throw error;
+    });
+    if (spec.power !== 'stopped') await this.prove(next, old, spec, signal);
+    if (old) await this.engine.removeContainer(old.id, signal);
   }
 
-  private async switchOver(old: FoundContainer | undefined, next: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
-    if (old) await this.engine.stopContainer(old.id, signal);
+  private async makeRoom(old: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
+    if (old.running) await this.engine.stopContainer(old.id, signal);
+    if (!old.isOld) await this.engine.renameContainer(old.id, oldContainer(containerName(spec)), signal);
+  }
+
+  private request(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<ContainerCreateOptions> {
+    return spec.kind === 'app' ? this.appRequest(spec, hash, signal) : this.staticRequest(old, spec, hash, signal);
+  }
+
+  private async prove(next: string, old: FoundContainer | undefined, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
     try {
       await this.engine.startContainer(next, signal);
       await this.healthy(next, spec, signal);
     } catch (error) {
       await this.engine.removeContainer(next);
-      if (old) await this.putBack(old);
+      if (old) await this.putBack(old, spec);
       throw error;
     }
   }
 
   /** Without the caller's signal: one that was called off must have its old site back too. */
-  private async putBack(old: FoundContainer): Promise<void> {
+  private async putBack(old: FoundContainer, spec: WorkloadSpec): Promise<void> {
+    await this.engine.renameContainer(old.id, containerName(spec));
+    if (spec.power === 'stopped') return;
     await this.engine.startContainer(old.id);
     await waitUntilHealthy(old.probe, this.settings.healthyWithinMs, async () => {});
   }
@@ -109,10 +126,20 @@ export class Workloads {
   private async image(image: string, signal?: AbortSignal) {
     const here = await this.engine.inspectImage(image, signal);
     if (here) return here;
-    await this.engine.pullImage(image, signal);
+    await this.pull(image, signal);
     const pulled = await this.engine.inspectImage(image, signal);
     if (!pulled) throw new ProviderError(`The image ${image} was pulled, and yet it is not there.`, true);
     return pulled;
+  }
+
+  /** A registry that does not answer may be one that does not exist: after a few tries somebody is told, rather than kept waiting. */
+  private async pull(image: string, signal?: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const error = await this.engine.pullImage(image, signal).then(() => undefined, (reason: ProviderError) => reason);
+      if (!error) return;
+      if (!error.retryable || attempt === PULL_ATTEMPTS) throw new ProviderError(`${error.message} Check the image's name, and that this host reaches its registry; then retry.`, false, { cause: error });
+      await sleep(1_000 * attempt, undefined, { signal });
+    }
   }
 
   /** Waits until the container answers; a container that ends meanwhile, or does not answer in time, is told with its last words. */

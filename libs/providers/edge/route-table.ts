@@ -12,7 +12,8 @@ export type Place =
 /** A table that has been checked: its places by hostname, in the order of the hostnames. */
 export type Places = ReadonlyMap<string, Place>;
 
-const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
+/** Labels of 63 characters at most, 253 in all (RFC 1035); an underscore is allowed, as in names that are looked up but are no hosts. */
+const HOSTNAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
 
 /**
@@ -21,19 +22,16 @@ const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
  */
 export function placesOf(table: RouteTable): Places {
   if (!Number.isSafeInteger(table.revision) || table.revision < 0) throw refused(`A route table cannot have the revision ${table.revision}`);
-  const owners = new Map<string, string>();
-  const places: [string, Place][] = [];
+  const places = new Map<string, Place>();
   for (const route of table.routes) {
     const place = placeOf(route);
     for (const hostname of route.hostnames) {
-      if (!isHostname(hostname)) throw refused(`${siteName(route)} has the hostname ${shown(hostname)}, which is not a lower-case hostname`);
-      const owner = owners.get(hostname);
-      if (owner !== undefined) throw refused(`The hostname ${hostname} is claimed by site ${shown(owner)} and by ${siteName(route)}`);
-      owners.set(hostname, route.siteId);
-      places.push([hostname, place]);
+      if (typeof hostname !== 'string' || !HOSTNAME.test(hostname)) throw refused(`${siteName(route)} has the hostname ${shown(hostname)}, which is not a lower-case hostname`);
+      if (places.has(hostname)) throw refused(`The hostname ${hostname} is claimed by ${table.routes.filter(({ hostnames }) => hostnames.includes(hostname)).map(siteName).join(' and ')}`);
+      places.set(hostname, place);
     }
   }
-  return new Map(places.sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...places.keys()].sort().map((hostname) => [hostname, places.get(hostname)!]));
 }
 
 /** Hex sha256 of texts by name, in the order of the names. */
@@ -47,10 +45,6 @@ export function hashOf(texts: Readonly<Record<string, string>>): string {
 export function isRouteTable(value: unknown): value is RouteTable {
   const table = value as Partial<RouteTable> | null;
   return typeof table === 'object' && table !== null && typeof table.revision === 'number' && Array.isArray(table.routes);
-}
-
-function isHostname(text: string): boolean {
-  return typeof text === 'string' && text.length <= 253 && text.split('.').every((label) => LABEL.test(label));
 }
 
 function placeOf(route: EdgeRoute): Place {

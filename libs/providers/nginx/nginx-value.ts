@@ -3,11 +3,15 @@ import { ProviderError } from '../provider-error.js';
 /** Words that mean something to `map` even inside quotes; a backslash takes the meaning away. */
 const MAP_WORDS = new Set(['default', 'hostnames', 'include', 'volatile']);
 
+/** What needs no second look. */
+const PLAIN = /^[A-Za-z0-9._:/-]+$/;
+
 /**
  * A literal as nginx reads it, in quotes. The only way for a value into the configuration.
  * Nothing in nginx can escape a dollar sign, and a line break has no use in any value: these are refused.
  */
 export function quoted(value: string, meant: string): string {
+  if (PLAIN.test(value)) return `"${value}"`;
   if (/[$\p{Cc}]/u.test(value) || !value.isWellFormed()) {
     throw new ProviderError(`${meant} is ${JSON.stringify(value).slice(0, 120)}: nginx cannot be given a $ or a control character.`, false);
   }

@@ -3,7 +3,7 @@ import { pageHeaders, pages, pageType, type EdgePage } from '../edge/pages.js';
 import { hashOf, placesOf, type Place } from '../edge/route-table.js';
 import { VERSION_HOST, versionAnswer } from '../edge/served-version.js';
 import type { RouteTable } from '../edge.js';
-import { mimeTypes, textTypes } from './mime-types.js';
+import { mimeTypes, textTypes } from '../edge/mime-types.js';
 import { mapKey, quoted, whole, word } from './nginx-value.js';
 import { ownAddresses, renderListen, renderSocket } from './render-listen.js';
 

@@ -62,3 +62,11 @@ export const mimeTypes: Readonly<Record<string, readonly string[]>> = {
 
 /** Types that are text and get `charset=utf-8`. */
 export const textTypes = ['application/json', 'application/manifest+json', 'application/xhtml+xml', 'image/svg+xml', 'text/calendar', 'text/css', 'text/csv', 'text/javascript', 'text/markdown', 'text/plain', 'text/vtt', 'text/xml'];
+
+const byExtension = new Map(Object.entries(mimeTypes).flatMap(([type, extensions]) => extensions.map((extension) => [extension, type] as const)));
+
+/** The Content-Type of a file by its path. */
+export function contentTypeOf(path: string): string {
+  const type = byExtension.get(/\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '') ?? 'application/octet-stream';
+  return type === 'text/html' || textTypes.includes(type) ? `${type}; charset=utf-8` : type;
+}

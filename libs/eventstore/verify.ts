@@ -1,0 +1,111 @@
+import { Buffer } from 'node:buffer';
+import { hash } from 'node:crypto';
+import type pg from 'pg';
+import { AT, copyRows, type CopiedRow } from './copy-reader.js';
+
+export interface Verified {
+  /** Messages that were checked. */
+  readonly messages: number;
+  /** Hex; publish it, and whoever has it can show later that nothing before it was changed. */
+  readonly headHash: string;
+  readonly fault?: Fault;
+}
+
+export interface Fault {
+  readonly position: number;
+  readonly streamId: string;
+  readonly what: string;
+}
+
+const CHUNK = 20_000;
+const HASH_BYTES = 32;
+const NEWLINE = 10;
+
+/**
+ * Checks the whole log: no position and no version is missing, every message's hash follows from
+ * its bytes and the message before it in its stream, and all of them together from the head's. Ends at the first fault.
+ */
+export async function verify(client: pg.Client, onProgress?: (checked: number, of: number) => void): Promise<Verified> {
+  const { rows: [head] } = await client.query<{ seq: string; hash: Buffer }>("SELECT seq, hash FROM log.head WHERE log = 'main'");
+  const upTo = Number(head!.seq);
+  const chain = new Chain();
+  for (let after = 0; after < upTo && !chain.fault; after += CHUNK) {
+    await copyRows(client, { after, upTo: Math.min(after + CHUNK, upTo) }, (row) => chain.take(row));
+    onProgress?.(Math.min(after + CHUNK, upTo), upTo);
+  }
+  const fault = chain.fault ?? chain.compareHead(upTo, head!.hash);
+  return { messages: chain.position, headHash: head!.hash.toString('hex'), ...(fault && { fault }) };
+}
+
+interface Stream {
+  version: number;
+  readonly hash: Buffer;
+}
+
+class Chain {
+  position = 0;
+  fault: Fault | undefined;
+  private readonly streams = new Map<string, Stream>();
+  private readonly whole = Buffer.alloc(2 * HASH_BYTES);
+  private scratch = Buffer.alloc(1 << 16);
+
+  take(row: CopiedRow): void {
+    if (this.fault) return;
+    const position = row.bigint(AT.seq);
+    const streamId = row.text(AT.streamId);
+    if (position !== this.position + 1) return this.blame(position, streamId, `position ${this.position + 1} is missing`);
+    const stream = this.streamOf(streamId);
+    const version = row.integer(AT.version);
+    if (version !== stream.version + 1) return this.blame(position, streamId, `version ${stream.version + 1} is missing: ${version} came`);
+    const computed = hash('sha256', this.bytes(row, stream.hash), 'buffer');
+    if (!row.equals(AT.hash, computed)) return this.blame(position, streamId, 'its hash does not follow from its bytes and the message before it');
+    stream.version = version;
+    computed.copy(stream.hash);
+    computed.copy(this.whole, HASH_BYTES);
+    hash('sha256', this.whole, 'buffer').copy(this.whole);
+    this.position = position;
+  }
+
+  compareHead(upTo: number, headHash: Buffer): Fault | undefined {
+    if (this.position !== upTo) return { position: this.position + 1, streamId: '', what: `the log should reach position ${upTo}` };
+    if (this.whole.compare(headHash, 0, HASH_BYTES, 0, HASH_BYTES) !== 0) return { position: upTo, streamId: '', what: 'the hash of the head does not follow from the messages' };
+    return undefined;
+  }
+
+  /** What log.append() hashes: the hash before, then the fields, a line each. */
+  private bytes(row: CopiedRow, before: Buffer): Buffer {
+    this.reserve(row.byteLength);
+    const { scratch } = this;
+    let at = before.copy(scratch, 0);
+    at = row.copy(AT.streamId, scratch, at);
+    at = this.line(`\n${row.integer(AT.version)}\n${row.uuid(AT.id)}\n`, at);
+    at = row.copy(AT.kind, scratch, at);
+    scratch[at++] = NEWLINE;
+    at = row.copy(AT.type, scratch, at);
+    at = this.line(`\n${row.integer(AT.schemaVersion)}\n`, at);
+    at = row.copy(AT.recordedAt, scratch, at);
+    scratch[at++] = NEWLINE;
+    at = row.copy(AT.data, scratch, at);
+    scratch[at++] = NEWLINE;
+    at = row.copy(AT.meta, scratch, at);
+    return scratch.subarray(0, at);
+  }
+
+  private line(text: string, at: number): number {
+    return at + this.scratch.write(text, at, 'latin1');
+  }
+
+  private reserve(rowBytes: number): void {
+    if (this.scratch.length < rowBytes + 256) this.scratch = Buffer.alloc(2 * (rowBytes + 256));
+  }
+
+  private streamOf(streamId: string): Stream {
+    let stream = this.streams.get(streamId);
+    if (!stream) this.streams.set(streamId, (stream = { version: 0, hash: Buffer.alloc(HASH_BYTES) }));
+    return stream;
+  }
+
+  private blame(position: number, streamId: string, what: string): void {
+    this.fault = { position, streamId, what };
+  }
+}

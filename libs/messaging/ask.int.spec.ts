@@ -1,0 +1,136 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cause } from '#contracts/message.js';
+import type { Messages } from '#contracts/registry.js';
+import { Refusal } from '#domain/refusal.js';
+import { connectAs, freshBus, silent, startApp, type TestApp } from '../../test/support/bus.js';
+import { startNats, type TestNats } from '../../test/support/nats.js';
+import { BusClient } from './bus-client.js';
+import { OnAsk } from './handlers.js';
+import { Unavailable } from './unavailable.js';
+
+const cause: Cause = { id: 'request-1', meta: { correlationId: 'c-1', causationId: 'c-1', actor: 'token:Zoë', owner: 'o-1', traceparent: '00-aa-bb-01' } };
+const data = { operationId: 'o1', reason: 'Because.' };
+
+let nats: TestNats;
+let admin: NatsConnection;
+let client: BusClient;
+const apps: TestApp[] = [];
+
+beforeAll(async () => {
+  nats = await startNats();
+  admin = await connectAs(nats, 'admin');
+  await freshBus(admin, { hosts: ['local'] });
+  client = await BusClient.connect({ url: nats.url('api-gateway'), app: 'api-gateway', log: silent });
+});
+
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map((app) => app.close()));
+});
+
+afterAll(async () => {
+  await client?.close();
+  await admin?.close();
+  await nats?.stop();
+});
+
+async function lifecycle(answer: (data: Messages['CancelOperation'], cause: Cause) => unknown): Promise<TestApp> {
+  @Controller()
+  class Operations {
+    @OnAsk('CancelOperation')
+    on(asked: Messages['CancelOperation'], by: Cause): unknown {
+      return answer(asked, by);
+    }
+  }
+  const app = await startApp(nats, { app: 'lifecycle' }, Operations);
+  apps.push(app);
+  return app;
+}
+
+const ask = (timeoutMs?: number): Promise<unknown> => client.ask('lifecycle', 'CancelOperation', data, cause, timeoutMs);
+
+describe('an ask', () => {
+  it('is answered, and carries who asks and why', async () => {
+    const seen: unknown[] = [];
+    await lifecycle((...args) => (seen.push(args), Promise.resolve({ resourceId: 'r', operationId: 'o', position: 7 })));
+    expect(await ask()).toEqual({ resourceId: 'r', operationId: 'o', position: 7 });
+    expect(seen).toEqual([[data, cause]]);
+  });
+
+  it('comes back as the refusal that it met', async () => {
+    await lifecycle(() => {
+      throw new Refusal('conflict', 'It has ended already.', 'operationId');
+    });
+    await expect(ask()).rejects.toEqual(new Refusal('conflict', 'It has ended already.', 'operationId'));
+    await expect(ask()).rejects.toMatchObject({ name: 'Refusal', code: 'conflict', field: 'operationId' });
+  });
+
+  it('does not show what is inside when the app fails', async () => {
+    await lifecycle(() => {
+      throw new Error('password of the database');
+    });
+    await expect(ask()).rejects.toThrow('lifecycle could not answer CancelOperation; its log says why under the correlation id c-1.');
+  });
+
+  it('says that it may be tried again when the app cannot reach its database', async () => {
+    await lifecycle(() => {
+      throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    });
+    await expect(ask()).rejects.toBeInstanceOf(Unavailable);
+  });
+
+  it('is known at once to have nobody who answers', async () => {
+    const started = performance.now();
+    await expect(ask()).rejects.toThrow('No lifecycle answers CancelOperation right now: it is not running, or not connected to the bus. Try again.');
+    await expect(ask()).rejects.toMatchObject({ retryable: true });
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  it('is not waited for longer than was asked', async () => {
+    await lifecycle(() => sleep(400));
+    await expect(ask(100)).rejects.toThrow('lifecycle did not answer CancelOperation within 100 ms. Try again.');
+  });
+
+  it('is answered by one of several instances', async () => {
+    let answered = 0;
+    const answer = (): number => (answered += 1);
+    for (let i = 0; i < 3; i += 1) await lifecycle(answer);
+    for (let i = 0; i < 20; i += 1) await ask();
+    expect(answered).toBe(20);
+  });
+
+  it('is answered before the app stops', async () => {
+    const app = await lifecycle(() => sleep(300, { late: true }));
+    const asked = ask();
+    await sleep(50);
+    await app.close();
+    expect(await asked).toEqual({ late: true });
+  });
+
+  it('waits for a bus that comes back in time', async () => {
+    await lifecycle(() => ({ ok: true }));
+    await nats.kill();
+    const asked = ask();
+    await sleep(300);
+    await nats.restart();
+    expect(await asked).toEqual({ ok: true });
+  });
+});
+
+describe('the doorbell', () => {
+  it('is heard by every app, until it listens no more', async () => {
+    const heard: number[] = [];
+    const other = await BusClient.connect({ url: nats.url('lifecycle'), app: 'lifecycle', log: silent });
+    const deaf = client.onDoorbell((position) => heard.push(position));
+    await sleep(50);
+    other.ring(42);
+    await sleep(100);
+    deaf();
+    other.ring(43);
+    await sleep(100);
+    expect(heard).toEqual([42]);
+    await other.close();
+  });
+});
