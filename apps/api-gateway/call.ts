@@ -18,36 +18,46 @@ declare module 'fastify' {
 }
 
 /** One request as the gateway works on it: who asks, and the ids of everything that follows from it. */
-export interface Call {
-  readonly caller: Caller;
-  readonly requestId: string;
+export class Call {
   /** Name of the route and the path that it was called with. */
   readonly route: string;
   /** Idempotency-Key, if one was given. */
   readonly key: string | undefined;
-  /** Hash of the body; the same key with another one is refused. */
-  readonly fingerprint: string;
-  /** The same call, sent again with its key, is the same cause. */
-  readonly cause: Cause;
-  /** An id that follows from owner, route and key, or that nobody ever had when there is no key. */
-  id(what: string): string;
-}
+  private readonly seed: string;
 
-export function callOf(request: FastifyRequest, routeName: string): Call {
-  const { caller } = request;
-  if (!caller) throw new ProblemError('unauthenticated', 'A token is needed: send it as Authorization: Bearer hp_….');
-  const key = keyOf(request);
-  const route = `${routeName} ${request.url.split('?', 1)[0]}`;
-  const seed = key ?? randomUUID();
-  const id = (what: string): string => deriveId('request', caller.owner, route, seed, what);
-  const traceparent = childTraceparent(header(request, 'traceparent'));
-  const meta = { correlationId: request.id, causationId: id('cause'), actor: `token:${caller.tokenId}`, owner: caller.owner, traceparent };
-  return { caller, requestId: request.id, route, key, fingerprint: fingerprintOf(request.body), cause: { id: id('cause'), meta }, id };
+  constructor(
+    readonly caller: Caller,
+    private readonly request: FastifyRequest,
+    routeName: string,
+  ) {
+    this.key = keyOf(request);
+    this.seed = this.key ?? randomUUID();
+    this.route = `${routeName} ${request.url.split('?', 1)[0]}`;
+  }
+
+  /** An id that follows from owner, route and key, or that nobody ever had when there is no key. */
+  id(what: string): string {
+    return deriveId('request', this.caller.owner, this.route, this.seed, what);
+  }
+
+  /** The same call, sent again with its key, is the same cause. */
+  get cause(): Cause {
+    const id = this.id('cause');
+    const traceparent = childTraceparent(header(this.request, 'traceparent'));
+    return { id, meta: { correlationId: this.request.id, causationId: id, actor: `token:${this.caller.tokenId}`, owner: this.caller.owner, traceparent } };
+  }
+
+  /** Hash of the body; the same key with another one is refused. */
+  get fingerprint(): string {
+    return fingerprintOf(this.request.body);
+  }
 }
 
 /** The caller's call, for a handler. */
 export const ByCall: () => ParameterDecorator = createParamDecorator((_: unknown, context: ExecutionContext): Call => {
-  return callOf(context.switchToHttp().getRequest<FastifyRequest>(), routeOf(context.getHandler()).name);
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  if (!request.caller) throw new Error('Only a route that asks for a token has a call.');
+  return new Call(request.caller, request, routeOf(context.getHandler()).name);
 });
 
 /** Whose rows a list shows: the caller's own, or everybody's (undefined) for an admin who asks for that. */

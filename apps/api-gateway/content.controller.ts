@@ -40,7 +40,7 @@ export class ContentController {
 
   private async release(siteId: string, content: ContentRef, call: Call, isAsync: boolean): Promise<Answer> {
     const { owner } = call.caller;
-    const { operationId } = await this.lifecycle.ask('PublishRelease', { siteId, operationId: call.id('operation'), releaseId: call.id('release'), content }, call);
+    const { operationId } = await this.lifecycle.ask('PublishRelease', { siteId, operationId: call.id('operation'), releaseId: call.id('release'), content }, call.cause);
     const operation = isAsync ? await this.operations.find(owner, operationId) : await this.ended(owner, operationId);
     if (operation.status === 'succeeded' && !isAsync) return new Answer<unknown>(200, await this.sites.find(owner, siteId));
     return accepted<unknown>(operation, operationId);
@@ -48,7 +48,7 @@ export class ContentController {
 
   /** The operation once it has ended, or as it is after the longest that a caller is kept waiting. */
   private async ended(owner: string, operationId: string): Promise<Operation> {
-    const deadline = AbortSignal.timeout(LIVE_WITHIN_MS);
+    const deadline = AbortSignal.any([AbortSignal.timeout(LIVE_WITHIN_MS), this.readModel.stopping]);
     for (;;) {
       const { position } = this.readModel;
       const operation = await this.operations.find(owner, operationId);

@@ -27,7 +27,8 @@ export class ProjectChoice {
     const projectId = call.id('default project');
     const data = { projectId, operationId: call.id('default project operation'), ownerId: call.caller.owner, name: NAME, hostId: this.hostId };
     try {
-      await this.lifecycle.ask('CreateProject', data, { ...call, cause: { ...call.cause, id: deriveId(call.cause.id, NAME) } });
+      const { id, meta } = call.cause;
+      await this.lifecycle.ask('CreateProject', data, { id: deriveId(id, NAME), meta });
       return projectId;
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'conflict') throw error;

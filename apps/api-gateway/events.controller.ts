@@ -40,7 +40,8 @@ export class EventsController {
   private async answer(filter: TimelineFilter, query: EventFilter, request: FastifyRequest, reply: FastifyReply, isStream: boolean): Promise<object | undefined> {
     const lastId = header(request, 'last-event-id');
     const after = lastId ? parseInput(eventFilter, { after: lastId }, 'header Last-Event-ID').after : query.after;
-    if (query.format === 'json' || (query.format === undefined && !isStream)) return this.timeline.page(filter, { ...query, after: after ?? 0 });
+    const isPage = query.format === 'json' || (query.format === undefined && !isStream) || request.method === 'HEAD';
+    if (isPage) return this.timeline.page(filter, { ...query, after: after ?? 0 });
     const token = bearerOf(request) ?? '';
     open(reply);
     await this.stream.send(reply, { filter, after, isStillAllowed: async () => (await this.tokens.callerOf(token)) !== undefined });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
 import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import rateLimit from '@fastify/rate-limit';
@@ -17,12 +18,13 @@ import { VERSION } from './version.js';
 const JSON_LIMIT_BYTES = 1 << 20;
 /** A slow line may take so long for a whole upload. */
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
+const CLOSE_WITHIN_MS = 5_000;
 
 export function httpAdapter(): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: JSON_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     genReqId: (request: { headers: Record<string, string | string[] | undefined> }) => requestIdOf(request.headers['x-request-id']),
   });
 }
@@ -49,6 +51,19 @@ export async function dress(app: NestFastifyApplication, parts: { log: Logger; m
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   const document = openApi(VERSION) as unknown as OpenAPIObject;
   SwaggerModule.setup('api/docs', app, document, { jsonDocumentUrl: 'api/docs-json', yamlDocumentUrl: 'api/docs-yaml', customSiteTitle: 'Hostplane API' });
+}
+
+/** Takes nothing new, lets answers that are under way be sent, and lets go of connections as they become idle. */
+export async function close(app: NestFastifyApplication): Promise<void> {
+  const server = app.getHttpServer() as Server;
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const all = setTimeout(() => server.closeAllConnections(), CLOSE_WITHIN_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(idle);
+    clearTimeout(all);
+  }
 }
 
 function requestIdOf(given: string | string[] | undefined): string {

@@ -1,7 +1,7 @@
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
+import type { Cause } from '#contracts/message.js';
 import type { Messages, MessageType } from '#contracts/registry.js';
 import type { BusClient } from '#messaging/bus-client.js';
-import type { Call } from './call.js';
 import type { ReadModel } from './read-model.js';
 
 /** Longest that an answer waits for our own read model to show what was just accepted. */
@@ -14,8 +14,8 @@ export class Lifecycle {
     private readonly readModel: ReadModel,
   ) {}
 
-  async ask<K extends MessageType>(type: K, data: Messages[K], call: Call): Promise<Accepted> {
-    const accepted = await this.bus.ask<K, Accepted>('lifecycle', type, data, call.cause);
+  async ask<K extends MessageType>(type: K, data: Messages[K], cause: Cause): Promise<Accepted> {
+    const accepted = await this.bus.ask<K, Accepted>('lifecycle', type, data, cause);
     await this.readModel.waitFor(accepted.position, SHOWN_WITHIN_MS);
     return accepted;
   }

@@ -34,7 +34,7 @@ export class OperationsController {
   cancel(@Input() { params, body }: InputOf<Routes['cancelOperation']>, @ByCall() call: Call): Promise<Answer> {
     return this.idempotency.once(call, async () => {
       const { id } = await this.operations.find(call.caller.owner, params.id);
-      await this.lifecycle.ask('CancelOperation', { operationId: id, reason: body?.reason ?? 'It was cancelled on request.' }, call);
+      await this.lifecycle.ask('CancelOperation', { operationId: id, reason: body?.reason ?? 'It was cancelled on request.' }, call.cause);
       return accepted(await this.operations.find(call.caller.owner, id), id);
     });
   }

@@ -37,7 +37,7 @@ export function problemFor(error: unknown): ProblemError {
     return new ProblemError(error.code, error.message, error.field ? { errors: [{ field: error.field, message: error.message }] } : {});
   }
   if (error instanceof ContentStoreFull) return new ProblemError('storage-full', error.message);
-  if (isAway(error)) return new ProblemError('unavailable', `${(error as Error).message} Nothing was changed that the same request, sent again, would not find.`, { retryAfterSeconds: 2 });
+  if (isAway(error)) return new ProblemError('unavailable', `${(error as Error).message} The same request, sent again with the same Idempotency-Key, is safe.`, { retryAfterSeconds: 2 });
   return ofFramework(error) ?? new ProblemError('internal', 'Something went wrong on our side. The request id finds it in the logs.');
 }
 

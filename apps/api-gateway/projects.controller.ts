@@ -22,7 +22,7 @@ export class ProjectsController {
   create(@Input() { body }: InputOf<Routes['createProject']>, @ByCall() call: Call): Promise<Answer> {
     const ids = { projectId: call.id('project'), operationId: call.id('operation') };
     return this.idempotency.once(call, async () => {
-      await this.lifecycle.ask('CreateProject', { ...ids, ownerId: call.caller.owner, name: body.name, hostId: this.config.HOSTPLANE_HOST_ID }, call);
+      await this.lifecycle.ask('CreateProject', { ...ids, ownerId: call.caller.owner, name: body.name, hostId: this.config.HOSTPLANE_HOST_ID }, call.cause);
       return this.accepted(call, ids.projectId, ids.operationId);
     });
   }
@@ -50,7 +50,7 @@ export class ProjectsController {
   private change(type: 'RetryProject' | 'DeleteProject', idOrName: string, call: Call): Promise<Answer> {
     return this.idempotency.once(call, async () => {
       const { id } = await this.projects.find(call.caller.owner, idOrName);
-      const { operationId } = await this.lifecycle.ask(type, { projectId: id, operationId: call.id('operation') }, call);
+      const { operationId } = await this.lifecycle.ask(type, { projectId: id, operationId: call.id('operation') }, call.cause);
       return this.accepted(call, id, operationId);
     });
   }

@@ -7,6 +7,7 @@ import { gatewayProjection } from './gateway.projection.js';
 /** What the gateway shows, kept equal to the log. */
 export class ReadModel {
   private readonly projection: Projection;
+  private readonly ending = new AbortController();
 
   constructor(
     private readonly store: EventStore,
@@ -56,6 +57,15 @@ export class ReadModel {
 
   async catchUp(timeoutMs = 2_000): Promise<void> {
     await this.waitFor(await this.store.head(), timeoutMs);
+  }
+
+  /** Aborted when the process stops: whoever waits for something answers with what there is. */
+  get stopping(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  announceStop(): void {
+    this.ending.abort();
   }
 
   stop(): Promise<void> {

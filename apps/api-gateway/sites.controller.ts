@@ -27,7 +27,7 @@ export class SitesController {
     return this.idempotency.once(call, async () => {
       const projectId = await this.choice.idFor(call, body.projectId);
       const site = { ownerId: call.caller.owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: appOf(body) };
-      await this.lifecycle.ask('CreateSite', { ...ids, projectId, ...site }, call);
+      await this.lifecycle.ask('CreateSite', { ...ids, projectId, ...site }, call.cause);
       return this.accepted(call, ids.siteId, ids.operationId);
     });
   }
@@ -45,12 +45,12 @@ export class SitesController {
 
   @Serves('deleteSite')
   remove(@Input() { params }: InputOf<Routes['deleteSite']>, @ByCall() call: Call): Promise<Answer> {
-    return this.change(call, params.id, (siteId, operationId) => this.lifecycle.ask('DestroySite', { siteId, operationId }, call));
+    return this.change(call, params.id, (siteId, operationId) => this.lifecycle.ask('DestroySite', { siteId, operationId }, call.cause));
   }
 
   @Serves('retrySite')
   retry(@Input() { params }: InputOf<Routes['retrySite']>, @ByCall() call: Call): Promise<Answer> {
-    return this.change(call, params.id, (siteId, operationId) => this.lifecycle.ask('RetrySite', { siteId, operationId }, call));
+    return this.change(call, params.id, (siteId, operationId) => this.lifecycle.ask('RetrySite', { siteId, operationId }, call.cause));
   }
 
   @Serves('startSite')
@@ -69,7 +69,7 @@ export class SitesController {
   }
 
   private switch(call: Call, idOrName: string, action: string): Promise<Answer> {
-    return this.change(call, idOrName, (siteId, operationId) => this.lifecycle.ask('SwitchSite', { siteId, operationId, action }, call));
+    return this.change(call, idOrName, (siteId, operationId) => this.lifecycle.ask('SwitchSite', { siteId, operationId, action }, call.cause));
   }
 
   private change(call: Call, idOrName: string, ask: (siteId: string, operationId: string) => Promise<{ operationId: string }>): Promise<Answer> {

@@ -12,7 +12,7 @@ import { Refusal } from '#domain/refusal.js';
 import { apiGatewayConfig } from './api-gateway.config.js';
 import { ApiGatewayModule } from './api-gateway.module.js';
 import { ContentPoller } from './content.poller.js';
-import { dress, httpAdapter } from './http-server.js';
+import { close, dress, httpAdapter } from './http-server.js';
 import { Metrics } from './metrics.js';
 import { ReadModel } from './read-model.js';
 import { makeSideTables } from './side-tables.js';
@@ -47,9 +47,10 @@ export async function start({ env, log }: AppContext): Promise<Running> {
   log.info({ url: await app.getUrl() }, 'The API listens');
   return {
     async stop() {
+      readModel.announceStop();
       poller.stop();
       stream.stop();
-      await app.close();
+      await close(app);
       unring();
       await readModel.stop();
       await bus.close();

@@ -38,7 +38,7 @@ export class TestGateway {
       HOSTPLANE_API_PORT: String(port), HOSTPLANE_DATA: folder, HOSTPLANE_ADMIN_TOKEN: adminToken, ...settings,
     };
     const log: string[] = [];
-    const running = await start({ name: 'api-gateway', env, log: createLogger({ app: 'api-gateway', level: 'debug', destination: { write: (line: string) => void log.push(line) } }) });
+    const running = await start({ name: 'api-gateway', env, log: createLogger({ app: 'api-gateway', level: settings['LOG_LEVEL'] ?? 'debug', destination: { write: (line: string) => void log.push(line) } }) });
     return new TestGateway(`http://127.0.0.1:${port}`, adminToken, folder, lifecycle, log, { database, nats, store, bus, env, running, unsubscribe });
   }
 
