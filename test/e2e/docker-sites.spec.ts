@@ -9,6 +9,8 @@ import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
 
 const AT_ONCE = 20;
+/** Another one for each run, so that runs beside each other do not meet. */
+const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
 
 describeWithDocker('sites in containers', () => {
   let plane: Plane;
@@ -16,7 +18,7 @@ describeWithDocker('sites in containers', () => {
   const docker = new Docker();
 
   beforeAll(async () => {
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: '10.91.0.0/16', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '5' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_HEALTH_DEADLINE_SECONDS: '5' } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
   });
   afterAll(async () => plane?.stop());

@@ -64,7 +64,7 @@ function admit(project: Project, command: Extract<ProjectCommand, { type: 'Admit
   if (project.request.ownerId !== command.ownerId) throw new Refusal('not-found', 'There is no such project.', 'projectId');
   if (project.sites.has(command.siteId)) return [];
   if (['failed', 'deleting', 'deleted'].includes(project.status)) {
-    throw new Refusal('conflict', `The project "${project.request.name}" is ${project.status} and takes no new sites.`, 'projectId');
+    throw new Refusal('conflict', `The project "${project.request.name}" is ${project.status} and takes no new sites.${project.status === 'failed' ? ' Retry it first: its lastError says what was wrong.' : ''}`, 'projectId');
   }
   const address = command.needsAddress ? freeAddress(project) : '';
   return [{ type: 'SiteAdmitted', data: { projectId: project.request.projectId, siteId: command.siteId, address } }];
