@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { EdgeProvider } from '#providers/edge.js';
 import type { EdgeSettings } from '#providers/edge/edge-settings.js';
+import { EmbeddedEdge } from '#providers/embedded-edge/embedded-edge.js';
+import { ContainerNginx } from '#providers/nginx/container-nginx.js';
 import { LocalNginx } from '#providers/nginx/local-nginx.js';
 import { NginxEdge } from '#providers/nginx/nginx-edge.js';
 import type { ProvisionerSettings } from './provisioner.config.js';
@@ -20,5 +22,13 @@ export async function chooseEdge(settings: ProvisionerSettings, planeId: string,
     log,
   };
   const nginx = new NginxEdge(edge, new LocalNginx(edge));
-  return nginx;
+  const container = new NginxEdge(edge, new ContainerNginx(edge, settings.HOSTPLANE_NGINX_IMAGE));
+  const embedded = new EmbeddedEdge(edge);
+  if (settings.HOSTPLANE_EDGE !== 'auto') return { nginx, 'nginx-container': container, embedded }[settings.HOSTPLANE_EDGE];
+  for (const candidate of settings.HOSTPLANE_DOCKER === 'off' ? [nginx] : [nginx, container]) {
+    const reason = await candidate.available();
+    if (reason === true) return candidate;
+    log(`The edge "${candidate.name}" is not used: ${reason}.`);
+  }
+  return embedded;
 }

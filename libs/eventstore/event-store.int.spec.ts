@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { META, tokenIssued } from '../../test/support/messages.js';
 import { startPostgres, type TestDatabase } from '../../test/support/postgres.js';
 import { APPS } from './apps.js';
 import { ConflictError, EventStore } from './event-store.js';
 import { migrate } from './migrate.js';
-
-jest.setTimeout(120_000);
 
 let database: TestDatabase;
 let store: EventStore;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Cause } from '#contracts/message.js';
 import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '#domain/decider.js';
@@ -9,8 +9,6 @@ import { startPostgres, type TestDatabase } from '../../test/support/postgres.js
 import { stateAt } from './audit.js';
 import { EventStore } from './event-store.js';
 import { handle, loadState, on } from './handle.js';
-
-jest.setTimeout(120_000);
 
 let database: TestDatabase;
 let store: EventStore;

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { tokenIssued } from '../../test/support/messages.js';
 import { startPostgres, type TestDatabase } from '../../test/support/postgres.js';
 import { EventStore } from './event-store.js';
 import { verify } from './verify.js';
-
-jest.setTimeout(120_000);
 
 let database: TestDatabase;
 let admin: pg.Client;

@@ -21,22 +21,13 @@ export interface RawMessage {
 const SOURCE = '/hostplane';
 
 /** The envelope as message headers: CloudEvents 1.0 in binary mode (NATS protocol binding), our own fields as extensions. */
-export function envelopeOf(message: RawMessage): (readonly [name: string, value: string])[] {
+export function envelopeOf(message: RawMessage): string {
   const meta = JSON.parse(message.meta) as Meta;
-  return [
-    ['ce-specversion', '1.0'],
-    ['ce-source', SOURCE],
-    ['ce-id', message.id],
-    ['ce-type', message.type],
-    ['ce-subject', message.streamId],
-    ['ce-time', message.recordedAt],
-    ['ce-kind', message.kind],
-    ['ce-position', String(message.position)],
-    ['ce-version', String(message.version)],
-    ['ce-schemaversion', String(message.schemaVersion)],
-    ['ce-hash', message.hash],
-    ...metaFields(meta),
-  ];
+  const trace = meta.traceparent ? line('ce-traceparent', meta.traceparent) : '';
+  return `ce-specversion: 1.0\r\nce-source: ${SOURCE}\r\nce-kind: ${message.kind}\r\nce-position: ${message.position}\r\nce-version: ${message.version}\r\n`
+    + `ce-schemaversion: ${message.schemaVersion}\r\nce-hash: ${message.hash}\r\nce-time: ${message.recordedAt}\r\n`
+    + line('ce-id', message.id) + line('ce-type', message.type) + line('ce-subject', message.streamId)
+    + metaFields(meta).map(([name, value]) => line(name, value)).join('') + trace;
 }
 
 /** The envelope of an ask: who asks and why. */
@@ -44,6 +35,7 @@ export function causeHeaders(cause: Cause): MsgHdrs {
   const headers = newHeaders();
   headers.set('ce-id', cause.id);
   for (const [name, value] of metaFields(cause.meta)) headers.set(name, printable(value));
+  if (cause.meta.traceparent) headers.set('ce-traceparent', printable(cause.meta.traceparent));
   return headers;
 }
 
@@ -84,20 +76,19 @@ function decoded(type: MessageType, payload: string): unknown {
   }
 }
 
+const PLAIN = /^[\x21-\x24\x26-\x7e]*$/;
+
 /** What a header may hold as it stands; the rest is percent-encoded, as the CloudEvents bindings have it. */
-export function printable(value: string): string {
-  return /^[\x21-\x7e]*$/.test(value) && !value.includes('%') ? value : encodeURIComponent(value);
+function printable(value: string): string {
+  return PLAIN.test(value) ? value : encodeURIComponent(value);
 }
 
-function metaFields(meta: Meta): (readonly [string, string])[] {
-  const { correlationId, causationId, actor, owner, traceparent } = meta;
-  return [
-    ['ce-correlationid', correlationId],
-    ['ce-causationid', causationId],
-    ['ce-actor', actor],
-    ['ce-owner', owner],
-    ...(traceparent ? [['ce-traceparent', traceparent] as const] : []),
-  ];
+function line(name: string, value: string): string {
+  return `${name}: ${printable(value)}\r\n`;
+}
+
+function metaFields({ correlationId, causationId, actor, owner }: Meta): (readonly [string, string])[] {
+  return [['ce-correlationid', correlationId], ['ce-causationid', causationId], ['ce-actor', actor], ['ce-owner', owner]];
 }
 
 function readMeta(headers: MsgHdrs | undefined): Meta {

@@ -1,4 +1,5 @@
 import { Refusal } from '#domain/refusal.js';
+import { LogUnavailable } from '#eventstore/append.js';
 
 /** What becomes of a message whose handler threw. */
 export type Fate =
@@ -41,8 +42,9 @@ function isFinal(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === false;
 }
 
-/** Connection errors of Node, and PostgreSQL's classes 08 (connection), 53 (resources) and 57P (shutdown, not yet started). */
+/** The log, connection errors of Node, and PostgreSQL's classes 08 (connection), 53 (resources) and 57P (shutdown, not yet started). */
 function isOutage(error: unknown): boolean {
+  if (error instanceof LogUnavailable) return true;
   if (!(error instanceof Error) || 'retryable' in error) return false;
   const code = 'code' in error ? String(error.code) : '';
   if (/^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|08\w{3}|53\w{3}|57P\w{2})$/.test(code)) return true;

@@ -30,6 +30,7 @@ export class StreamAheadError extends Error {
 }
 
 const BATCH = 1_024;
+const BATCHES_UNCONFIRMED = 3;
 const POLL_MS = 1_000;
 const API_TIMEOUT_MS = 1_000;
 
@@ -136,12 +137,25 @@ export class Relay {
     return (await this.manager!.streams.info(LOG_STREAM)).state.last_seq;
   }
 
+  /** Reads and publishes on while earlier batches wait for their acknowledgement. */
   private async follow(): Promise<void> {
-    while (!this.stopped) {
-      this.rung = false;
-      const batch = await this.options.source.readRaw({ after: this.position_, limit: BATCH });
-      if (batch.length > 0) this.position_ = await publishBatch(this.connection!, batch);
-      else if (!this.rung) await this.sleep(this.options.pollMs ?? POLL_MS);
+    const unconfirmed: Promise<number>[] = [];
+    let sent = this.position_;
+    try {
+      while (!this.stopped) {
+        this.rung = false;
+        const batch = await this.options.source.readRaw({ after: sent, limit: BATCH });
+        if (batch.length > 0) {
+          sent = batch.at(-1)!.position;
+          unconfirmed.push(publishBatch(this.connection!, batch));
+        }
+        const nothingNew = batch.length === 0;
+        if (unconfirmed.length > (nothingNew ? 0 : BATCHES_UNCONFIRMED)) this.position_ = await unconfirmed.shift()!;
+        else if (nothingNew && !this.rung) await this.sleep(this.options.pollMs ?? POLL_MS);
+      }
+    } finally {
+      const outcomes = await Promise.allSettled(unconfirmed);
+      for (const outcome of outcomes) if (outcome.status === 'fulfilled') this.position_ = outcome.value;
     }
   }
 

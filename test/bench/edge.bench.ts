@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -72,7 +72,7 @@ async function startBare(folder: string): Promise<Bare> {
   const key = join(folder, 'key.pem'), cert = join(folder, 'cert.pem');
   await mkdir(join(folder, 'temp'), { recursive: true });
   await runProgram('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=localhost', '-keyout', key, '-out', cert]);
-  const rendering = { ...settings, certFile: cert, keyFile: key, canDefer: process.platform === 'linux', ...(process.getuid?.() === 0 ? { user: { name: 'root', group: 'root' } } : {}) };
+  const rendering = { ...settings, certFile: cert, keyFile: key, canDefer: process.platform === 'linux', workers: Math.min(availableParallelism(), 8), ...(process.getuid?.() === 0 ? { user: { name: 'root', group: 'root' } } : {}) };
   const file = join(folder, 'nginx.conf');
   for (const [name, text] of Object.entries(render(tableOf(1), rendering).files)) await writeFile(join(folder, name), text);
   await through.start(file);
@@ -84,9 +84,8 @@ async function startBare(folder: string): Promise<Bare> {
       for (const name of ['routes.map', 'version.conf']) await writeFile(join(folder, name), files[name]!);
       const complaint = await through.complaint(file);
       if (complaint !== undefined) throw new Error(complaint);
-      const older = (await through.workers())!;
       process.kill(Number(await readFile(join(folder, 'nginx.pid'), 'utf8')), 'SIGHUP');
-      while ((await askVersion(settings))?.revision !== revision || !(await through.haveLeft(older))) await sleep(2);
+      while ((await askVersion(settings))?.revision !== revision || (await through.takingWorkers()) !== rendering.workers) await sleep(2);
     },
     stop: () => through.stop(),
   };

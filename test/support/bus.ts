@@ -1,4 +1,5 @@
 import { jetstream, jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
+import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,6 +42,9 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
 }
 
+@Module({})
+class TestModule {}
+
 export interface TestApp {
   readonly server: JetStreamServer;
   close(): Promise<void>;
@@ -49,8 +53,7 @@ export interface TestApp {
 /** An instance of an app with handlers of the test's own. */
 export async function startApp(nats: TestNats, options: Omit<JetStreamServerOptions, 'url'> & { app: BusUser }, ...controllers: (new () => object)[]): Promise<TestApp> {
   const server = new JetStreamServer({ ...options, url: nats.url(options.app) });
-  const module = class TestModule {};
-  const service = await NestFactory.createMicroservice({ module, controllers }, { strategy: server, logger: process.env['SHOW'] ? undefined : false });
+  const service = await NestFactory.createMicroservice({ module: TestModule, controllers }, { strategy: server, logger: process.env['SHOW'] ? undefined : false });
   await service.listen();
   return { server, close: () => service.close() };
 }

@@ -278,7 +278,7 @@ describe('images that are not here', () => {
     await expect(world.runtime.ensure(world.app(`${host}/half`))).rejects.toMatchObject({ name: 'ProviderError', message: expect.stringContaining(`could not pull image ${host}/half`) });
     expect(await world.leftovers()).toEqual([]);
   });
-  it('are worth another try when the registry does not answer', async () => {
-    await expect(world.runtime.ensure(world.app('127.0.0.1:1/none:1'))).rejects.toMatchObject({ name: 'ProviderError', retryable: true });
+  it('are given up after a few tries when the registry does not answer, and say what to check', async () => {
+    await expect(world.runtime.ensure(world.app('127.0.0.1:1/none:1'))).rejects.toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringContaining('reaches its registry') });
   });
 });

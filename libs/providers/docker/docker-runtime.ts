@@ -60,7 +60,10 @@ export class DockerRuntime implements SiteRuntime {
       const { live, old } = await this.tidied(spec.siteId, hash, signal);
       const kept = live !== undefined && live.specHash === hash && (await this.workloads.isOnItsNetwork(live, spec, signal));
       if (kept) await this.workloads.settle(live, old, spec, signal);
-      else await this.workloads.replace(live, spec, hash, signal);
+      else {
+        if (live && old) await this.engine.removeContainer(live.id, signal);
+        await this.workloads.replace(old ?? live, spec, hash, signal);
+      }
       await this.dropOldReleases(spec.siteId, hash, signal);
       return { address: spec.address, port: spec.app?.port ?? this.settings.staticImage.port, root: '' };
     });

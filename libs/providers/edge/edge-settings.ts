@@ -31,6 +31,14 @@ export function ownAddressOf(bind: string): string {
 
 /** What to say when a port is held by somebody else. */
 export function portTaken(settings: Pick<EdgeSettings, 'bind' | 'httpPort'>, port: number): string {
-  const variable = port === settings.httpPort ? 'HOSTPLANE_EDGE_HTTP_PORT' : 'HOSTPLANE_EDGE_HTTPS_PORT';
-  return `Port ${port} at ${settings.bind} is taken by another program: stop that program, or set ${variable} to a free port.`;
+  return `Port ${port} at ${settings.bind} is taken by another program: stop that program, or set ${variableOf(settings, port)} to a free port.`;
+}
+
+/** What to say when the system keeps a port for the privileged. */
+export function portForbidden(settings: Pick<EdgeSettings, 'bind' | 'httpPort'>, port: number): string {
+  return `Port ${port} at ${settings.bind} may not be used by this user: set ${variableOf(settings, port)} to a port from 1024 on, or allow it.`;
+}
+
+function variableOf(settings: Pick<EdgeSettings, 'httpPort'>, port: number): string {
+  return port === settings.httpPort ? 'HOSTPLANE_EDGE_HTTP_PORT' : 'HOSTPLANE_EDGE_HTTPS_PORT';
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerOptions, type ServerResp
 import { createServer as createTlsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { portTaken, type EdgeSettings } from '../edge/edge-settings.js';
+import { portForbidden, portTaken, type EdgeSettings } from '../edge/edge-settings.js';
 import { ProviderError } from '../provider-error.js';
 
 /** What is done with what visitors ask. */
@@ -55,8 +55,8 @@ export class Listeners {
   private listen(server: Server, port: number): Promise<void> {
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
-        const text = error.code === 'EADDRINUSE' ? portTaken(this.settings, port) : `The edge cannot listen on port ${port} at ${this.settings.bind}: ${error.message}.`;
-        reject(new ProviderError(text, false, { cause: error }));
+        const known = { EADDRINUSE: portTaken, EACCES: portForbidden }[error.code ?? ''];
+        reject(new ProviderError(known?.(this.settings, port) ?? `The edge cannot listen on port ${port} at ${this.settings.bind}: ${error.message}.`, false, { cause: error }));
       });
       server.listen({ host: this.settings.bind, port }, () => {
         this.servers.push(server);

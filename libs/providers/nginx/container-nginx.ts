@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
-import { portTaken, type EdgeSettings } from '../edge/edge-settings.js';
+import type { EdgeSettings } from '../edge/edge-settings.js';
 import { takenPortMessage } from '../edge/taken-port.js';
 import { ProviderError } from '../provider-error.js';
 import { checkRequest, containerRequest, EDGE_LABEL, SPEC_LABEL, specOf } from './container-request.js';
-import { errorsOf, isTaking, takenPortOf, type NginxProcess } from './nginx-process.js';
+import { bindTroubleOf, errorsOf, isTaking, type NginxProcess } from './nginx-process.js';
 import { closedFolderOf } from './worker-user.js';
 
 const STOP_TIMEOUT_S = 5;
@@ -63,8 +63,8 @@ export class ContainerNginx implements NginxProcess {
     if (State.Running && !State.Restarting) return;
     const output = await this.outputOf(container);
     await this.stop();
-    const port = takenPortOf(output);
-    if (port !== undefined) throw new ProviderError(portTaken(this.settings, port), false);
+    const trouble = bindTroubleOf(output, this.settings);
+    if (trouble !== undefined) throw new ProviderError(trouble, false);
     throw new ProviderError(`nginx did not start in its container: ${errorsOf(output)}`, true);
   }
 
@@ -74,13 +74,8 @@ export class ContainerNginx implements NginxProcess {
     await asked('reload nginx', this.docker.getContainer(container.Id).kill({ signal: 'SIGHUP' }));
   }
 
-  async workers(): Promise<readonly number[] | undefined> {
-    return this.titles().then((titles) => [...titles.keys()], () => undefined);
-  }
-
-  async haveLeft(workers: readonly number[]): Promise<boolean> {
-    const titles = await this.titles();
-    return !workers.some((pid) => isTaking(titles.get(pid) ?? ''));
+  async takingWorkers(): Promise<number | undefined> {
+    return this.titles().then((titles) => titles.filter(isTaking).length, () => undefined);
   }
 
   async stop(): Promise<void> {
@@ -94,12 +89,11 @@ export class ContainerNginx implements NginxProcess {
     }
   }
 
-  /** The titles of the container's processes by their number. */
-  private async titles(): Promise<Map<number, string>> {
+  private async titles(): Promise<string[]> {
     const container = await this.find();
-    if (!container) return new Map();
+    if (!container) return [];
     const { Processes } = (await asked('list the processes of the edge', this.docker.getContainer(container.Id).top({ ps_args: '-o pid,args' }))) as { Processes: string[][] };
-    return new Map(Processes.map(([pid, ...title]) => [Number(pid), title.join(' ')]));
+    return Processes.map(([, ...title]) => title.join(' '));
   }
 
   /** The container that serves, if it is as it would be made today: another image or folder makes another one. */

@@ -3,11 +3,11 @@ import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { portTaken, type EdgeSettings } from '../edge/edge-settings.js';
+import type { EdgeSettings } from '../edge/edge-settings.js';
 import { askVersion } from '../edge/served-version.js';
 import { takenPortMessage } from '../edge/taken-port.js';
 import { ProviderError } from '../provider-error.js';
-import { errorsOf, isTaking, takenPortOf, type NginxProcess } from './nginx-process.js';
+import { bindTroubleOf, errorsOf, isTaking, type NginxProcess } from './nginx-process.js';
 import { closedFolderOf, servingUser } from './worker-user.js';
 
 const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/local/nginx/sbin'];
@@ -60,8 +60,8 @@ export class LocalNginx implements NginxProcess {
     if (taken !== undefined) throw new ProviderError(taken, false);
     const { code, output } = await this.run('-c', configFile);
     if (code === 0) return;
-    const port = takenPortOf(output);
-    if (port !== undefined) throw new ProviderError(portTaken(this.settings, port), false);
+    const trouble = bindTroubleOf(output, this.settings);
+    if (trouble !== undefined) throw new ProviderError(trouble, false);
     throw new ProviderError(`nginx did not start: ${errorsOf(output)}`, !/\(13: /.test(output));
   }
 
@@ -71,14 +71,11 @@ export class LocalNginx implements NginxProcess {
     process.kill(master, 'SIGHUP');
   }
 
-  async workers(): Promise<readonly number[] | undefined> {
+  async takingWorkers(): Promise<number | undefined> {
     const master = await this.master();
     const children = await readFile(`/proc/${master}/task/${master}/children`, 'utf8').catch(() => undefined);
-    return children?.split(' ').filter(Boolean).map(Number);
-  }
-
-  async haveLeft(workers: readonly number[]): Promise<boolean> {
-    return !(await Promise.all(workers.map(titleOf))).some(isTaking);
+    if (children === undefined) return undefined;
+    return (await Promise.all(children.split(' ').filter(Boolean).map(Number).map(titleOf))).filter(isTaking).length;
   }
 
   async stop(): Promise<void> {
@@ -106,7 +103,7 @@ export class LocalNginx implements NginxProcess {
     const pid = Number(await readFile(join(this.settings.folder, 'nginx.pid'), 'utf8').catch(() => ''));
     if (!Number.isSafeInteger(pid) || pid <= 1 || !kill(pid, 0)) return undefined;
     const title = await titleOf(pid);
-    if (title !== '') return title.startsWith('nginx: master') && title.includes(this.settings.folder) ? pid : undefined;
+    if (title !== '') return title.startsWith('nginx: master') && title.includes(` -p ${this.settings.folder} -e `) ? pid : undefined;
     return process.platform !== 'linux' && (await askVersion(this.settings)) ? pid : undefined;
   }
 

@@ -130,6 +130,19 @@ describe('nginx by its binary', () => {
     }
   });
 
+  it('is not confused by reloads that it has not asked for', async () => {
+    for (let revision = 1; revision <= 12; revision++) {
+      const master = await masterOf(settings);
+      for (let i = 0; i < revision % 4; i++) {
+        process.kill(master, 'SIGHUP');
+        await sleep(revision * 7 * i);
+      }
+      await edge.apply({ revision, routes: routes(`r${revision}.localhost`) });
+      const statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(`r${revision}.localhost`)));
+      expect(new Set(statuses)).toEqual(new Set([200]));
+    }
+  });
+
   it('puts the old table back when the new one does not come to serve', async () => {
     const before = await edge.apply({ revision: 1, routes: routes('a.localhost') });
     const holder = await startBackend('holder');

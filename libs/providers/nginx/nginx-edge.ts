@@ -1,27 +1,30 @@
 import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reached } from '#contracts/probe.js';
 import type { AppliedEdge, EdgeProvider, RouteTable } from '../edge.js';
 import { ApplyQueue } from '../edge/apply-queue.js';
 import { ensureCertificate } from '../edge/certificate.js';
-import { portTaken, type EdgeSettings } from '../edge/edge-settings.js';
+import type { EdgeSettings } from '../edge/edge-settings.js';
 import { askVersion } from '../edge/served-version.js';
 import { ProviderError } from '../provider-error.js';
 import { ErrorLog } from './error-log.js';
 import { Generations } from './generations.js';
-import { errorsOf, takenPortOf, type NginxProcess } from './nginx-process.js';
+import { bindTroubleOf, errorsOf, type NginxProcess } from './nginx-process.js';
 import { render, type RenderSettings, type RenderedConfig } from './render.js';
 
 const CONFIRM_TIMEOUT_MS = 15_000;
 const POLL_MS = 5;
 /** Where workers cannot be seen: nginx lets the older ones leave 100 ms after the newer have begun. */
 const UNSEEN_LEAVE_MS = 300;
+/** More than these bring nothing for a proxy on one machine, and each costs memory at every reload. */
+const WORKERS = Math.min(availableParallelism(), 8);
 const EMPTY: RouteTable = { revision: 0, routes: [] };
 
 /**
  * An edge by nginx. A table becomes a generation on disk that nginx checks before the link `current` points at it, and `apply` returns when the
- * new generation answers and no worker of an older one takes requests. Known limit: a request that a visitor sends on an idle kept-alive connection in
+ * new generation answers and no worker of another one takes requests. Known limit: a request that a visitor sends on an idle kept-alive connection in
  * the instant of a reload may find it closed; HTTP clients send it again by themselves (RFC 9112, 9.3.1).
  */
 export class NginxEdge implements EdgeProvider {
@@ -97,12 +100,14 @@ export class NginxEdge implements EdgeProvider {
     const applied = { revision: table.revision, configHash: config.configHash };
     const before = await this.generations.current();
     const isSame = before !== undefined && (await this.generations.holds(before, config));
-    if (isSame && (await this.serves(applied)) && (await this.process.isRunning())) return applied;
+    if (isSame && (await this.process.isRunning()) && (await this.isSettled(applied))) return applied;
     const generation = isSame ? before : await this.stage(table, config);
     reached('nginx:test');
     const complaint = await this.process.complaint(this.generations.configFileOf(generation));
     if (complaint !== undefined) {
       if (!isSame) await this.generations.drop(generation);
+      const trouble = bindTroubleOf(complaint, this.settings);
+      if (trouble !== undefined) throw new ProviderError(trouble, false);
       throw new RefusedConfig(`nginx refuses the configuration of revision ${table.revision}: ${complaint}`, false);
     }
     await this.switchTo(generation, before, applied);
@@ -121,9 +126,9 @@ export class NginxEdge implements EdgeProvider {
     await this.generations.point(generation);
     try {
       await this.errors.mark();
-      const olderHaveLeft = wasRunning ? await this.reload() : await this.begin();
+      await (wasRunning ? this.reload() : this.begin());
       reached('nginx:confirm');
-      await this.confirm(applied, olderHaveLeft);
+      await this.confirm(applied);
     } catch (error) {
       if (before !== undefined) await this.generations.point(before);
       if (!wasRunning) await this.process.stop();
@@ -132,35 +137,37 @@ export class NginxEdge implements EdgeProvider {
     }
   }
 
-  private async begin(): Promise<() => Promise<boolean>> {
+  private begin(): Promise<void> {
     reached('nginx:start');
-    await this.process.start(this.generations.configFile);
-    return () => Promise.resolve(true);
+    return this.process.start(this.generations.configFile);
   }
 
-  /** Lets nginx read what `current` points at; answers what tells that no worker of an older generation takes requests. */
-  private async reload(): Promise<() => Promise<boolean>> {
+  private reload(): Promise<void> {
     reached('nginx:reload');
-    const older = await this.process.workers();
-    await this.process.reload();
-    if (older) return () => this.process.haveLeft(older);
-    const left = Date.now() + UNSEEN_LEAVE_MS;
-    return () => Promise.resolve(Date.now() > left);
+    return this.process.reload();
   }
 
-  private async confirm(applied: AppliedEdge, olderHaveLeft: () => Promise<boolean>): Promise<void> {
+  /** Asked twice: the list of workers may miss one in the instant when another ends. */
+  private async confirm(applied: AppliedEdge): Promise<void> {
     for (const deadline = Date.now() + this.confirmTimeoutMs; Date.now() < deadline; await sleep(POLL_MS)) {
-      if ((await this.serves(applied)) && (await olderHaveLeft())) return;
+      if ((await this.isSettled(applied)) && (await this.isSettled(applied))) return;
     }
     const errors = await this.errors.sinceMark();
-    const port = takenPortOf(errors);
-    if (port !== undefined) throw new ProviderError(portTaken(this.settings, port), false);
+    const trouble = bindTroubleOf(errors, this.settings);
+    if (trouble !== undefined) throw new ProviderError(trouble, false);
     throw new ProviderError(`nginx did not serve revision ${applied.revision} within ${this.confirmTimeoutMs} ms: ${errorsOf(errors) || 'its log says nothing'}`, true);
   }
 
-  private async serves(applied: AppliedEdge): Promise<boolean> {
+  /**
+   * Whether this generation answers and no other one takes requests. nginx starts all of its new workers before it lets the older ones leave, so that
+   * no more than one set of workers means one generation; reloads that follow each other closely have three sets for a while.
+   */
+  private async isSettled(applied: AppliedEdge): Promise<boolean> {
     const served = await this.served();
-    return served?.revision === applied.revision && served.configHash === applied.configHash;
+    if (served?.revision !== applied.revision || served.configHash !== applied.configHash) return false;
+    const taking = await this.process.takingWorkers();
+    if (taking === undefined) await sleep(UNSEEN_LEAVE_MS);
+    return taking === undefined || taking <= WORKERS;
   }
 
   private async prepare(): Promise<void> {
@@ -172,7 +179,7 @@ export class NginxEdge implements EdgeProvider {
     if (!this.rendering) {
       const certificate = await ensureCertificate(this.settings.folder, this.settings.baseDomain);
       const user = await this.process.workerUser();
-      this.rendering = { ...this.settings, ...certificate, canDefer: process.platform === 'linux', ...(user ? { user } : {}) };
+      this.rendering = { ...this.settings, ...certificate, canDefer: process.platform === 'linux', workers: WORKERS, ...(user ? { user } : {}) };
     }
     return this.rendering;
   }

@@ -1,3 +1,5 @@
+import { portForbidden, portTaken, type EdgeSettings } from '../edge/edge-settings.js';
+
 /** How an nginx is run: by the binary of this machine, or in a container. */
 export interface NginxProcess {
   readonly name: string;
@@ -13,10 +15,8 @@ export interface NginxProcess {
   start(configFile: string): Promise<void>;
   /** Lets it read its configuration again; what comes of it shows later. */
   reload(): Promise<void>;
-  /** Its workers; undefined where they cannot be seen. */
-  workers(): Promise<readonly number[] | undefined>;
-  /** Whether each of these workers has ended or takes no more connections. */
-  haveLeft(workers: readonly number[]): Promise<boolean>;
+  /** How many of its workers take requests; undefined where they cannot be seen. */
+  takingWorkers(): Promise<number | undefined>;
   /** Ends it, and returns when it has ended. */
   stop(): Promise<void>;
 }
@@ -27,10 +27,20 @@ export function errorsOf(output: string): string {
   return (lines.length > 0 ? lines : [output.trim()]).map((line) => line.replace(/^.*?\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?/, '')).join('; ').slice(0, 1_000);
 }
 
-/** The port that nginx could not take since another program has it. */
-export function takenPortOf(output: string): number | undefined {
-  const port = /bind\(\) to \S+:(\d+) failed \((?:98|48): /.exec(output)?.[1];
-  return port === undefined ? undefined : Number(port);
+/** What to say when nginx could not have a port or an address; undefined when its trouble is another. */
+export function bindTroubleOf(output: string, settings: Pick<EdgeSettings, 'bind' | 'httpPort'>): string | undefined {
+  const [, port, code] = /bind\(\) to \S+:(\d+) failed \((\d+): /.exec(output) ?? [];
+  switch (code) {
+    case undefined:
+      return undefined;
+    case '98':
+    case '48':
+      return portTaken(settings, Number(port));
+    case '13':
+      return portForbidden(settings, Number(port));
+    default:
+      return `This machine has no address ${settings.bind}: set HOSTPLANE_BIND to one that it has.`;
+  }
 }
 
 /** Whether a process with this title is a worker that takes requests. */

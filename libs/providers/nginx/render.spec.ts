@@ -7,7 +7,7 @@ import { render, type RenderSettings } from './render.js';
 
 const settings: RenderSettings = {
   planeId: 'plane-1', folder: '/data/edge', sitesFolder: '/data/sites', bind: '127.0.0.1', httpPort: 8080, httpsPort: 8443,
-  certFile: '/data/edge/certificate.pem', keyFile: '/data/edge/certificate.key', canDefer: true, user: { name: 'www-data', group: 'www-data' },
+  certFile: '/data/edge/certificate.pem', keyFile: '/data/edge/certificate.key', canDefer: true, workers: 2, user: { name: 'www-data', group: 'www-data' },
 };
 const container = (siteId: string, ...hostnames: string[]): EdgeRoute => ({ siteId, hostnames, target: { address: '10.77.0.3', port: 8080, root: '' }, state: 'up' });
 const files = (siteId: string, ...hostnames: string[]): EdgeRoute => ({ siteId, hostnames, target: { address: '', port: 0, root: `${siteId}/current` }, state: 'up' });

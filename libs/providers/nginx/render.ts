@@ -13,6 +13,7 @@ export interface RenderSettings extends Pick<EdgeSettings, 'planeId' | 'folder' 
   readonly keyFile: string;
   /** Whether the system can hold a connection back until its first bytes (Linux can). */
   readonly canDefer: boolean;
+  readonly workers: number;
   /** The user that workers run as; left out, they run as who started nginx. */
   readonly user?: { readonly name: string; readonly group: string };
 }
@@ -60,7 +61,7 @@ function renderMain(settings: RenderSettings): string {
   return `# Made whole by Hostplane from its routes. What is changed here by hand is lost with the next change of a route.
 ${user}pid ${inFolder('nginx.pid')};
 error_log ${inFolder('error.log')} error;
-worker_processes auto;
+worker_processes ${whole(settings.workers, 'The number of workers', 1024)};
 # A worker of an older table closes what is still open (websockets, long downloads) after this time.
 worker_shutdown_timeout 600s;
 
