@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
 import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import rateLimit from '@fastify/rate-limit';
@@ -55,7 +54,7 @@ export async function dress(app: NestFastifyApplication, parts: { log: Logger; m
 
 /** Takes nothing new, lets answers that are under way be sent, and lets go of connections as they become idle. */
 export async function close(app: NestFastifyApplication): Promise<void> {
-  const server = app.getHttpServer() as Server;
+  const server = app.getHttpServer();
   const idle = setInterval(() => server.closeIdleConnections(), 50);
   const all = setTimeout(() => server.closeAllConnections(), CLOSE_WITHIN_MS);
   try {

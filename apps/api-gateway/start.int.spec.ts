@@ -27,11 +27,11 @@ describe('the configuration', () => {
 
 describe('what is not the caller\'s fault', () => {
   it.each([
-    [new ContentStoreFull('The disk is full.'), 507],
-    [Object.assign(new Error('away'), { retryable: true }), 503],
-    [Object.assign(new Error('shutdown'), { code: '57P01' }), 503],
-    [new Error('planted-value'), 500],
-  ] as const)('%s is told without its internals', (error, status) => {
+    ['a full disk', new ContentStoreFull('The disk is full.'), 507],
+    ['somebody who does not answer', Object.assign(new Error('away'), { retryable: true }), 503],
+    ['a database that goes down', Object.assign(new Error('shutdown'), { code: '57P01' }), 503],
+    ['a fault of ours', new Error('planted-value'), 500],
+  ] as const)('%s is told without its internals', (_, error, status) => {
     expect(toProblem(problemFor(error), 'r')).toMatchObject({ status, detail: expect.not.stringContaining('planted-value') });
   });
 });

@@ -60,8 +60,9 @@ export function withSession<A extends unknown[]>(io: Io, work: (session: Session
 
 export function mustSucceed(operation: Operation): Operation {
   if (operation.status === 'succeeded') return operation;
-  const undone = operation.undone.length > 0 ? ` Taken back: ${operation.undone.join(', ')}.` : '';
-  throw new FailedError(`${operation.kind} ${operation.status}${operation.failedStep ? ` at ${operation.failedStep}` : ''}: ${operation.error ?? 'no reason is known'}.${undone}`);
+  const { kind, status, failedStep, error = 'no reason is known', undone } = operation;
+  const takenBack = undone.length > 0 ? `\nTaken back: ${undone.join(', ')}.` : '';
+  throw new FailedError(`${kind} ${status}${failedStep ? ` at ${failedStep}` : ''}: ${error}${takenBack}`);
 }
 
 export function wholeNumber(text: string): number {

@@ -56,7 +56,7 @@ function messageOf(error: unknown, isJson: boolean): string {
     const hint = error.code === 'unauthenticated' ? '\nSign in with: hostplane login' : '';
     return `${pc.red('✖')} ${printable(error.message)}${fields}${hint}`;
   }
-  const text = printable(error instanceof Error ? error.message : String(error));
+  const text = (error instanceof Error ? error.message : String(error)).split('\n').map(printable).join('\n');
   if (isJson) return JSON.stringify({ code: error instanceof UnreachableError ? 'unreachable' : 'failed', detail: text });
   return `${pc.red('✖')} ${text}`;
 }

@@ -16,19 +16,20 @@ export function renderOperation(operation: Operation, nowMs: number, frame: numb
   const elapsed = renderElapsed((isEnded(operation.status) ? Date.parse(operation.updatedAt) : nowMs) - Date.parse(operation.createdAt));
   const lines = [`${headMark(operation, turning, colours)} ${colours.bold(operation.kind)} ${colours.dim(`${operation.status} ${elapsed}`)}`];
   for (const step of operation.steps) lines.push(`  ${stepMark(step, turning, colours)} ${step.name}${colours.dim(tookOf(step, nowMs))}${step.error ? colours.red(` ${printable(step.error)}`) : ''}`);
-  if (operation.error) lines.push(colours.red(`  ${printable(operation.error)}`));
+  if (operation.error && !operation.steps.some((step) => step.error === operation.error)) lines.push(colours.red(`  ${printable(operation.error)}`));
   return lines;
 }
 
-/** What is new since the last look, as lines for a log. */
+/** What is new since the last look, as lines for a log; why it failed is said at its end, once. */
 export function renderChanges(before: Operation | undefined, now: Operation): string[] {
   const lines = before ? [] : [`${now.kind}: ${now.status}`];
   for (const step of now.steps) {
     const last = before?.steps.find((one) => one.name === step.name);
     if (step.status === 'waiting' || last?.status === step.status) continue;
-    lines.push(`${now.kind}: ${step.name} ${step.status}${step.error ? `: ${printable(step.error)}` : ''}`);
+    const isNews = step.error !== undefined && step.error !== last?.error;
+    lines.push(`${now.kind}: ${step.name} ${step.status}${isNews ? `: ${printable(step.error ?? '')}` : ''}`);
   }
-  if (before && before.status !== now.status) lines.push(`${now.kind}: ${now.status}${now.error ? `: ${printable(now.error)}` : ''}`);
+  if (before && before.status !== now.status) lines.push(`${now.kind}: ${now.status}`);
   return lines;
 }
 
