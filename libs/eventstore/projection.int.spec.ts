@@ -43,7 +43,7 @@ const tokens = (version: number): ProjectionDefinition => ({
       rows.set(id, { id, names: [...(before?.names ?? []), message.data.name].slice(-2), count: (before?.count ?? 0) + 1, last: message.data.name, ...extra });
     }
     await tx.put('tokens', [...rows.values()]);
-    await tx.put('lines', batch.map((m) => ({ position: m.position, text: `${m.streamId}\t\\ ${'\n'}` })));
+    await tx.put('lines', batch.map((m) => ({ position: m.position, text: `${m.streamId}\t\\ \n` })));
   },
 });
 

@@ -5,7 +5,7 @@ import { TableTx } from './table-tx.js';
 import type { TableDefinition } from './tables.js';
 
 export type { ProjectionDefinition, ProjectionPlace } from './projection-definition.js';
-export type { ProjectionTx, Row, TableDefinition } from './tables.js';
+export type { ProjectionTx, TableDefinition } from './tables.js';
 export type { Comparison, Progress } from './rebuild.js';
 
 export interface ProjectionOptions extends ProjectionPlace {

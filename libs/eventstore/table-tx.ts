@@ -89,7 +89,7 @@ export class MemoryTx implements ProjectionTx {
 const CHUNK_ROWS = 500;
 
 function* linesOf(definition: TableDefinition, rows: Iterable<Row>): Generator<string> {
-  let chunk: string[] = [];
+  const chunk: string[] = [];
   for (const row of rows) {
     chunk.push(copyLine(definition, row));
     if (chunk.length === CHUNK_ROWS) yield chunk.splice(0).join('');

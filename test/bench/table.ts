@@ -29,7 +29,7 @@ export function rateRow(what: string, oursPerS: number, floorPerS: number, atLea
 /** A row about times: less is better; met when ours ÷ floor is at most `atMost`. */
 export function timeRow(what: string, oursMs: number, floorMs: number, atMost: number): BenchRow {
   const ratio = oursMs / floorMs;
-  return { what, ours: `${milliseconds(oursMs)}`, floor: milliseconds(floorMs), ratio: `${ratio.toFixed(2)} ×`, target: `≤ ${atMost} ×`, met: ratio <= atMost };
+  return { what, ours: milliseconds(oursMs), floor: milliseconds(floorMs), ratio: `${ratio.toFixed(2)} ×`, target: `≤ ${atMost} ×`, met: ratio <= atMost };
 }
 
 export function perSecond(value: number): string {

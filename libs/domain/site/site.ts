@@ -1,4 +1,4 @@
-import type { AppSpec, ContentRef, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
+import type { ContentRef, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '../decider.js';
@@ -58,7 +58,6 @@ export type SiteEventType =
   | 'SiteSwitchRequested' | 'SiteSwitched' | 'SiteSwitchFailed';
 
 export type SiteEvent = MessageOf<SiteEventType>;
-export type { AppSpec };
 
 /** A site's life: which statuses it may take, and that it does one thing at a time. */
 export const siteDecider: Decider<SiteState, SiteCommand, SiteEventType> = {

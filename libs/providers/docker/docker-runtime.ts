@@ -103,7 +103,7 @@ export class DockerRuntime implements SiteRuntime {
     const workloads = all.filter((c) => c.role === 'workload');
     const old = workloads.find((c) => c.isOld);
     const live = workloads.find((c) => !c.isOld);
-    if (!old || !live) return { ...((live ?? old) && { live: live ?? old }) } as { live?: FoundContainer };
+    if (!old || !live) return { ...((live ?? old) && { live: live ?? old }) };
     if (live.specHash === hash) return { live, old };
     await this.engine.removeContainer(live.id, signal);
     return { live: old };
