@@ -73,7 +73,7 @@ const SIGNATURE_LENGTH = 19;
 export function copyRows(client: pg.Client, range: { after: number; upTo: number }, onRow: (row: CopiedRow) => void): Promise<void> {
   const text = `COPY (SELECT ${COLUMNS} FROM log.messages WHERE seq > ${Math.trunc(range.after)} AND seq <= ${Math.trunc(range.upTo)} ORDER BY seq) TO STDOUT (FORMAT binary)`;
   return new Promise((resolve, reject) => {
-    client.query(new CopyQuery(text, onRow, (error) => (error ? reject(error instanceof Error ? error : new Error(String(error))) : resolve())) as unknown as pg.Submittable);
+    client.query(new CopyQuery(text, onRow, (error) => (error ? reject(error as Error) : resolve())) as unknown as pg.Submittable);
   });
 }
 
