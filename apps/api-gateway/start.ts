@@ -80,6 +80,8 @@ function poolOf(connectionString: string, log: Logger): pg.Pool {
   // Positions fit a number for as long as anybody lives; the driver would give them as text.
   const types: pg.CustomTypesConfig = { getTypeParser: (id, format) => (id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format)) as never };
   const db = new pg.Pool({ connectionString, application_name: 'api-gateway read model', max: 10, keepAlive: true, types, connectionTimeoutMillis: 5_000 });
+  // A connection that is lost while it is in use fails its query; without a listener it would end the process too.
+  db.on('connect', (client) => client.on('error', () => undefined));
   db.on('error', (err) => log.warn({ err }, 'A connection to the read model was lost'));
   return db;
 }

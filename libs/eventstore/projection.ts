@@ -111,7 +111,8 @@ export class Projection {
     if ((await store.head()) === this.#position) return false;
     const client = await db.connect();
     try {
-      await client.query('BEGIN; SET LOCAL synchronous_commit = off');
+      // On disk before anybody is told: a position that a crash could take back would never be caught up with.
+      await client.query('BEGIN; SET LOCAL synchronous_commit = on');
       const checkpoint = await readCheckpoint(client, schema, definition.name, 'FOR UPDATE');
       const isOurs = checkpoint?.version === definition.version;
       const batch = isOurs ? await store.read({ after: checkpoint.position, limit: BATCH }) : [];

@@ -103,7 +103,7 @@ async function catchUp(client: pg.ClientBase, reader: pg.PoolClient, { schema }:
 /** Holds the live projection for the few messages that are missing. Undefined: too many came meanwhile, or a reader was in the way. */
 async function swap(client: pg.ClientBase, reader: pg.PoolClient, { schema }: ProjectionPlace, definition: ProjectionDefinition, epoch: number, from: number): Promise<{ position: number; swapMs: number } | undefined> {
   const begun = performance.now();
-  await client.query("BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL synchronous_commit = off");
+  await client.query("BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL synchronous_commit = on");
   try {
     const live = (await readCheckpoint(client, schema, definition.name, 'FOR UPDATE'))!;
     const upTo = Math.max(await head(reader), live.position);
