@@ -81,7 +81,7 @@ async function startBare(folder: string): Promise<Bare> {
     rendering,
     change: async (revision) => {
       const files = next.get(revision)!;
-      for (const name of ['routes.map', 'version.conf']) await writeFile(join(folder, name), files[name]!);
+      await writeFile(file, files['nginx.conf']!);
       const complaint = await through.complaint(file);
       if (complaint !== undefined) throw new Error(complaint);
       process.kill(Number(await readFile(join(folder, 'nginx.pid'), 'utf8')), 'SIGHUP');

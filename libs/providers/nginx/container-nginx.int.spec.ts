@@ -1,9 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import Docker from 'dockerode';
 import { edgeContract } from '../contract/edge.contract.js';
+import { freePort } from '../contract/edge-visitor.contract.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import { ContainerNginx } from './container-nginx.js';
 import { EDGE_LABEL } from './container-request.js';
+import { LocalNginx } from './local-nginx.js';
 import { NginxEdge } from './nginx-edge.js';
 
 const IMAGE = process.env['HOSTPLANE_NGINX_IMAGE'] ?? 'hp-nginx:test';
@@ -34,6 +39,21 @@ describe('nginx in a container', () => {
 
   it('leaves no container behind when it is stopped', async () => {
     expect((await Promise.all(planes.map(containersOf))).flat()).toEqual([]);
+  });
+
+  it('is not taken for an orphan of the local nginx', async () => {
+    if (available !== true || (await new LocalNginx({} as EdgeSettings).available()) !== true) return;
+    const folder = await mkdtemp(join(tmpdir(), 'hostplane-edges-'));
+    const [httpPort, httpsPort] = [await freePort(), await freePort()];
+    const settings = { planeId: `plane-${httpPort}`, folder: join(folder, 'edge'), sitesFolder: join(folder, 'sites'), bind: '127.0.0.1', httpPort, httpsPort, baseDomain: 'localhost' };
+    planes.push(settings.planeId);
+    const inContainer = new NginxEdge(settings, new ContainerNginx(settings, IMAGE));
+    await inContainer.start();
+    const before = await inContainer.served();
+    await expect(new LocalNginx(settings).start(join(settings.folder, 'current', 'nginx.conf'))).rejects.toThrow('is taken');
+    expect(await inContainer.served()).toEqual(before);
+    await inContainer.stop();
+    await rm(folder, { recursive: true, force: true });
   });
 
   it('says what it misses', async () => {

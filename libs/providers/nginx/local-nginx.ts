@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access, readdir, readFile, readlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EdgeSettings } from '../edge/edge-settings.js';
@@ -87,15 +87,23 @@ export class LocalNginx implements NginxProcess {
     await this.endOrphans();
   }
 
-  /** Workers whose master was killed go on serving and hold the ports: they are known by their answer, and asked to leave one after the other. */
+  /** Workers whose master was killed go on serving and hold the ports: each that answers is asked to leave, if it has this edge's log open. */
   private async endOrphans(): Promise<void> {
     for (let left = 200; left > 0; left--) {
       const version = await askVersion(this.settings);
-      if (!version || (await this.isRunning())) return;
-      if (version.pid > 1 && version.pid !== process.pid) kill(version.pid, 'SIGQUIT');
+      if (!version || (await this.isRunning()) || !(await this.isOwnWorker(version.pid))) return;
+      kill(version.pid, 'SIGQUIT');
       await sleep(5);
     }
     throw new ProviderError('Workers of an nginx that was killed do not end.', true);
+  }
+
+  /** A number that was answered may be that of another process here: a container counts its processes anew. */
+  private async isOwnWorker(pid: number): Promise<boolean> {
+    if (!(await titleOf(pid)).startsWith('nginx: worker')) return false;
+    const open = await readdir(`/proc/${pid}/fd`).catch(() => []);
+    const files = await Promise.all(open.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+    return files.includes(join(this.settings.folder, 'error.log'));
   }
 
   /** The process of this edge's master; a pid file that names another process is not believed. */

@@ -71,10 +71,10 @@ describe('nginx by its binary', () => {
     expect(await statusOf('a.localhost')).toBe(200);
   });
 
-  it.each(['nginx.conf', 'routes.map', 'version.conf'])('heals a harmed %s', async (file) => {
+  it('heals a harmed configuration', async () => {
     const applied = await edge.apply({ revision: 1, routes: routes('a.localhost') });
     await edge.stop();
-    await writeFile(inEdge('current', file), 'nonsense {');
+    await writeFile(inEdge('current', 'nginx.conf'), 'nonsense {');
     edge = make(settings);
     await edge.start();
     expect(await edge.served()).toEqual(applied);
@@ -131,11 +131,11 @@ describe('nginx by its binary', () => {
   });
 
   it('is not confused by reloads that it has not asked for', async () => {
-    for (let revision = 1; revision <= 12; revision++) {
+    for (let revision = 1; revision <= 20; revision++) {
       const master = await masterOf(settings);
       for (let i = 0; i < revision % 4; i++) {
         process.kill(master, 'SIGHUP');
-        await sleep(revision * 7 * i);
+        await sleep((revision % 10) * 4 * i);
       }
       await edge.apply({ revision, routes: routes(`r${revision}.localhost`) });
       const statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(`r${revision}.localhost`)));

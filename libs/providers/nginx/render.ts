@@ -25,18 +25,21 @@ export interface RenderedConfig {
   readonly configHash: string;
 }
 
-/** The whole configuration of nginx: the same table and settings give the same bytes. */
+/**
+ * The whole configuration of nginx: the same table and settings give the same bytes. It is one file, since nginx opens each file by itself: of two, it could
+ * read one before a change and one after it, and then tell the version of routes that it does not serve.
+ */
 export function render(table: RouteTable, settings: RenderSettings): RenderedConfig {
-  const files = { 'nginx.conf': renderMain(settings), 'mime.types': renderTypes(), 'routes.map': renderRoutes(table) };
-  const configHash = hashOf({ ...files, revision: String(table.revision) });
+  const [start, end] = renderMain(settings, renderRoutes(table));
+  const configHash = hashOf({ start, end, revision: whole(table.revision, 'The revision') });
   const answer = versionAnswer(word(settings.planeId, 'The plane id'), { revision: table.revision, configHash }, '$pid');
-  return { files: { ...files, 'version.conf': `return 200 '${answer}';\n` }, configHash };
+  return { files: { 'nginx.conf': `${start}return 200 '${answer}';${end}` }, configHash };
 }
 
 /** One line a hostname: `address:port` of a container, `/folder` below the sites folder, or `-` for a stopped site. */
 function renderRoutes(table: RouteTable): string {
   let text = '';
-  for (const [hostname, place] of placesOf(table)) text += `${mapKey(hostname, 'A hostname')} ${quoted(routeOf(place), `The target of ${hostname}`)};\n`;
+  for (const [hostname, place] of placesOf(table)) text += `        ${mapKey(hostname, 'A hostname')} ${quoted(routeOf(place), `The target of ${hostname}`)};\n`;
   return text;
 }
 
@@ -52,13 +55,14 @@ function routeOf(place: Place): string {
 }
 
 function renderTypes(): string {
-  return Object.entries(mimeTypes).map(([type, extensions]) => `${type} ${extensions.join(' ')};\n`).join('');
+  return Object.entries(mimeTypes).map(([type, extensions]) => `        ${type} ${extensions.join(' ')};\n`).join('');
 }
 
-function renderMain(settings: RenderSettings): string {
+/** The text before and after the place where the version is told. */
+function renderMain(settings: RenderSettings, routes: string): [string, string] {
   const inFolder = (name: string) => quoted(`${settings.folder}/${name}`, 'The edge folder');
   const user = settings.user ? `user ${word(settings.user.name, 'The user')} ${word(settings.user.group, 'The group')};\n` : '';
-  return `# Made whole by Hostplane from its routes. What is changed here by hand is lost with the next change of a route.
+  const start = `# Made whole by Hostplane from its routes. What is changed here by hand is lost with the next change of a route.
 ${user}pid ${inFolder('nginx.pid')};
 error_log ${inFolder('error.log')} error;
 worker_processes ${whole(settings.workers, 'The number of workers', 1024)};
@@ -71,8 +75,7 @@ events {
 
 http {
     types {
-        include mime.types;
-    }
+${renderTypes()}    }
     default_type application/octet-stream;
     server_tokens off;
     access_log off;
@@ -91,10 +94,6 @@ http {
     map_hash_max_size 131072;
     server_names_hash_bucket_size 128;
 
-    map $host $hp_route {
-        default "";
-        include routes.map;
-    }
     map $hp_route $hp_place {
         default @container;
         "" @unknown;
@@ -121,7 +120,8 @@ ${ownAddresses(settings.bind).map((address) => `        ${address} 1;\n`).join('
             if ($hp_own_machine = 0) {
                 return 404;
             }
-            include version.conf;
+            `;
+  const end = `
         }
     }
 
@@ -148,8 +148,14 @@ ${renderPage(pages.stopped)}        }
         location @unreachable {
 ${renderPage(pages.unreachable)}        }
     }
+
+    # Where each host leads: to a container, to a /folder of the sites, or nowhere while its site is stopped.
+    map $host $hp_route {
+        default "";
+${routes}    }
 }
 `;
+  return [start, end];
 }
 
 /** Bodies pass unbuffered in both directions, so that a request reaches the target it was routed to at once, and answers stream. */
