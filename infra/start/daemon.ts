@@ -1,4 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -81,7 +82,11 @@ export class Daemon {
     this.rotation = undefined;
     const { child } = this;
     this.unwanted.abort();
-    if (child?.pid && !hasEnded(child)) await end(child.pid, signal, this.spec.stopGraceMs ?? 10_000);
+    if (child?.pid && !hasEnded(child)) {
+      const ended = once(child, 'exit');
+      await end(child.pid, signal, this.spec.stopGraceMs ?? 10_000);
+      await ended;
+    }
     await this.restarting;
     rmSync(this.pidFile, { force: true });
   }

@@ -6,7 +6,8 @@ export function identityOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    // A killed process is a zombie while its last threads still hold its files and ports: it is gone when they are.
+    if (fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1)) return undefined;
     return `${bootId()}:${fields[19]}`;
   } catch {
     return undefined;
