@@ -51,10 +51,13 @@ describe('a project', () => {
   it('hides itself from other owners', () => {
     given(projectDecider, requested).when({ type: 'AdmitSite', siteId: 's', ownerId: 'eve', needsAddress: false }).refused('not-found');
   });
-  it('leases the lowest address that nobody holds, and frees it only when the site is released', () => {
-    given(projectDecider, requested, admitted('a', '10.77.0.2')).when({ type: 'AdmitSite', siteId: 'b', ownerId: 'admin', needsAddress: true }).then(admitted('b', '10.77.0.3'));
-    given(projectDecider, requested, admitted('a', '10.77.0.2'), { type: 'SiteReleased', data: { projectId: 'p', siteId: 'a' } })
-      .when({ type: 'AdmitSite', siteId: 'b', ownerId: 'admin', needsAddress: true }).then(admitted('b', '10.77.0.2'));
+  it('leases the address after the last one, and comes back to one that was released only when it has gone round', () => {
+    const admit = { type: 'AdmitSite', siteId: 'z', ownerId: 'admin', needsAddress: true } as const;
+    const released = (siteId: string) => ({ type: 'SiteReleased', data: { projectId: 'p', siteId } }) as const;
+    given(projectDecider, requested, admitted('a', '10.77.0.2')).when(admit).then(admitted('z', '10.77.0.3'));
+    given(projectDecider, requested, admitted('a', '10.77.0.2'), released('a')).when(admit).then(admitted('z', '10.77.0.3'));
+    given(projectDecider, requested, admitted('a', '10.77.0.254'), released('a')).when(admit).then(admitted('z', '10.77.0.2'));
+    given(projectDecider, requested, admitted('a', '10.77.0.2'), admitted('b', '10.77.0.254')).when(admit).then(admitted('z', '10.77.0.3'));
   });
   it('never lets two sites hold one address', () => {
     const site = fc.integer({ min: 0, max: 8 }).map(String);

@@ -12,6 +12,8 @@ export interface Project {
   readonly operationId?: string;
   /** Address by site; empty for a site without a container. Held from admission until the site is destroyed. */
   readonly sites: ReadonlyMap<string, string>;
+  /** The address that was leased last. */
+  readonly lastAddress: string;
 }
 export type ProjectState = { readonly status: 'absent' } | Project;
 
@@ -70,10 +72,14 @@ function admit(project: Project, command: Extract<ProjectCommand, { type: 'Admit
   return [{ type: 'SiteAdmitted', data: { projectId: project.request.projectId, siteId: command.siteId, address } }];
 }
 
+/** Goes round, so that an address that came free rests for as long as it can: a visitor may still be on a slow way to it. */
 function freeAddress(project: Project): string {
   const taken = new Set(project.sites.values());
   const { count, at } = leasable(project.request.subnet);
-  for (let n = 0; n < count; n++) if (!taken.has(at(n))) return at(n);
+  const all = Array.from({ length: count }, (_, n) => at(n));
+  const next = all.indexOf(project.lastAddress) + 1;
+  const free = [...all.slice(next), ...all.slice(0, next)].find((address) => !taken.has(address));
+  if (free) return free;
   throw new Refusal('conflict', `All ${count} addresses of the project's network ${project.request.subnet} are in use. Delete a site, or use another project.`);
 }
 
@@ -112,7 +118,7 @@ function remove(project: Project, data: { projectId: string; operationId: string
 function evolve(state: ProjectState, event: ProjectEvent): ProjectState {
   if (state.status === 'absent') {
     if (event.type !== 'ProjectRequested') throw new Error(`${event.type} for a project that was never requested.`);
-    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map() };
+    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), lastAddress: '' };
   }
   switch (event.type) {
     case 'ProjectProvisioningStarted':
@@ -130,7 +136,7 @@ function evolve(state: ProjectState, event: ProjectEvent): ProjectState {
     case 'ProjectDeleted':
       return ended(state, 'deleted');
     case 'SiteAdmitted':
-      return { ...state, sites: new Map(state.sites).set(event.data.siteId, event.data.address) };
+      return { ...state, sites: new Map(state.sites).set(event.data.siteId, event.data.address), lastAddress: event.data.address || state.lastAddress };
     case 'SiteReleased':
       return { ...state, sites: new Map([...state.sites].filter(([siteId]) => siteId !== event.data.siteId)) };
     default:
