@@ -1,10 +1,12 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import Docker from 'dockerode';
 import pg from 'pg';
 import { visit, type Reply, type SiteView } from '../support/api.js';
+import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Part, type Plane } from '../support/plane.js';
 import { Faults, type Passing } from './faults.js';
 
@@ -14,12 +16,14 @@ jest.setTimeout(900_000);
 const ENDED = ['ACTIVE', 'FAILED', 'DESTROYED'];
 const RECOVERS_WITHIN_MS = 60_000;
 
+type Runtime = 'files' | 'docker';
+
 let plane: Plane;
 let log: pg.Pool;
 const faults = new Faults();
 
 beforeAll(async () => {
-  plane = await startPlane({ env: { ...faults.env, HOSTPLANE_DOCKER: 'off', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
+  plane = await startPlane({ env: { ...faults.env, HOSTPLANE_NETWORK_POOL: `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`, HOSTPLANE_REDELIVERY_SECONDS: '1' } });
   log = new pg.Pool({ connectionString: plane.databaseUrl, max: 1 });
   log.on('error', () => undefined);
 });
@@ -39,8 +43,8 @@ async function ask(method: string, path: string, body?: unknown): Promise<Reply<
   }
 }
 
-async function launch(projectId: string, name: string): Promise<SiteView> {
-  const created = await accepted('POST', '/sites', { projectId, name, kind: 'static' });
+async function launch(projectId: string, name: string, runtime: Runtime): Promise<SiteView> {
+  const created = await accepted('POST', '/sites', { projectId, name, kind: 'static', runtime });
   return plane.api.settled(created.id, ENDED, RECOVERS_WITHIN_MS);
 }
 
@@ -62,10 +66,10 @@ async function accepted(method: string, path: string, body?: unknown): Promise<S
 }
 
 /** The story in which everything dies once: a project and its site are launched, visited, removed. Nothing may be doubled or left behind. */
-async function story(name: string): Promise<void> {
+async function story(name: string, runtime: Runtime): Promise<void> {
   const project = await accepted('POST', '/projects', { name });
   await plane.operation(project.operationId, 'succeeded', RECOVERS_WITHIN_MS);
-  const site = await launch(project.id, name);
+  const site = await launch(project.id, name, runtime);
   if (site.status === 'ACTIVE') expect((await settledVisit(site.url, 200)).status).toBe(200);
   else expect(site.lastError).toBeTruthy();
   const gone = await remove(site);
@@ -84,10 +88,43 @@ async function settledVisit(url: string, status: number): Promise<{ status: numb
   return last;
 }
 
-async function traced(name: string): Promise<readonly Passing[]> {
+async function traced(runtime: Runtime): Promise<readonly Passing[]> {
   faults.forget();
-  await story(name);
+  await story(`traced-${runtime}`, runtime);
   return faults.passed();
+}
+
+let count = 0;
+const killed: string[] = [];
+
+/** Tells the story with a death at this point: of the process itself, or of a server that it relies on. */
+async function dieAt(passing: Passing, runtime: Runtime, victim?: Part): Promise<void> {
+  const name = `k${++count}`;
+  const dying = victim ?? (passing.process as Part);
+  faults.order(passing, victim && plane.daemon(dying).pid);
+  const began = Date.now();
+  try {
+    await story(name, runtime);
+  } catch (error) {
+    throw new Error(`${dying} killed at ${passing.point}#${passing.nth} of ${passing.process} (site ${name}):\n${(error as Error).message}\n${plane.complaints()}`, { cause: error });
+  }
+  if (await faults.carriedOut()) killed.push(`${dying} at ${passing.point}#${passing.nth} ${Date.now() - began} ms`);
+}
+
+/** Dies at each of the points; nearly all of them must come again in each telling, or nothing was proved. */
+async function dieAtEach(points: readonly Passing[], runtime: Runtime, victim?: Part): Promise<void> {
+  const before = killed.length;
+  for (const passing of points) await dieAt(passing, runtime, victim);
+  expect(points.length).toBeGreaterThan(0);
+  expect(killed.length - before).toBeGreaterThan(points.length * 0.8);
+}
+
+/** What the engine still has of this plane. */
+async function labelled(): Promise<{ Containers: string[]; Networks: string[]; Volumes: string[] }> {
+  const docker = new Docker();
+  const filters = { label: [`hostplane.plane=${readFileSync(join(plane.folder, 'plane-id'), 'utf8').trim()}`] };
+  const [containers, networks, volumes] = await Promise.all([docker.listContainers({ all: true, filters }), docker.listNetworks({ filters }), docker.listVolumes({ filters })]);
+  return { Containers: containers.flatMap(({ Names }) => Names), Networks: networks.map(({ Name }) => Name), Volumes: volumes.Volumes.map(({ Name }) => Name) };
 }
 
 /** Points of the story itself: what a process passes while it only waits is not a step of it. */
@@ -96,46 +133,35 @@ const isHandler = ({ point }: Passing): boolean => /^handler:.*:(received|done)$
 
 describe('a launch and a removal', () => {
   let steps: readonly Passing[] = [];
-  let count = 0;
-  const killed: string[] = [];
 
   it('pass the points at which everything will be killed', async () => {
-    const passed = await traced('traced');
+    const passed = await traced('files');
     const handled = new Set(passed.flatMap(({ point }) => /^handler:(.*):received$/.exec(point)?.[1] ?? []));
     steps = passed.filter(({ point }) => !point.startsWith('handler:') || handled.has(point.split(':')[1] ?? ''));
     expect(new Set(steps.map(({ process }) => process))).toEqual(new Set(['control-plane', 'provisioner']));
     expect(steps.filter(isStep).length).toBeGreaterThan(40);
   });
 
-  async function dieAt(passing: Passing, victim?: Part): Promise<void> {
-    const name = `k${++count}`;
-    const dying = victim ?? (passing.process as Part);
-    const { pid } = plane.daemon(dying);
-    faults.order(passing, victim && pid);
-    const began = Date.now();
-    try {
-      await story(name);
-    } catch (error) {
-      throw new Error(`${dying} killed at ${passing.point}#${passing.nth} of ${passing.process} (site ${name}):\n${(error as Error).message}\n${plane.complaints()}`, { cause: error });
-    }
-    if (await faults.carriedOut()) killed.push(`${dying} at ${passing.point}#${passing.nth} ${Date.now() - began} ms`);
-  }
-
   it.each(['control-plane', 'provisioner'] as const)('survive kill -9 of %s at each point', async (process) => {
-    const mine = steps.filter((step) => isStep(step) && step.process === process);
-    const before = killed.length;
-    for (const passing of mine) await dieAt(passing);
-    expect(killed.length - before).toBeGreaterThan(mine.length * 0.9);
+    await dieAtEach(steps.filter((step) => isStep(step) && step.process === process), 'files');
   });
 
   it.each(['nats', 'postgres'] as const)('survive kill -9 of %s at each step', async (server) => {
-    const before = killed.length;
-    const handled = steps.filter(isHandler);
-    for (const passing of handled) await dieAt(passing, server);
-    expect(killed.length - before).toBeGreaterThan(handled.length * 0.9);
+    await dieAtEach(steps.filter(isHandler), 'files', server);
   });
+});
 
-  it('leave a log and a bus that are whole, and no dead letters', async () => {
+describeWithDocker('a launch and a removal in a container', () => {
+  it('survive kill -9 of the provisioner before and after each change that it asks of the engine', async () => {
+    const changes = (await traced('docker')).filter(({ point }) => /^docker:(?!list|inspect|version)/.test(point));
+    await dieAtEach(changes, 'docker');
+    const { Containers, Networks, Volumes } = await labelled();
+    expect([...Containers, ...Networks, ...Volumes]).toEqual([]);
+  });
+});
+
+describe('after all that', () => {
+  it('the log is whole', async () => {
     const { rows } = await log.query<{ gaps: string }>('SELECT max(seq) - count(*) AS gaps FROM log.messages');
     expect(Number(rows[0]?.gaps)).toBe(0);
     process.stderr.write(`${killed.length} kills\n${killed.join('\n')}\n`);
