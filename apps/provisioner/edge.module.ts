@@ -18,7 +18,7 @@ export async function chooseEdge(settings: ProvisionerSettings, planeId: string,
     httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT,
     httpsPort: settings.HOSTPLANE_EDGE_HTTPS_PORT,
     baseDomain: settings.HOSTPLANE_BASE_DOMAIN,
-    maxBodyBytes: settings.HOSTPLANE_MAX_UPLOAD_BYTES,
+    maxBodyBytes: settings.HOSTPLANE_EDGE_MAX_BODY_BYTES,
     log,
   };
   const nginx = new NginxEdge(edge, new LocalNginx(edge));

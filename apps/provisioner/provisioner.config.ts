@@ -19,7 +19,8 @@ export const provisionerConfig = z.object({
   HOSTPLANE_DOCKER: oneOf('auto', 'on', 'off').default('auto'),
   HOSTPLANE_NGINX_IMAGE: z.string().default('nginx:1.28'),
   HOSTPLANE_STATIC_IMAGE: z.string().default('busybox:1.37'),
-  HOSTPLANE_MAX_UPLOAD_BYTES: bytes().default(1024 ** 3),
+  /** Greatest body of a request that a visitor sends to a site. */
+  HOSTPLANE_EDGE_MAX_BODY_BYTES: bytes().default(1024 ** 3),
   HOSTPLANE_MEMORY_LIMIT: bytes().default(512 * 1024 ** 2),
   /** Thousandths of a core that a container may use. */
   HOSTPLANE_CPU_LIMIT_MILLIS: wholeNumber(10, 1_000_000).default(1000),
