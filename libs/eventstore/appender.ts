@@ -1,12 +1,14 @@
 import { reached } from '#contracts/probe.js';
 import { LogUnavailable, type AppendPart, type Appended } from './append.js';
-import { encode, outcomesOf, type Request, type Verdict } from './batch.js';
+import { encode, HASH_BYTES, outcomesOf, type Request, type Verdict } from './batch.js';
 import type { Session } from './session.js';
 
 /** A batch stays below this, so that it neither holds the head row for long nor grows without end. */
 const MAX_REQUESTS = 256;
 const MAX_BYTES = 1 << 20;
-/** After others were seen at the head row: so many single appends do not hold it through a flush. */
+/** Another process that appended since our last append, and less than this ago, will want the head row again. */
+const CROWDED_WITHIN_MS = 50;
+/** So many appends then do not hold the head row through a flush. */
 const CROWDED_APPENDS = 64;
 
 /**
@@ -19,6 +21,7 @@ export class Appender {
   #waiting: Request[] = [];
   #isRunning = false;
   #crowded = 0;
+  #last = { position: 0, atMs: 0 };
   #inFlight = 0;
   #idle: (() => void)[] = [];
 
@@ -56,14 +59,16 @@ export class Appender {
 
   async #send(batch: Request[]): Promise<void> {
     let session: Session;
-    let verdict: Verdict;
+    let verdict: Verdict | undefined;
+    let isFlushed = false;
     try {
       session = await this.#session();
-      const isAlone = batch.length === 1 && this.#inFlight === 0 && this.#crowded === 0;
-      if (this.#crowded > 0) this.#crowded--;
       reached('log:before-append');
-      verdict = await session.append(batch, isAlone);
-      if (isAlone && !verdict.flushed) this.#crowded = CROWDED_APPENDS;
+      const isAlone = batch.length === 1 && this.#inFlight === 0 && this.#crowded === 0;
+      if (isAlone) verdict = await session.appendOne(batch[0]!);
+      isFlushed = verdict !== undefined;
+      verdict ??= await session.append(batch);
+      this.#watchForOthers(batch, verdict);
     } catch (error) {
       if (batch.length === 1 || error instanceof LogUnavailable) return fail(batch, error);
       // The server refused the batch as a whole: alone, only the request that it refuses fails.
@@ -71,16 +76,16 @@ export class Appender {
       return;
     }
     this.#inFlight++;
-    const answered = this.#answer(batch, verdict, session).finally(() => {
+    const answered = this.#answer(batch, verdict, isFlushed ? undefined : session).finally(() => {
       this.#inFlight--;
       this.#signalIdle();
     });
-    if (verdict.flushed) await answered;
+    if (isFlushed) await answered;
   }
 
-  async #answer(batch: readonly Request[], verdict: Verdict, session: Session): Promise<void> {
+  async #answer(batch: readonly Request[], verdict: Verdict, session: Session | undefined): Promise<void> {
     try {
-      if (!verdict.flushed) await session.flush();
+      await session?.flush();
     } catch (error) {
       return fail(batch, error);
     }
@@ -92,6 +97,16 @@ export class Appender {
       batch[i]!.resolve(outcome);
     });
     if (isAppended) this.#onAppended(Number(verdict.last_seq));
+  }
+
+  /** Positions that are not ours, just now: somebody else holds the head row too, and ours would hold them up through a flush. */
+  #watchForOthers(batch: readonly Request[], verdict: Verdict): void {
+    const now = performance.now();
+    const position = Number(verdict.last_seq);
+    const appended = verdict.hashes.length / HASH_BYTES;
+    const isCrowded = position - appended !== this.#last.position && now - this.#last.atMs < CROWDED_WITHIN_MS;
+    this.#crowded = isCrowded ? CROWDED_APPENDS : Math.max(0, this.#crowded - batch.length);
+    this.#last = { position, atMs: now };
   }
 
   #signalIdle(): void {

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { NewMessage, StoredMessage } from '#contracts/message.js';
 import { encodeData, type MessageType } from '#contracts/registry.js';
 import { ConflictError, type AppendPart, type Appended } from './append.js';
-import { textArray } from './stored.js';
+import { integerArray, textArray, uuidArray } from './binary-array.js';
 
 /** Version of the shape of stored data; readers of an older one translate when they read. */
 const SCHEMA_VERSION = 1;
@@ -23,7 +23,8 @@ export type Encoded = Pick<Request, 'parts' | 'datas' | 'metas' | 'bytes'>;
 export function encode(parts: readonly AppendPart[]): Encoded {
   if (parts.length === 0) throw new Error('An append needs at least one part.');
   if (new Set(parts.map((part) => part.streamId)).size < parts.length) throw new Error('An append names each stream once.');
-  for (const { streamId } of parts) {
+  for (const { streamId, messages } of parts) {
+    for (const { id } of messages) if (!UUID.test(id)) throw new Error(`Not a UUID: "${id}".`);
     if (!/^[a-z-]+\/[^\s/][^\s]*$/.test(streamId)) throw new Error(`Not a stream id: "${streamId}".`);
   }
   const messages = parts.flatMap((part) => part.messages);
@@ -31,6 +32,8 @@ export function encode(parts: readonly AppendPart[]): Encoded {
   const metas = messages.map(encodeMeta);
   return { parts, datas, metas, bytes: size(datas) + size(metas) };
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function encodeMeta({ meta }: NewMessage): string {
   const { correlationId, causationId, actor, owner, traceparent } = meta;
@@ -41,7 +44,15 @@ function size(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + text.length, 0);
 }
 
-/** The arguments of log.append() for a batch, after `durable`. */
+/** The arguments of log.append_one(); undefined: it is not for such a request. */
+export function argumentsOfOne({ parts, datas, metas }: Request): unknown[] | undefined {
+  const [part] = parts;
+  const [message] = part!.messages;
+  if (parts.length !== 1 || part!.messages.length !== 1 || part!.expectedVersion === 0) return undefined;
+  return [part!.streamId, part!.expectedVersion, message!.id, message!.kind, message!.type, SCHEMA_VERSION, datas[0], metas[0]];
+}
+
+/** The arguments of log.append() for a batch. */
 export function argumentsOf(requests: readonly Request[]): unknown[] {
   const index = new Map<string, number>();
   const partRequest: number[] = [], partStream: number[] = [], partExpected: number[] = [], partMessages: number[] = [];
@@ -57,17 +68,18 @@ export function argumentsOf(requests: readonly Request[]): unknown[] {
     }
   });
   return [
-    requests.length, textArray([...index.keys()]), partRequest, partStream, partExpected, partMessages,
-    messages.map((m) => m.id), messages.map((m) => m.kind), textArray(messages.map((m) => m.type)), messages.map(() => SCHEMA_VERSION),
+    requests.length, textArray([...index.keys()]), integerArray(partRequest), integerArray(partStream), integerArray(partExpected), integerArray(partMessages),
+    uuidArray(messages.map((m) => m.id)), textArray(messages.map((m) => m.kind)), textArray(messages.map((m) => m.type)), integerArray(messages.map(() => SCHEMA_VERSION)),
     textArray(requests.flatMap((r) => r.datas)), textArray(requests.flatMap((r) => r.metas)),
   ];
 }
 
+export const HASH_BYTES = 32;
+
 /** What log.append() answers. */
 export interface Verdict {
-  readonly last_seq: string;
+  readonly last_seq: string | null;
   readonly recorded_at: string;
-  readonly flushed: boolean;
   readonly conflicts: readonly number[];
   readonly actual: readonly number[];
   readonly hashes: Buffer;
@@ -82,7 +94,6 @@ export function outcomesOf(requests: readonly Request[], verdict: Verdict): (App
   return requests.map((request, r) => {
     const conflict = verdict.conflicts[r]!;
     if (conflict > 0) {
-      slot += request.datas.length;
       const part = request.parts[conflict - 1]!;
       return new ConflictError(part.streamId, part.expectedVersion, verdict.actual[r]!);
     }
@@ -90,7 +101,7 @@ export function outcomesOf(requests: readonly Request[], verdict: Verdict): (App
     const messages: StoredMessage[] = [];
     for (const part of request.parts) {
       part.messages.forEach((message, i) => {
-        const hash = verdict.hashes.subarray(slot * 32, ++slot * 32).toString('hex');
+        const hash = verdict.hashes.subarray(slot * HASH_BYTES, ++slot * HASH_BYTES).toString('hex');
         messages.push(stored(message, { position: ++position, streamId: part.streamId, version: part.expectedVersion + 1 + i, recordedAt: verdict.recorded_at, hash }));
       });
     }

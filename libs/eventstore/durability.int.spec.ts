@@ -62,7 +62,7 @@ describe('many writers', () => {
       const raw = await connect(database.urlOf('api-gateway'));
       for (let i = 0; i < 40; i++) {
         if (i % 10 === 0) {
-          await raw.query(`BEGIN; SELECT * FROM log.append(true, 1, '{token/rolled-${w}}', '{1}', '{1}', '{0}', '{1}', '{00000000-0000-0000-0000-000000000000}', '{event}', '{TokenIssued}', '{1}', '{"{}"}', '{"{}"}'); ROLLBACK`);
+          await raw.query(`BEGIN; SELECT * FROM log.append(1, '{token/rolled-${w}}', '{1}', '{1}', '{0}', '{1}', '{00000000-0000-0000-0000-000000000000}', '{event}', '{TokenIssued}', '{1}', '{"{}"}', '{"{}"}'); ROLLBACK`);
         }
         await append(store, `w${w}`, i);
         await append(store, 'contended', i).catch((error: unknown) => expect(error).toBeInstanceOf(ConflictError));

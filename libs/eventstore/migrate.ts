@@ -117,7 +117,7 @@ async function grantRights(admin: pg.Client): Promise<void> {
 async function grantLog(admin: pg.Client, role: string): Promise<void> {
   await admin.query(`GRANT USAGE ON SCHEMA log TO ${role}`);
   await admin.query(`GRANT SELECT ON log.head, log.streams, log.messages TO ${role}`);
-  await admin.query(`GRANT EXECUTE ON FUNCTION log.append TO ${role}`);
+  await admin.query(`GRANT EXECUTE ON FUNCTION log.append, log.append_one TO ${role}`);
 }
 
 /** Roles belong to the cluster, an advisory lock to one database: tries again when another database's migration was quicker. */

@@ -67,6 +67,53 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The head's hash after these messages: sha256(hash before ‖ hash of the message), for each in turn.
+CREATE FUNCTION log.chained(head_hash bytea, hashes bytea[]) RETURNS bytea LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  h bytea;
+BEGIN
+  FOREACH h IN ARRAY hashes LOOP
+    CONTINUE WHEN h IS NULL;
+    head_hash := sha256(head_hash || h);
+  END LOOP;
+  RETURN head_hash;
+END $$;
+
+-- What the hash of a message covers: the hash before it in its stream, then every field as it is stored, a line each.
+CREATE FUNCTION log.message_hash(
+  before bytea, stream text, version integer, id uuid, kind text, type text, schema_version integer, recorded_at text, data text, meta text
+) RETURNS bytea LANGUAGE sql STABLE AS $$
+  SELECT sha256(before || convert_to(concat_ws(E'\n', stream, version, id, kind, type, schema_version, recorded_at, data, meta), 'UTF8'))
+$$;
+
+-- Appends one message to one stream and waits for the disk, all in one statement: the way of an append that is alone.
+-- Anything out of the ordinary (another version, a first message, another's category) it leaves to append(): last_seq is NULL.
+CREATE FUNCTION log.append_one(
+  stream text, expected integer, id uuid, kind text, type text, schema_version integer, data text, meta text,
+  OUT last_seq bigint, OUT recorded_at text, OUT hashes bytea
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part_to    bigint;
+  part_rows  bigint;
+BEGIN
+  recorded_at := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+  UPDATE log.streams t SET version = t.version + 1,
+         last_hash = log.message_hash(t.last_hash, stream, t.version + 1, append_one.id, append_one.kind, append_one.type, append_one.schema_version, append_one.recorded_at, append_one.data, append_one.meta)
+   WHERE t.stream_id = stream AND t.version = expected AND expected > 0
+     AND EXISTS (SELECT FROM log.writers w WHERE w.category = t.category AND w.role = session_user)
+  RETURNING t.last_hash INTO hashes;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  PERFORM set_config('synchronous_commit', 'on', true);
+  UPDATE log.head SET seq = seq + 1, hash = sha256(hash || hashes) WHERE log = 'main'
+    RETURNING seq, partitioned_to, partition_rows INTO last_seq, part_to, part_rows;
+  IF last_seq > part_to - part_rows / 2 THEN
+    PERFORM log.make_partitions(last_seq + part_rows / 2);
+  END IF;
+  INSERT INTO log.messages VALUES (last_seq, stream, expected + 1, id, kind, type, schema_version, data, meta, recorded_at, hashes);
+END $$;
+
 -- Appends a batch of requests, each all or nothing, each with a verdict of its own.
 --
 -- Requests are lists of parts (one stream each); parts are lists of messages. `streams` are the distinct streams; a part
@@ -75,62 +122,65 @@ END $$;
 -- Locks are taken in one order by everybody: streams by name, then the head row, last and briefly, so that positions
 -- are dense and in commit order. A request that conflicts burns no position.
 --
--- durable: wait for the disk in this very transaction, unless another writer was waiting for the head row; `flushed`
--- says whether it did. If not, the caller flushes (see appender.ts) before it tells anybody.
+-- The caller's session does not wait for the disk; it flushes (see session.ts) before it tells anybody.
 CREATE FUNCTION log.append(
-  durable boolean, requests integer, streams text[],
+  requests integer, streams text[],
   part_request integer[], part_stream integer[], part_expected integer[], part_messages integer[],
   ids uuid[], kinds text[], types text[], schema_versions integer[], datas text[], metas text[],
-  OUT last_seq bigint, OUT recorded_at text, OUT flushed boolean,
+  OUT last_seq bigint, OUT recorded_at text,
   OUT conflicts integer[],              -- for each request: 0, or the part that conflicted
   OUT actual integer[],                 -- for each request: the version that the conflicting stream has
-  OUT hashes bytea                      -- 32 bytes for each message, in order; zeroes where refused
+  OUT hashes bytea                      -- 32 bytes for each message that was appended, in order
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   nothing    constant bytea := '\x0000000000000000000000000000000000000000000000000000000000000000';
-  versions   integer[] := array_fill(0, ARRAY[cardinality(streams)]);
-  stream_h   bytea[]   := array_fill(nothing, ARRAY[cardinality(streams)]);
-  changed    boolean[] := array_fill(false, ARRAY[cardinality(streams)]);
+  allowed    text[];
+  versions   integer[];                 -- of each stream, as it is and as it becomes
+  stream_h   bytea[];
   message_h  bytea[]   := array_fill(NULL::bytea, ARRAY[cardinality(ids)]);
   message_v  integer[] := array_fill(0, ARRAY[cardinality(ids)]);
   message_s  text[]    := array_fill(''::text, ARRAY[cardinality(ids)]);
+  message_o  integer[] := array_fill(0, ARRAY[cardinality(ids)]);
   accepted   integer := 0;
   parts      integer := cardinality(part_request);
   p          integer := 1;              -- the part in hand
+  m          integer := 1;              -- the message in hand
   first_p    integer;
   first_m    integer;
-  m          integer := 1;              -- the message in hand
   s          integer;
   h          bytea;
-  row        record;
-  head_seq   bigint;
-  head_h     bytea;
+  held       record;
   part_to    bigint;
   part_rows  bigint;
-  forbidden  text;
 BEGIN
-  SELECT u.stream INTO forbidden FROM unnest(streams) u(stream)
-   WHERE NOT EXISTS (SELECT FROM log.writers w WHERE w.category = split_part(u.stream, '/', 1) AND w.role = session_user) LIMIT 1;
-  IF forbidden IS NOT NULL THEN
-    RAISE EXCEPTION 'The role % may not write to %.', session_user, forbidden USING ERRCODE = 'insufficient_privilege';
-  END IF;
+  SELECT array_agg(w.category) INTO allowed FROM log.writers w WHERE w.role = session_user;
+  FOR i IN 1 .. cardinality(streams) LOOP
+    IF (split_part(streams[i], '/', 1) = ANY (allowed)) IS NOT TRUE THEN
+      RAISE EXCEPTION 'The role % may not write to %.', session_user, streams[i] USING ERRCODE = 'insufficient_privilege';
+    END IF;
+  END LOOP;
 
-  INSERT INTO log.streams (stream_id, category, version, last_hash)
-    SELECT u.stream, split_part(u.stream, '/', 1), 0, nothing
-      FROM unnest(streams) WITH ORDINALITY u(stream, n)
-     WHERE u.n IN (SELECT x.s FROM unnest(part_stream, part_expected) x(s, e) WHERE x.e = 0)
-       AND NOT EXISTS (SELECT FROM log.streams o WHERE o.stream_id = u.stream)
-     ORDER BY u.stream COLLATE "C"
-    ON CONFLICT DO NOTHING;
-  FOR row IN SELECT u.n, t.version, t.last_hash FROM unnest(streams) WITH ORDINALITY u(stream, n)
-               JOIN log.streams t ON t.stream_id = u.stream ORDER BY t.stream_id FOR UPDATE OF t LOOP
-    versions[row.n] := row.version;
-    stream_h[row.n] := row.last_hash;
+  IF 0 = ANY (part_expected) THEN
+    INSERT INTO log.streams (stream_id, category, version, last_hash)
+      SELECT u.stream, split_part(u.stream, '/', 1), 0, nothing
+        FROM unnest(streams) WITH ORDINALITY u(stream, n)
+       WHERE u.n IN (SELECT x.s FROM unnest(part_stream, part_expected) x(s, e) WHERE x.e = 0)
+         AND NOT EXISTS (SELECT FROM log.streams o WHERE o.stream_id = u.stream)
+       ORDER BY u.stream COLLATE "C"
+      ON CONFLICT DO NOTHING;
+  END IF;
+  versions := array_fill(0, ARRAY[cardinality(streams)]);
+  stream_h := array_fill(nothing, ARRAY[cardinality(streams)]);
+  FOR held IN SELECT u.n, t.version, t.last_hash FROM unnest(streams) WITH ORDINALITY u(stream, n)
+                JOIN log.streams t ON t.stream_id = u.stream ORDER BY t.stream_id FOR UPDATE OF t LOOP
+    versions[held.n] := held.version;
+    stream_h[held.n] := held.last_hash;
   END LOOP;
 
   recorded_at := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
   conflicts := array_fill(0, ARRAY[requests]);
-  actual := array_fill(0, ARRAY[requests]);
+  actual := conflicts;
+  hashes := '';
   FOR r IN 1 .. requests LOOP
     first_p := p;
     first_m := m;
@@ -145,60 +195,42 @@ BEGIN
     END LOOP;
     CONTINUE WHEN conflicts[r] <> 0;
 
-    accepted := accepted + m - first_m;
     m := first_m;
     FOR q IN first_p .. p - 1 LOOP
       s := part_stream[q];
       h := stream_h[s];
       FOR i IN m .. m + part_messages[q] - 1 LOOP
+        accepted := accepted + 1;
         versions[s] := versions[s] + 1;
-        h := sha256(h || convert_to(concat_ws(E'\n', streams[s], versions[s], ids[i], kinds[i], types[i], schema_versions[i], recorded_at, datas[i], metas[i]), 'UTF8'));
+        h := log.message_hash(h, streams[s], versions[s], ids[i], kinds[i], types[i], schema_versions[i], recorded_at, datas[i], metas[i]);
+        hashes := hashes || h;
         message_h[i] := h;
         message_v[i] := versions[s];
         message_s[i] := streams[s];
+        message_o[i] := accepted;
       END LOOP;
       m := m + part_messages[q];
       stream_h[s] := h;
-      changed[s] := true;
     END LOOP;
   END LOOP;
-  hashes := '';
-  flushed := true;
   IF accepted = 0 THEN
     SELECT seq INTO last_seq FROM log.head WHERE log = 'main';
     RETURN;
   END IF;
 
   UPDATE log.streams t SET version = u.version, last_hash = u.last_hash
-    FROM unnest(streams, versions, stream_h, changed) u(stream, version, last_hash, changed)
-   WHERE t.stream_id = u.stream AND u.changed;
-
-  SELECT seq, hash, partitioned_to, partition_rows INTO head_seq, head_h, part_to, part_rows
-    FROM log.head WHERE log = 'main' FOR UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN
-    flushed := false;
-    SELECT seq, hash, partitioned_to, partition_rows INTO head_seq, head_h, part_to, part_rows
-      FROM log.head WHERE log = 'main' FOR UPDATE;
-  END IF;
-  flushed := flushed AND durable;
-  PERFORM set_config('synchronous_commit', CASE WHEN flushed THEN 'on' ELSE 'off' END, true);
-
-  last_seq := head_seq + accepted;
+    FROM unnest(streams, versions, stream_h) u(stream, version, last_hash)
+   WHERE t.stream_id = u.stream AND t.version <> u.version;
+  UPDATE log.head SET seq = seq + accepted, hash = log.chained(hash, message_h) WHERE log = 'main'
+    RETURNING seq, partitioned_to, partition_rows INTO last_seq, part_to, part_rows;
   IF last_seq > part_to - part_rows / 2 THEN
     PERFORM log.make_partitions(last_seq + part_rows / 2);
   END IF;
   INSERT INTO log.messages
-    SELECT head_seq + row_number() OVER (ORDER BY u.n), u.stream, u.version, u.id, u.kind, u.type, u.schema_version, u.data, u.meta, append.recorded_at, u.hash
-      FROM unnest(message_s, message_v, ids, kinds, types, schema_versions, datas, metas, message_h)
-           WITH ORDINALITY u(stream, version, id, kind, type, schema_version, data, meta, hash, n)
+    SELECT last_seq - accepted + u.o, u.stream, u.version, u.id, u.kind, u.type, u.schema_version, u.data, u.meta, append.recorded_at, u.hash
+      FROM unnest(message_o, message_s, message_v, ids, kinds, types, schema_versions, datas, metas, message_h)
+           u(o, stream, version, id, kind, type, schema_version, data, meta, hash)
      WHERE u.hash IS NOT NULL;
-  FOREACH h IN ARRAY message_h LOOP
-    CONTINUE WHEN h IS NULL;
-    head_h := sha256(head_h || h);
-  END LOOP;
-  hashes := string_agg(COALESCE(u.h, nothing), ''::bytea ORDER BY u.n)
-       FROM unnest(message_h) WITH ORDINALITY u(h, n);
-  UPDATE log.head SET seq = last_seq, hash = head_h WHERE log = 'main';
 END $$;
 
 INSERT INTO log.head VALUES ('main', 0, '\x0000000000000000000000000000000000000000000000000000000000000000', 10000000, 0);

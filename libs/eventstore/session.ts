@@ -1,8 +1,9 @@
 import pg from 'pg';
 import { LogUnavailable } from './append.js';
-import { argumentsOf, type Request, type Verdict } from './batch.js';
+import { argumentsOf, argumentsOfOne, type Request, type Verdict } from './batch.js';
 
-const APPEND = 'SELECT * FROM log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)';
+const APPEND = 'SELECT * FROM log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)';
+const APPEND_ONE = 'SELECT * FROM log.append_one($1, $2, $3, $4, $5, $6, $7, $8)';
 /** Commits a record that must reach the disk, and everything before it with it; answers what had been committed until then. */
 const FLUSH = "SELECT (SELECT seq FROM log.head WHERE log = 'main') AS seq, pg_logical_emit_message(true, 'hostplane', '')";
 
@@ -50,11 +51,20 @@ export class Session {
   }
 
   /** One round trip. Throws LogUnavailable when nobody knows whether it happened, the server's own error when it did not. */
-  async append(requests: readonly Request[], durable: boolean): Promise<Verdict> {
-    const result = await this.#query<Verdict>(this.appender, { name: 'append', text: APPEND, values: [durable, ...argumentsOf(requests)] });
+  async append(requests: readonly Request[]): Promise<Verdict> {
+    const result = await this.#query<Verdict>(this.appender, { name: 'append', text: APPEND, values: argumentsOf(requests) });
+    return result.rows[0]!;
+  }
+
+  /** Appends a single message and flushes, in one round trip. Undefined: nothing was done, it takes append() to tell why. */
+  async appendOne(request: Request): Promise<Verdict | undefined> {
+    const values = argumentsOfOne(request);
+    if (!values) return undefined;
+    const result = await this.#query<Omit<Verdict, 'conflicts' | 'actual'>>(this.appender, { name: 'append_one', text: APPEND_ONE, values });
     const verdict = result.rows[0]!;
-    if (verdict.flushed) this.#flushedTo = Math.max(this.#flushedTo, Number(verdict.last_seq));
-    return verdict;
+    if (verdict.last_seq === null) return undefined;
+    this.#flushedTo = Math.max(this.#flushedTo, Number(verdict.last_seq));
+    return { ...verdict, conflicts: [0], actual: [0] };
   }
 
   /** Resolves when all that was committed before the call is on disk. Calls that wait share a flush. */

@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import type { Meta, StoredMessage } from '#contracts/message.js';
 import { decodeData, type MessageType } from '#contracts/registry.js';
 
@@ -51,24 +50,4 @@ export function lazyMessageFromRaw(raw: RawMessage): StoredMessage {
     get data() { return (data ??= decodeData(raw.type as MessageType, raw.data)); },
     get meta() { return (meta ??= JSON.parse(raw.meta) as Meta); },
   } as StoredMessage;
-}
-
-/** PostgreSQL's binary form of text[]: nothing needs escaping, neither here nor there. */
-export function textArray(values: readonly string[]): Buffer {
-  let size = 20;
-  for (const value of values) size += 4 + Buffer.byteLength(value);
-  const buffer = Buffer.allocUnsafe(size);
-  const TEXT_OID = 25;
-  let at = buffer.writeInt32BE(values.length > 0 ? 1 : 0);
-  at = buffer.writeInt32BE(0, at);
-  at = buffer.writeInt32BE(TEXT_OID, at);
-  if (values.length === 0) return buffer.subarray(0, at);
-  at = buffer.writeInt32BE(values.length, at);
-  at = buffer.writeInt32BE(1, at);
-  for (const value of values) {
-    const length = buffer.write(value, at + 4);
-    buffer.writeInt32BE(length, at);
-    at += 4 + length;
-  }
-  return buffer;
 }
