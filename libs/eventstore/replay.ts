@@ -1,45 +1,32 @@
 import type pg from 'pg';
 import type { StoredMessage } from '#contracts/message.js';
-import { AT, copyRows, type CopiedRow } from './copy-reader.js';
-import { lazyMessageFromRaw, type RawMessage } from './stored.js';
+import { MessageReader } from './copied-message.js';
+import { AT, copyBatches, type CopiedRow } from './copy-reader.js';
 import type { ProjectionDefinition } from './projection-definition.js';
 import type { ProjectionTx } from './tables.js';
 
-/** So many messages are read ahead while the ones before are folded. */
-const CHUNK = 5_000;
+const BATCH = 2_000;
 
-/** Folds a range of positions, chunk by chunk; yields the position after each. A missing position is an error. */
-export async function* foldRange(reader: pg.PoolClient, definition: ProjectionDefinition, range: { after: number; upTo: number }, tx: ProjectionTx): AsyncGenerator<number> {
-  const read = (after: number) => (after < range.upTo ? readChunk(reader, definition, after, Math.min(after + CHUNK, range.upTo)) : undefined);
-  let next = read(range.after);
-  for (let after = range.after; next; after = Math.min(after + CHUNK, range.upTo)) {
-    const batch = await next;
-    next = read(Math.min(after + CHUNK, range.upTo));
-    next?.catch(() => undefined);
-    await definition.apply(batch, tx);
-    yield Math.min(after + CHUNK, range.upTo);
-  }
-}
-
-async function readChunk(reader: pg.PoolClient, { categories }: ProjectionDefinition, after: number, upTo: number): Promise<StoredMessage[]> {
-  const batch: StoredMessage[] = [];
+/** Folds a range of positions, batch by batch; yields the position after each. A missing position is an error. */
+export async function* foldRange(reader: pg.ClientBase, definition: ProjectionDefinition, range: { after: number; upTo: number }, tx: ProjectionTx): AsyncGenerator<number> {
+  if (range.upTo <= range.after) return;
+  const { categories } = definition;
+  const messages = new MessageReader();
   const prefixes = categories?.map((category) => `${category}/`);
-  let expected = after;
-  await copyRows(reader, { after, upTo }, (row) => {
-    const position = row.bigint(AT.seq);
-    if (position !== ++expected) throw new Error(`The log has a gap: position ${expected} was expected, ${position} came.`);
+  let position = range.after;
+  const decode = (row: CopiedRow): StoredMessage | undefined => {
+    const found = row.bigint(AT.seq);
+    if (found !== ++position) throw new Error(`The log has a gap: position ${position} was expected, ${found} came.`);
     const streamId = row.text(AT.streamId);
-    if (!prefixes || prefixes.some((prefix) => streamId.startsWith(prefix))) batch.push(lazyMessageFromRaw(rawFromCopy(row, position, streamId)));
-  });
-  if (expected !== upTo) throw new Error(`The log has a gap: it should reach position ${upTo} but ends at ${expected}.`);
-  return batch;
-}
-
-function rawFromCopy(row: CopiedRow, position: number, streamId: string): RawMessage {
-  return {
-    position, streamId, version: row.integer(AT.version), id: row.uuid(AT.id), kind: row.ascii(AT.kind) as RawMessage['kind'], type: row.ascii(AT.type),
-    schemaVersion: row.integer(AT.schemaVersion), data: row.text(AT.data), meta: row.text(AT.meta), recordedAt: row.ascii(AT.recordedAt), hash: row.hex(AT.hash),
+    return !prefixes || prefixes.some((prefix) => streamId.startsWith(prefix)) ? messages.read(row, found, streamId) : undefined;
   };
+  let folded = range.after;
+  for await (const batch of copyBatches(reader, range, BATCH, decode)) {
+    await definition.apply(categories ? batch.filter((message) => message !== undefined) : (batch as StoredMessage[]), tx);
+    folded += batch.length;
+    yield folded;
+  }
+  if (folded !== range.upTo) throw new Error(`The log has a gap: it should reach position ${range.upTo} but ends at ${folded}.`);
 }
 
 /** Position of the last message. */

@@ -36,18 +36,3 @@ export function messageFromRaw(raw: RawMessage): StoredMessage {
   const type = raw.type as MessageType;
   return { ...raw, type, data: decodeData(type, raw.data), meta: JSON.parse(raw.meta) as Meta } as StoredMessage;
 }
-
-/**
- * The same, parsed only when data or meta are asked for: what replays a whole log reads few of them.
- * The getters are the object's own, so that a copy by spread holds the values.
- */
-export function lazyMessageFromRaw(raw: RawMessage): StoredMessage {
-  let data: unknown;
-  let meta: Meta | undefined;
-  return {
-    position: raw.position, streamId: raw.streamId, version: raw.version, id: raw.id, kind: raw.kind,
-    type: raw.type as MessageType, schemaVersion: raw.schemaVersion, recordedAt: raw.recordedAt, hash: raw.hash,
-    get data() { return (data ??= decodeData(raw.type as MessageType, raw.data)); },
-    get meta() { return (meta ??= JSON.parse(raw.meta) as Meta); },
-  } as StoredMessage;
-}

@@ -20,6 +20,7 @@ export interface Fault {
 const CHUNK = 20_000;
 const HASH_BYTES = 32;
 const NEWLINE = 10;
+const ZERO = 48;
 
 /**
  * Checks the whole log: no position and no version is missing, every message's hash follows from
@@ -78,21 +79,21 @@ class Chain {
     const { scratch } = this;
     let at = before.copy(scratch, 0);
     at = row.copy(AT.streamId, scratch, at);
-    at = this.line(`\n${row.integer(AT.version)}\n${row.uuid(AT.id)}\n`, at);
+    scratch[at++] = NEWLINE;
+    at = writeDigits(row.integer(AT.version), scratch, at);
+    scratch[at++] = NEWLINE;
+    at = row.copyUuid(AT.id, scratch, at);
+    scratch[at++] = NEWLINE;
     at = row.copy(AT.kind, scratch, at);
     scratch[at++] = NEWLINE;
     at = row.copy(AT.type, scratch, at);
-    at = this.line(`\n${row.integer(AT.schemaVersion)}\n`, at);
-    at = row.copy(AT.recordedAt, scratch, at);
     scratch[at++] = NEWLINE;
-    at = row.copy(AT.data, scratch, at);
-    scratch[at++] = NEWLINE;
-    at = row.copy(AT.meta, scratch, at);
+    at = writeDigits(row.integer(AT.schemaVersion), scratch, at);
+    for (const column of [AT.recordedAt, AT.data, AT.meta]) {
+      scratch[at++] = NEWLINE;
+      at = row.copy(column, scratch, at);
+    }
     return scratch.subarray(0, at);
-  }
-
-  private line(text: string, at: number): number {
-    return at + this.scratch.write(text, at, 'latin1');
   }
 
   private reserve(rowBytes: number): void {
@@ -108,4 +109,14 @@ class Chain {
   private blame(position: number, streamId: string, what: string): void {
     this.fault = { position, streamId, what };
   }
+}
+
+function writeDigits(value: number, target: Buffer, at: number): number {
+  let end = at + 1;
+  for (let rest = value; rest >= 10; rest = Math.trunc(rest / 10)) end++;
+  for (let i = end - 1; i >= at; i--) {
+    target[i] = ZERO + (value % 10);
+    value = Math.trunc(value / 10);
+  }
+  return end;
 }
