@@ -98,11 +98,8 @@ describe('an operation is shown', () => {
 
 describe('the timeline', () => {
   it('gives an operation its site', () => {
-    const row = timelineRow(stored('operation/o', { type: 'OperationSucceeded', data: { operationId: 'o' } }), () => ({ site_id: 's', project_id: 'p' }));
+    const row = timelineRow(stored('operation/o', { type: 'OperationSucceeded', data: { operationId: 'o' } }), { siteId: 's', projectId: 'p' });
     expect(row).toMatchObject({ site_id: 's', project_id: 'p', operation_id: 'o', owner: 'ann' });
-  });
-  it('leaves commands out', () => {
-    expect(timelineRow({ ...stored('operation/o', activated), kind: 'command' }, () => undefined)).toBeUndefined();
   });
   it('shows no value of an environment, at whatever depth', () => {
     fc.assert(fc.property(fc.string({ minLength: 12 }).filter((text) => !text.includes('"') && !text.includes('\\')), fc.array(fc.constantFrom('a', 'b'), { maxLength: 5 }), (secret, path) => {

@@ -27,25 +27,28 @@ export const timelineTable = {
   appendOnly: true,
 };
 
-/** Events of an operation are its site's and project's too: `of` knows which those are. */
-export function timelineRow(message: StoredMessage, of: (operationId: string) => { site_id: string | null; project_id: string | null } | undefined): TimelineRow | undefined {
-  if (message.kind !== 'event') return undefined;
-  const { siteId, projectId, operationId } = message.data as { siteId?: string; projectId?: string; operationId?: string };
-  const operation = operationId ? of(operationId) : undefined;
-  const isSites = ['site', 'workload', 'edge', 'route'].includes(categoryOf(message.streamId));
+/** What an event says itself of what it is about. */
+export function aboutOf(event: StoredMessage): { siteId: string | undefined; projectId: string | undefined; operationId: string | undefined } {
+  const { siteId, projectId, operationId } = event.data as { siteId?: string; projectId?: string; operationId?: string };
+  const isSites = ['site', 'workload', 'edge', 'route'].includes(categoryOf(event.streamId));
+  return { siteId: siteId || (isSites ? keyOf(event.streamId) : undefined), projectId: projectId || undefined, operationId: operationId || undefined };
+}
+
+/** An event of an operation is its site's and project's too: `about` names those. */
+export function timelineRow(event: StoredMessage, about: { siteId: string | undefined; projectId: string | undefined }): TimelineRow {
   return {
-    position: message.position,
-    owner: message.meta.owner,
-    type: message.type,
-    stream: message.streamId,
-    site_id: siteId || (isSites ? keyOf(message.streamId) : operation?.site_id) || null,
-    project_id: projectId || operation?.project_id || null,
-    operation_id: operationId || null,
-    data: JSON.stringify(withoutSecrets(message.data)),
-    correlation_id: message.meta.correlationId,
-    causation_id: message.meta.causationId,
-    actor: message.meta.actor,
-    recorded_at: message.recordedAt,
+    position: event.position,
+    owner: event.meta.owner,
+    type: event.type,
+    stream: event.streamId,
+    site_id: about.siteId ?? null,
+    project_id: about.projectId ?? null,
+    operation_id: aboutOf(event).operationId ?? null,
+    data: JSON.stringify(withoutSecrets(event.data)),
+    correlation_id: event.meta.correlationId,
+    causation_id: event.meta.causationId,
+    actor: event.meta.actor,
+    recorded_at: event.recordedAt,
   };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { APPS } from '#eventstore/apps.js';
 import { migrate } from '#eventstore/migrate.js';
@@ -7,7 +7,7 @@ import { renderNatsConfig } from '#messaging/nats-config.js';
 import { setupBus } from '#messaging/setup.js';
 import { BUS_USERS } from '#messaging/subjects.js';
 import { busUrls, databaseUrls, environmentOf, type Secrets } from './addresses.js';
-import { credentials } from './credentials.js';
+import { credentials, writePrivate } from './credentials.js';
 import { Daemon, type DaemonSpec } from './daemon.js';
 import { startNats } from './nats.js';
 import { findNatsServer } from './nats-server.js';
@@ -24,6 +24,15 @@ export interface PlaneOptions {
   /** Server settings of the embedded PostgreSQL beside the launcher's own. */
   readonly postgresSettings?: Readonly<Record<string, string>>;
 }
+
+/** Addresses of the servers for an administrator. */
+export interface Servers {
+  readonly databaseUrl: string;
+  readonly natsUrl: string;
+}
+
+/** Where a running plane keeps them for operate.ts, readable by its user alone. */
+export const serversFile = (folder: string): string => join(folder, 'run', 'servers.json');
 
 /** The folder of compiled code, whether this file runs from it or as source beside it. */
 const CODE = join(import.meta.dirname.replace(/[\\/]dist([\\/]infra[\\/]start)$/, '$1'), '../../dist');
@@ -65,6 +74,7 @@ export class Plane {
   async stop(): Promise<void> {
     this.isLeaving = true;
     for (const daemon of [...this.daemons].reverse()) await daemon.stop();
+    rmSync(serversFile(this.home.folder), { force: true });
   }
 
   /** Ends everything at once. */
@@ -116,6 +126,8 @@ export class Plane {
     step.note('bringing the streams up to date');
     const tell = (line: string) => this.options.say.warn(line);
     const connection = await connectBus({ url: this.natsUrl, name: 'launcher' }, { log: () => undefined, warn: tell, error: tell });
+    mkdirSync(join(home.folder, 'run'), { recursive: true });
+    writePrivate(serversFile(home.folder), { databaseUrl: this.databaseUrl, natsUrl: this.natsUrl } satisfies Servers);
     await setupBus(connection, { hosts, ackWaitMs: settings.HOSTPLANE_REDELIVERY_SECONDS * 1000 }).finally(() => connection.close());
     step.done(detail);
   }
