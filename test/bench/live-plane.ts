@@ -1,0 +1,114 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Docker from 'dockerode';
+import { freePort } from '../../infra/start/ports.js';
+import type { SiteView } from '../support/api.js';
+import { startPlane, type Plane } from '../support/plane.js';
+import { cpuSecondsOf, familyOf, pssOf } from './at-rest.js';
+import { untilServed } from './until-served.js';
+
+type Runtime = 'docker' | 'files';
+
+/** A throw-away plane with sites in Docker and an edge by nginx, as a bench needs it. */
+export class LivePlane {
+  private constructor(
+    private plane: Plane,
+    private readonly folder: string,
+    private readonly env: NodeJS.ProcessEnv,
+  ) {}
+
+  /** With project networks of this range. */
+  static async start(pool: string): Promise<LivePlane> {
+    const folder = await mkdtemp(join(tmpdir(), 'hostplane-bench-plane-'));
+    const [api, http, https] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
+    const ports = { HOSTPLANE_API_PORT: String(api), HOSTPLANE_EDGE_HTTP_PORT: String(http), HOSTPLANE_EDGE_HTTPS_PORT: String(https) };
+    const env = { ...ports, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: pool, HOSTPLANE_REQUESTS_PER_MINUTE: '1000000' };
+    return new LivePlane(await startPlane({ folder, env }), folder, env);
+  }
+
+  get databaseUrl(): string {
+    return this.plane.databaseUrl;
+  }
+
+  /** Asks for a static site; answers it with how long the 202 took. */
+  async request(name: string, runtime: Runtime): Promise<{ site: SiteView; acceptedMs: number }> {
+    const began = performance.now();
+    const { status, body } = await this.plane.api.call<SiteView>('POST', '/sites', { name, kind: 'static', runtime });
+    const acceptedMs = performance.now() - began;
+    if (status !== 202) throw new Error(`POST /sites answers ${status}: ${JSON.stringify(body)}`);
+    return { site: body, acceptedMs };
+  }
+
+  /** The same until it is served: milliseconds from the request to the first 200 through the edge. */
+  async launch(name: string, runtime: Runtime): Promise<{ site: SiteView; acceptedMs: number; servedMs: number }> {
+    const began = performance.now();
+    const { site, acceptedMs } = await this.request(name, runtime);
+    await untilServed(site.url);
+    return { site, acceptedMs, servedMs: performance.now() - began };
+  }
+
+  async settled(sites: readonly SiteView[]): Promise<void> {
+    for (const { id } of sites) await this.plane.api.settled(id, ['ACTIVE'], 60_000);
+  }
+
+  async remove(sites: readonly SiteView[]): Promise<void> {
+    await this.settled(sites);
+    await Promise.all(sites.map(({ id }) => this.plane.api.call('DELETE', `/sites/${id}`)));
+    for (const { id } of sites) await this.plane.api.settled(id, ['DESTROYED'], 120_000);
+  }
+
+  /** What happened to a site, and when: milliseconds after the first event. */
+  async timeline(site: SiteView): Promise<string> {
+    const { body } = await this.plane.api.call<{ items: { type: string; recordedAt: string }[] }>('GET', `/sites/${site.id}/events?format=json`);
+    const began = Date.parse(body.items[0]?.recordedAt ?? '');
+    return body.items.map(({ type, recordedAt }) => `${type} +${Date.parse(recordedAt) - began}`).join(', ');
+  }
+
+  /** Stops the whole plane and starts it again in the same folder; milliseconds from the start until the sites are served. */
+  async secondStart(sites: readonly SiteView[]): Promise<number> {
+    await this.plane.stop();
+    const began = performance.now();
+    this.plane = await startPlane({ folder: this.folder, env: this.env });
+    await Promise.all(sites.map(({ url }) => untilServed(url)));
+    return performance.now() - began;
+  }
+
+  /** Bytes of memory by part. */
+  async memory(): Promise<Map<string, number>> {
+    return new Map([...(await this.parts())].map(([name, pid]) => [name, familyOf([pid]).reduce((sum, one) => sum + pssOf(one), 0)]));
+  }
+
+  /** Share of one core that each part uses over so many seconds. */
+  async load(seconds: number): Promise<Map<string, number>> {
+    const parts = [...(await this.parts())];
+    const used = () => parts.map(([, pid]) => familyOf([pid]).reduce((sum, one) => sum + cpuSecondsOf(one), 0));
+    const before = used();
+    await sleep(seconds * 1000);
+    const after = used();
+    return new Map(parts.map(([name], i) => [name, (after[i]! - before[i]!) / seconds]));
+  }
+
+  /** Stops it and removes its folder and everything in the engine that bears its label. */
+  async stop(): Promise<void> {
+    const label = `hostplane.plane=${(await readFile(join(this.folder, 'plane-id'), 'utf8')).trim()}`;
+    await this.plane.stop();
+    await removeLabelled(label);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** The process at the head of each part. */
+  private async parts(): Promise<Map<string, number>> {
+    const parts = (['postgres', 'nats', 'control-plane', 'provisioner'] as const).map((name) => [name, this.plane.daemon(name).pid!] as const);
+    return new Map<string, number>([...parts, ['nginx', Number(await readFile(join(this.folder, 'edge', 'nginx.pid'), 'utf8'))]]);
+  }
+}
+
+async function removeLabelled(label: string): Promise<void> {
+  const docker = new Docker();
+  const filters = { label: [label] };
+  for (const { Id } of await docker.listContainers({ all: true, filters })) await docker.getContainer(Id).remove({ force: true, v: true });
+  for (const { Name } of (await docker.listVolumes({ filters })).Volumes) await docker.getVolume(Name).remove();
+  for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove();
+}
