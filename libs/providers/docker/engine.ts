@@ -176,10 +176,10 @@ interface EngineFault extends Error {
 
 function asProviderError(error: EngineFault, what: string, address: string): Error {
   if (error.name === 'TypeError') return error;
-  const says = error.json?.message ?? error.message;
+  const says = (error.json?.message ?? error.message).replace(/^\(HTTP code \d+\) [a-z ]+ - /, '');
   const isConnection = error.statusCode === undefined && /ECONN|ENOENT|EACCES|EPIPE|ETIMEDOUT|EHOSTUNREACH|socket hang up/.test(`${error.code} ${error.message}`);
   if (isConnection) return new ProviderError(`The Docker Engine at ${address} does not answer (${error.message}): start it, or set DOCKER_HOST.`, true, { cause: error });
-  return new ProviderError(`The Docker Engine could not ${what}: ${says.trim()}`, isPassing(error.statusCode, says), { cause: error });
+  return new ProviderError(`The Docker Engine could not ${what}: ${says.trim().replace(/\.$/, '')}.`, isPassing(error.statusCode, says), { cause: error });
 }
 
 /** A refusal (4xx), and what no repetition heals, is final; what else goes wrong inside the engine may pass. */
