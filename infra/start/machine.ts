@@ -46,7 +46,7 @@ async function startEngine(tell: (line: string) => void): Promise<Engine | strin
   child.unref();
   closeSync(log);
   const engine = await starts(60_000, () => child.exitCode !== null);
-  if (!engine) return `dockerd does not start here:\n${readFileSync(join(folder, 'dockerd.log'), 'utf8').trim().split('\n').slice(-10).join('\n')}`;
+  if (!engine) return `dockerd does not start here:\n${readFileSync(join(folder, 'dockerd.log'), 'utf8').trim().split('\n').filter((line) => !line.includes('level=info')).slice(-5).join('\n')}`;
   return { ...engine, stop: () => void child.kill('SIGTERM') };
 }
 
