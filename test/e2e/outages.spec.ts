@@ -59,6 +59,21 @@ describe('while a server is away', () => {
     await plane.start('provisioner');
     expect((await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'])).status).toBe('ACTIVE');
   });
+
+  it('(the provisioner) a launch can be given up meanwhile, is taken back, and is retried', async () => {
+    await plane.kill('provisioner');
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'hesitant', kind: 'static' });
+    await until(async () => (await plane.api.site(created.body.id)).status === 'PROVISIONING');
+    const cancelled = await plane.api.call('POST', `/operations/${created.body.operationId}/cancel`, { reason: 'changed my mind' });
+    expect(cancelled.status).toBe(202);
+    expect((await plane.api.call('DELETE', `/sites/${created.body.id}`)).status).toBe(409);
+    await plane.start('provisioner');
+    expect(await plane.api.settled(created.body.id, ['FAILED'])).toMatchObject({ lastError: expect.stringContaining('changed my mind') });
+    expect((await visit(created.body.url)).status).toBe(404);
+    expect((await plane.api.call('POST', `/sites/${created.body.id}/retry`)).status).toBe(202);
+    expect((await plane.api.settled(created.body.id, ['ACTIVE'])).lastError).toBeUndefined();
+    expect((await visit(created.body.url)).status).toBe(200);
+  });
 });
 
 it('an edge that dies is brought up again', async () => {
