@@ -109,6 +109,6 @@ export class Session {
 
 /** Whether the server answered with an error of the statement, so that its transaction has certainly ended without effect. */
 export function isRefusedByServer(error: unknown): boolean {
-  // Class 57: the server goes down or ended the connection; class 08: the connection itself.
-  return error instanceof pg.DatabaseError && !/^(57P|08)/.test(error.code ?? '');
+  // Classes 57P: the server goes down or ended the connection; 08: the connection itself; 53 and 58: it is full or broken, for now.
+  return error instanceof pg.DatabaseError && !/^(57P|08|53|58)/.test(error.code ?? '');
 }
