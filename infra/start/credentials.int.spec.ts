@@ -1,11 +1,13 @@
-import { describe, expect, it } from '@jest/globals';
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials } from './credentials.js';
 import { signIn } from './sign-in.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'hostplane-credentials-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
 const modeOf = (file: string) => (statSync(file).mode & 0o777).toString(8);
 
 describe('passwords', () => {

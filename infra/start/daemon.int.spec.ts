@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -70,4 +70,4 @@ describe('ports', () => {
   });
 });
 
-afterEach(() => rmSync(join(folder, 'launcher.lock'), { force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Daemon, type DaemonHome } from './daemon.js';
 import { freePort } from './ports.js';
 import { clusterHome, initialise, packagedPostgres, runnablePostgres, versionOf } from './postgres-files.js';
-import { commandOf, end, identityOf } from './processes.js';
+import { commandOf, end, identityOf, processesIn } from './processes.js';
 import { accountInsteadOfRoot } from './reachable.js';
 
 export interface EmbeddedPostgres {
@@ -84,8 +85,19 @@ async function clearTheWay(cluster: string): Promise<void> {
   const pidFile = join(cluster, 'postmaster.pid');
   const pid = Number(readLines(pidFile)[0]);
   if (!pid) return;
+  await endOrphans(cluster, pid);
   if (identityOf(pid) && commandOf(pid).includes(cluster)) await end(pid, 'SIGINT', 30_000);
   if (existsSync(pidFile) && !(identityOf(pid) && commandOf(pid).includes(cluster))) rmSync(pidFile, { force: true });
+}
+
+/** Processes of a server that was killed see it within milliseconds, unless a query keeps them busy; until then they hold its shared memory. */
+async function endOrphans(cluster: string, server: number): Promise<void> {
+  if (identityOf(server) && commandOf(server).includes(cluster)) return;
+  for (const deadline = Date.now() + 500; ; await sleep(20)) {
+    const left = processesIn(cluster);
+    if (!left.length) return;
+    if (Date.now() > deadline) for (const orphan of left) await end(orphan, 'SIGKILL', 0);
+  }
 }
 
 /** The eighth line of postmaster.pid is how PostgreSQL's own pg_ctl knows. */

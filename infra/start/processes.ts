@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What tells a process from another one that got its number later: boot and start time. Undefined when there is no such process. */
@@ -21,6 +21,18 @@ export function commandOf(pid: number): string {
   } catch {
     return '';
   }
+}
+
+/** The processes that work in a folder, as far as this user may see them. */
+export function processesIn(folder: string): number[] {
+  const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  return numbers.filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`) === folder;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Ends a process: the signal first, SIGKILL when it is still there after the grace. Returns once it is gone. */

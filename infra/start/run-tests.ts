@@ -76,7 +76,9 @@ async function runSuite(suite: Suite, env: NodeJS.ProcessEnv): Promise<Outcome> 
   const serial = suite === 'e2e' || suite === 'chaos' ? ['--runInBand'] : [];
   const began = Date.now();
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--passWithNoTests', '--json', '--outputFile', report, ...serial];
-  const code = await run(process.execPath, args, env);
+  // jest says nothing before a file is done, and some files take minutes.
+  const beat = setInterval(() => say.line(`  … ${suite} goes on, ${Math.round((Date.now() - began) / 1000)} s`), 60_000);
+  const code = await run(process.execPath, args, env).finally(() => clearInterval(beat));
   const counts = readReport(report);
   rmSync(folder, { recursive: true, force: true });
   const failed = counts ? counts.numFailedTests + counts.numRuntimeErrorTestSuites : 1;
