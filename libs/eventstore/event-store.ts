@@ -52,7 +52,7 @@ export class EventStore {
 
   /** A stream's messages; what was appended a moment ago may not be on disk yet (see barrier). */
   async readStream(streamId: string, afterVersion = 0): Promise<StoredMessage[]> {
-    const rows = await this.#rows(`SELECT ${COLUMNS} FROM log.messages WHERE stream_id = $1 AND version > $2 ORDER BY version`, [streamId, afterVersion]);
+    const rows = await this.#rows('stream', `SELECT ${COLUMNS} FROM log.messages WHERE stream_id = $1 AND version > $2 ORDER BY version`, [streamId, afterVersion]);
     return rows.map((row) => messageFromRaw(rawFromRow(row)));
   }
 
@@ -66,14 +66,14 @@ export class EventStore {
     const filter = categories ? "AND split_part(stream_id, '/', 1) = ANY($3)" : '';
     const values = categories ? [after, limit, categories] : [after, limit];
     return this.#onDisk(async () => {
-      const rows = await this.#rows(`SELECT ${COLUMNS} FROM log.messages WHERE seq > $1 ${filter} ORDER BY seq LIMIT $2`, values);
+      const rows = await this.#rows(categories ? 'read-some' : 'read', `SELECT ${COLUMNS} FROM log.messages WHERE seq > $1 ${filter} ORDER BY seq LIMIT $2`, values);
       return rows.map(rawFromRow);
     }, (messages) => messages.at(-1)?.position ?? 0);
   }
 
   /** Position of the last message that is on disk; 0: there is none. */
   async head(): Promise<number> {
-    return this.#onDisk(async () => Number((await this.#rows("SELECT seq FROM log.head WHERE log = 'main'", []))[0]![0]), (seq) => seq);
+    return this.#onDisk(async () => Number((await this.#rows('head', "SELECT seq FROM log.head WHERE log = 'main'", []))[0]![0]), (seq) => seq);
   }
 
   /**
@@ -101,9 +101,10 @@ export class EventStore {
     return value;
   }
 
-  async #rows(text: string, values: unknown[]): Promise<string[][]> {
+  /** A statement with a name is parsed once a connection. */
+  async #rows(name: string, text: string, values: unknown[]): Promise<string[][]> {
     try {
-      const result = await this.#pool.query({ text, values, rowMode: 'array', types: AS_TEXT });
+      const result = await this.#pool.query({ name, text, values, rowMode: 'array', types: AS_TEXT });
       return result.rows as string[][];
     } catch (error) {
       throw isRefusedByServer(error) ? error : new LogUnavailable(error);
