@@ -18,12 +18,15 @@ export interface WorkerOptions {
   module(store: EventStore, bus: BusClient): DynamicModule | Promise<DynamicModule>;
 }
 
+/** A host's commands mostly wait for an engine or an edge, each of which has limits of its own: none shall wait in line behind them. */
+const HOST_CONCURRENCY = 64;
+
 /** Starts a process that lives on the bus: its log, its doorbell, its handlers. Stops in the reverse order. */
 export async function startWorker({ app, log, databaseUrl, natsUrl, hostId, module }: WorkerOptions): Promise<Running> {
   const logger = nestLogger(log);
   const bus = await BusClient.connect({ url: natsUrl, app, log: logger });
   const store = new EventStore({ connectionString: databaseUrl, app, onAppended: (position) => bus.ring(position) });
-  const strategy = new JetStreamServer({ app, url: natsUrl, ...(hostId && { hostId }) });
+  const strategy = new JetStreamServer({ app, url: natsUrl, ...(hostId && { hostId, concurrency: HOST_CONCURRENCY }) });
   const nest = await NestFactory.createMicroservice(await module(store, bus), { strategy, logger });
   await nest.listen();
   return {

@@ -23,7 +23,8 @@ export interface Follower {
 }
 
 const BATCH = 1_000;
-const POLL_MS = 1_000;
+/** Whoever needs more wakes it by waiting; this is for a follower that nobody waits for. */
+const POLL_MS = 5_000;
 
 /** Folds some categories of the log into memory: from its beginning, then as it grows, until it is stopped. */
 export function follow(store: Pick<EventStore, 'head' | 'read'>, options: FollowOptions): Follower {
