@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { visit, type SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
+import { describeWithNginx } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
 
 let plane: Plane;
@@ -76,13 +77,15 @@ describe('while a server is away', () => {
   });
 });
 
-it('an edge that dies is brought up again', async () => {
-  const pid = Number(readFileSync(join(folder, 'edge', 'nginx.pid'), 'utf8'));
-  process.kill(pid, 'SIGKILL');
-  await until(async () => (await visit(site.url)).body === 'steady');
-  const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'after-edge', kind: 'static' });
-  expect(await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'])).toMatchObject({ status: 'ACTIVE' });
-  expect((await visit(created.body.url)).status).toBe(200);
+describeWithNginx('an edge', () => {
+  it('that dies is brought up again', async () => {
+    const pid = Number(readFileSync(join(folder, 'edge', 'nginx.pid'), 'utf8'));
+    process.kill(pid, 'SIGKILL');
+    await until(async () => (await visit(site.url)).body === 'steady');
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'after-edge', kind: 'static' });
+    expect(await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'])).toMatchObject({ status: 'ACTIVE' });
+    expect((await visit(created.body.url)).status).toBe(200);
+  });
 });
 
 it('everything is still there after a stop and a start', async () => {
