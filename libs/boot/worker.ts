@@ -3,7 +3,8 @@ import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventStore } from '#eventstore/event-store.js';
 import { BusClient } from '#messaging/bus-client.js';
-import { JetStreamServer } from '#messaging/jetstream-server.js';
+import { reasonOf } from '#messaging/fate.js';
+import { JetStreamServer, type Handled } from '#messaging/jetstream-server.js';
 import { nestLogger, type Logger } from './logger.js';
 import type { Running } from './process.js';
 
@@ -26,7 +27,7 @@ export async function startWorker({ app, log, databaseUrl, natsUrl, hostId, modu
   const logger = nestLogger(log);
   const bus = await BusClient.connect({ url: natsUrl, app, log: logger });
   const store = new EventStore({ connectionString: databaseUrl, app, onAppended: (position) => bus.ring(position) });
-  const strategy = new JetStreamServer({ app, url: natsUrl, ...(hostId && { hostId, concurrency: HOST_CONCURRENCY }) });
+  const strategy = new JetStreamServer({ app, url: natsUrl, ...(hostId && { hostId, concurrency: HOST_CONCURRENCY }), onHandled: handledLogger(log) });
   const nest = await NestFactory.createMicroservice(await module(store, bus), { strategy, logger });
   await nest.listen();
   return {
@@ -35,5 +36,15 @@ export async function startWorker({ app, log, databaseUrl, natsUrl, hostId, modu
       await bus.close();
       await store.close();
     },
+  };
+}
+
+/** One line for each piece of work: which site, which operation, what, how long. A failure's reason is in the line, not its stack. */
+function handledLogger(log: Logger): (handled: Handled) => void {
+  return ({ message, deliveryCount, elapsedMs, error }) => {
+    const { siteId, projectId, operationId } = message.data as { siteId?: string; projectId?: string; operationId?: string };
+    const fields = { site: siteId, project: projectId, job: operationId, step: message.type, position: message.position, delivery: deliveryCount, elapsedMs, correlation: message.meta.correlationId };
+    if (error === undefined) log.info(fields, `${message.type} done`);
+    else log.warn({ ...fields, reason: reasonOf(error) }, `${message.type} not done`);
   };
 }

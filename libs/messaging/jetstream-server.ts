@@ -20,8 +20,19 @@ export interface JetStreamServerOptions {
   readonly url: string;
   /** How many messages of different keys are worked on at once. */
   readonly concurrency?: number;
+  /** Told of each message that a handler has worked on; for the log. */
+  readonly onHandled?: (handled: Handled) => void;
   /** How long a stop waits for what is being worked on before it aborts the signal of its handlers. */
   readonly drainMs?: number;
+}
+
+/** How the work on one delivery of a message went. */
+export interface Handled {
+  readonly message: StoredMessage;
+  readonly deliveryCount: number;
+  readonly elapsedMs: number;
+  /** What the handler threw. */
+  readonly error?: unknown;
 }
 
 const ABORT_GRACE_MS = 2_000;
@@ -98,7 +109,15 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       throw new Error(`${this.options.app} has no handler for the command ${message.type}: is an older version running?`);
     }
     reached(`handler:${message.type}:received`);
-    await this.invoke(pattern, message, context);
+    const began = performance.now();
+    const tell = (outcome: { error?: unknown }): void => this.options.onHandled?.({ message, deliveryCount: context.deliveryCount, elapsedMs: Math.round(performance.now() - began), ...outcome });
+    try {
+      await this.invoke(pattern, message, context);
+    } catch (error) {
+      tell({ error });
+      throw error;
+    }
+    tell({});
   }
 
   private async invoke(pattern: string, data: unknown, context: unknown): Promise<unknown> {
