@@ -32,7 +32,7 @@ export interface Servers {
 }
 
 /** Where a running plane keeps them for operate.ts, readable by its user alone. */
-export const serversFile = (folder: string): string => join(folder, 'run', 'servers.json');
+export const serversFile = (folder: string): string => join(folder, 'servers.json');
 
 /** The folder of compiled code, whether this file runs from it or as source beside it. */
 const CODE = join(import.meta.dirname.replace(/[\\/]dist([\\/]infra[\\/]start)$/, '$1'), '../../dist');
@@ -129,7 +129,6 @@ export class Plane {
     step.note('bringing the streams up to date');
     const tell = (line: string) => this.options.say.warn(line);
     const connection = await connectBus({ url: this.natsUrl, name: 'launcher' }, { log: () => undefined, warn: tell, error: tell });
-    mkdirSync(join(home.folder, 'run'), { recursive: true });
     writePrivate(serversFile(home.folder), { databaseUrl: this.databaseUrl, natsUrl: this.natsUrl } satisfies Servers);
     await setupBus(connection, { hosts, ackWaitMs: settings.HOSTPLANE_REDELIVERY_SECONDS * 1000 }).finally(() => connection.close());
     step.done(detail);

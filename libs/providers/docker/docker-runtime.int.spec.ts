@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { ContentStore } from '#content/content-store.js';
 import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
+import { describeWithDocker } from '../../../test/support/docker.js';
 import { page, siteRuntimeContract, type RuntimeWorld } from '../contract/site-runtime.contract.js';
 import { LABEL } from './requests.js';
 import { DockerRuntime, type DockerRuntimeOptions } from './docker-runtime.js';
@@ -91,9 +92,9 @@ async function open(): Promise<DockerWorld> {
   };
 }
 
-siteRuntimeContract('docker', open);
+describeWithDocker('docker', () => siteRuntimeContract('docker', open));
 
-describe('the docker runtime itself', () => {
+describeWithDocker('the docker runtime itself', () => {
   let world: DockerWorld;
   const images: string[] = [];
   beforeAll(async () => void (world = await open()));
@@ -247,7 +248,7 @@ describe('the docker runtime itself', () => {
   });
 });
 
-describe('images that are not here', () => {
+describeWithDocker('images that are not here', () => {
   let world: DockerWorld;
   const registry = createServer((request, response) => {
     response.setHeader('docker-distribution-api-version', 'registry/2.0');

@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import Docker from 'dockerode';
+import { testImage } from '../../../infra/images/recipes.js';
+import { describeWithDocker } from '../../../test/support/docker.js';
 import { edgeContract } from '../contract/edge.contract.js';
 import { freePort } from '../contract/edge-visitor.contract.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
@@ -11,14 +13,13 @@ import { EDGE_LABEL } from './container-request.js';
 import { LocalNginx } from './local-nginx.js';
 import { NginxEdge } from './nginx-edge.js';
 
-const IMAGE = process.env['HOSTPLANE_NGINX_IMAGE'] ?? 'hp-nginx:test';
+const IMAGE = testImage('nginx');
 const docker = new Docker();
 const planes: string[] = [];
 
-const available = await new ContainerNginx({} as EdgeSettings, IMAGE).available();
 const containersOf = (planeId: string) => docker.listContainers({ all: true, filters: { label: [`${EDGE_LABEL}=${planeId}`] } });
 
-if (available === true) {
+describeWithDocker('nginx in a container', () => {
   edgeContract('nginx in a container', {
     make: (settings) => {
       planes.push(settings.planeId);
@@ -28,9 +29,9 @@ if (available === true) {
       for (const { Id } of await containersOf(settings.planeId)) await docker.getContainer(Id).kill();
     },
   });
-}
+});
 
-describe('nginx in a container', () => {
+describeWithDocker('nginx in a container, beside others', () => {
   afterAll(async () => {
     for (const planeId of planes) {
       for (const { Id } of await containersOf(planeId)) await docker.getContainer(Id).remove({ force: true });
@@ -42,7 +43,7 @@ describe('nginx in a container', () => {
   });
 
   it('is not taken for an orphan of the local nginx', async () => {
-    if (available !== true || (await new LocalNginx({} as EdgeSettings).available()) !== true) return;
+    if ((await new LocalNginx({} as EdgeSettings).available()) !== true) return;
     const folder = await mkdtemp(join(tmpdir(), 'hostplane-edges-'));
     const [httpPort, httpsPort] = [await freePort(), await freePort()];
     const settings = { planeId: `plane-${httpPort}`, folder: join(folder, 'edge'), sitesFolder: join(folder, 'sites'), bind: '127.0.0.1', httpPort, httpsPort, baseDomain: 'localhost' };

@@ -3,9 +3,10 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { listenToProbes } from '#contracts/probe.js';
+import { describeWithNginx } from '../../../test/support/docker.js';
 import { edgeContract } from '../contract/edge.contract.js';
 import { freePort, startBackend, visit, type Backend } from '../contract/edge-visitor.contract.js';
 import type { EdgeRoute } from '../edge.js';
@@ -16,9 +17,9 @@ import { quoted } from './nginx-value.js';
 
 const make = (settings: EdgeSettings) => new NginxEdge(settings, new LocalNginx(settings));
 
-edgeContract('nginx', { make, kill: killAll });
+describeWithNginx('nginx', () => edgeContract('nginx', { make, kill: killAll }));
 
-describe('nginx by its binary', () => {
+describeWithNginx('nginx by its binary', () => {
   let folder: string;
   let settings: EdgeSettings;
   let edge: NginxEdge;
