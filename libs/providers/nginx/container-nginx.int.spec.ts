@@ -59,6 +59,6 @@ describeWithDocker('nginx in a container, beside others', () => {
 
   it('says what it misses', async () => {
     expect(await new ContainerNginx({} as EdgeSettings, 'hostplane/no-such-image', new Docker({ socketPath: '/nowhere/docker.sock' })).available()).toContain('no container engine answers');
-    if (available === true) expect(await new ContainerNginx({} as EdgeSettings, 'hostplane/no-such-image').available()).toContain('hostplane/no-such-image');
+    expect(await new ContainerNginx({} as EdgeSettings, 'hostplane/no-such-image').available()).toContain('hostplane/no-such-image');
   });
 });
