@@ -21,6 +21,19 @@ describe("nats-server's config", () => {
     expect(authorization.users.map(({ user, password }) => [user, password])).toEqual(BUS_USERS.map((user) => [user, `pw "${user}"`]));
   });
 
+  it('joins a cluster when it is told one, and is the same for the rest', () => {
+    const routes = ['127.0.0.1:6221', '127.0.0.1:6222'];
+    const cluster = { name: 'plane', password: 'p/w', serverName: 'n2', port: 6222, routes };
+    expect(JSON.parse(renderNatsConfig({ ...options, cluster }))).toEqual({
+      ...(JSON.parse(renderNatsConfig(options)) as object),
+      server_name: 'n2',
+      cluster: {
+        name: 'plane', host: '127.0.0.1', port: 6222, authorization: { user: 'route', password: 'p/w' },
+        routes: ['nats-route://route:p%2Fw@127.0.0.1:6221', 'nats-route://route:p%2Fw@127.0.0.1:6222'],
+      },
+    });
+  });
+
   it('is the same for the same options', () => {
     expect(renderNatsConfig(options)).toBe(renderNatsConfig({ ...options }));
   });

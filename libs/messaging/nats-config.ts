@@ -10,6 +10,20 @@ export interface NatsConfigOptions {
   readonly hosts: readonly string[];
   /** Most that the streams may take of the disk. */
   readonly maxStoreBytes?: number;
+  /** The cluster that this server is one of; without it, it stands alone. */
+  readonly cluster?: NatsCluster;
+}
+
+export interface NatsCluster {
+  /** The same for all its servers, as is the password: it lets a server in, and whoever is in sees everything. */
+  readonly name: string;
+  readonly password: string;
+  /** Different for each: replicas and leaders are known by it. */
+  readonly serverName: string;
+  /** Where the other servers come in. */
+  readonly port: number;
+  /** host:port of every server's cluster port; its own may be among them. */
+  readonly routes: readonly string[];
 }
 
 interface Permissions {
@@ -21,17 +35,24 @@ interface Permissions {
 
 /** The text of nats-server's config: JetStream, loopback only, and a user for each app with nothing but its own subjects. */
 export function renderNatsConfig(options: NatsConfigOptions): string {
-  const { port, storeDir, passwords, hosts, maxStoreBytes = 10 * 2 ** 30 } = options;
+  const { port, storeDir, passwords, hosts, maxStoreBytes = 10 * 2 ** 30, cluster } = options;
   const users = BUS_USERS.map((user) => ({ user, password: passwords[user], ...permissionsOf(user, hosts) }));
   const config = {
-    server_name: 'hostplane',
+    server_name: cluster?.serverName ?? 'hostplane',
     host: '127.0.0.1',
     port,
     max_payload: 2 ** 20,
     jetstream: { store_dir: storeDir, max_memory_store: 64 * 2 ** 20, max_file_store: maxStoreBytes },
     authorization: { users },
+    ...(cluster && { cluster: clusterBlock(cluster) }),
   };
   return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+function clusterBlock({ name, password, port, routes }: NatsCluster): object {
+  const user = 'route';
+  const urls = routes.map((route) => `nats-route://${user}:${encodeURIComponent(password)}@${route}`);
+  return { name, host: '127.0.0.1', port, authorization: { user, password }, routes: urls };
 }
 
 /** What a user may do; admin may do everything. */

@@ -11,7 +11,7 @@ import type { TestNats } from './nats.js';
 
 export const silent: BusLog = { log: () => undefined, warn: () => undefined, error: () => undefined };
 
-export function connectAs(nats: TestNats, user: BusUser): Promise<NatsConnection> {
+export function connectAs(nats: Pick<TestNats, 'url'>, user: BusUser): Promise<NatsConnection> {
   return connectBus({ url: nats.url(user), name: user }, silent);
 }
 
