@@ -156,7 +156,7 @@ export class Engine {
 
   private get address(): string {
     const { host, port } = this.docker.modem as { host?: string; port?: unknown };
-    return this.socket ?? `${host}:${String(port)}`;
+    return this.socket ?? (host === undefined ? 'its usual socket' : `${host}:${String(port)}`);
   }
 }
 
