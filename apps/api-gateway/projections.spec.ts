@@ -16,10 +16,10 @@ import { tokensTable } from './tokens.projection.js';
 const ids = { siteId: 's', operationId: 'o' };
 const content = { sha256: 'c'.repeat(64), sizeBytes: 10, format: 'zip', fileCount: 2 };
 const release = { ...ids, operationId: 'r-op', releaseId: 'r', content };
-const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/' };
+const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/', sealedEnv: [] };
 const asked: MessageOf<'SiteRequested'> = {
   type: 'SiteRequested',
-  data: { ...ids, projectId: 'p', ownerId: 'ann', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local', hostname: 'blog', address: '', subnet: '', app: undefined },
+  data: { ...ids, projectId: 'p', ownerId: 'ann', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local', hostname: 'blog', address: '', subnet: '', app: undefined, wordpress: undefined, limits: undefined, dataId: '' },
 };
 
 let position = 0;
@@ -46,7 +46,7 @@ describe('a site is shown', () => {
     expect(site()).toMatchObject({ status: 'CREATED', operation_id: 'o', operation_kind: 'launch-site', owner: 'ann' });
     expect(site({ type: 'SiteProvisioningStarted', data: ids })).toMatchObject({ status: 'PROVISIONING' });
     expect(site(activated)).toMatchObject({ status: 'ACTIVE', operation_id: null });
-    expect(site(activated, { type: 'SiteDestroyRequested', data: ids })).toMatchObject({ status: 'DESTROYING', operation_kind: 'remove-site' });
+    expect(site(activated, { type: 'SiteDestroyRequested', data: { ...ids, keepData: false } })).toMatchObject({ status: 'DESTROYING', operation_kind: 'remove-site' });
     expect(site(activated, { type: 'SiteDestroyed', data: ids })).toMatchObject({ status: 'DESTROYED', operation_id: null });
   });
   it('with its last error, until something succeeds', () => {

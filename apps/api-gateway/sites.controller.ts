@@ -26,7 +26,7 @@ export class SitesController {
     const ids = { siteId: call.id('site'), operationId: call.id('operation') };
     return this.idempotency.once(call, async () => {
       const projectId = await this.choice.idFor(call, body.projectId);
-      const site = { ownerId: call.caller.owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: appOf(body) };
+      const site = { ownerId: call.caller.owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: appOf(body), wordpress: undefined, limits: undefined, restoreFrom: '' };
       await this.lifecycle.ask('CreateSite', { ...ids, projectId, ...site }, call.cause);
       return this.accepted(call, ids.siteId, ids.operationId);
     });
@@ -45,7 +45,7 @@ export class SitesController {
 
   @Serves('deleteSite')
   remove(@Input() { params }: InputOf<Routes['deleteSite']>, @ByCall() call: Call): Promise<Answer> {
-    return this.change(call, params.id, (siteId, operationId) => this.lifecycle.ask('DestroySite', { siteId, operationId }, call.cause));
+    return this.change(call, params.id, (siteId, operationId) => this.lifecycle.ask('DestroySite', { siteId, operationId, keepData: false }, call.cause));
   }
 
   @Serves('retrySite')
@@ -87,5 +87,5 @@ export class SitesController {
 
 function appOf(body: InputOf<Routes['createSite']>['body']): AppSpec | undefined {
   if (body.kind !== 'app') return undefined;
-  return { image: body.image ?? '', port: body.port ?? 0, env: body.env ?? {}, healthPath: body.healthPath ?? '/' };
+  return { image: body.image ?? '', port: body.port ?? 0, env: body.env ?? {}, healthPath: body.healthPath ?? '/', sealedEnv: [] };
 }

@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { keyOf, type StoredMessage } from '#contracts/message.js';
 import { operationDecider, type Operation, type OperationCommand, type OperationState } from '#domain/operation/operation.js';
-import { isFact, type FactType, type WorkflowKind } from '#domain/operation/workflow.js';
+import { factTypes, isFact, type FactType, type WorkflowKind } from '#domain/operation/workflow.js';
 import { projectDecider } from '#domain/project/project.js';
 import { siteDecider } from '#domain/site/site.js';
 import { EventStore } from '#eventstore/event-store.js';
@@ -51,7 +51,7 @@ export class OperationReactor {
     await this.startProject('remove-project', event);
   }
 
-  @OnEvent('HomeReady', 'HomeFailed', 'HomeRemoved', 'WorkloadReady', 'WorkloadFailed', 'WorkloadRemoved', 'EdgeApplied', 'EdgeFailed')
+  @OnEvent(...factTypes)
   async advance(event: StoredMessage<FactType>): Promise<void> {
     if (isFact(event)) await this.move(event.data.operationId, { type: 'Answer', fact: event }, event);
   }

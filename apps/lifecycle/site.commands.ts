@@ -24,7 +24,8 @@ export class SiteCommands {
   @OnAsk('CreateSite')
   async create(ask: CreateSite, cause: Cause): Promise<Accepted> {
     const runtime = ask.runtime || (runtimesFor[ask.kind]?.[0] ?? '');
-    const request: SiteRequested = { ...ask, runtime, hostId: '', hostname: '', address: '', subnet: '', app: ask.app };
+    const { restoreFrom: dataId, ...wish } = ask;
+    const request: SiteRequested = { ...wish, runtime, dataId, hostId: '', hostname: '', address: '', subnet: '' };
     checkName(request.name, 'site');
     checkRequest(request);
     return this.admissions.run(ask.projectId, async () => {
@@ -43,7 +44,7 @@ export class SiteCommands {
 
   @OnAsk('DestroySite')
   async destroy(ask: DestroySite, cause: Cause): Promise<Accepted> {
-    return this.change(ask.siteId, { type: 'DestroySite', operationId: ask.operationId }, cause);
+    return this.change(ask.siteId, { type: 'DestroySite', operationId: ask.operationId, keepData: ask.keepData }, cause);
   }
 
   @OnAsk('PublishRelease')

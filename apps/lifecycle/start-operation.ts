@@ -31,13 +31,17 @@ export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, s
       address: request.address,
       power: site.power,
       app: request.app,
+      wordpress: request.wordpress,
+      limits: request.limits,
+      dataId: request.dataId,
+      url: '',
       ...contentOf(release),
       restartedAfter: kind === 'restart-site' ? settings.requestedAt : '',
     },
     previous: contentOf(site.release),
     power: site.power,
     target: site.target,
-    keepData: kind !== 'remove-site' && site.wasActive,
+    keepData: kind === 'remove-site' ? site.keepsData : site.wasActive,
   };
   return { type: 'StartOperation', id, kind, siteId: request.siteId, projectId: request.projectId, input };
 }

@@ -63,13 +63,13 @@ export class WorkloadCommands {
 
   @OnCommand('RemoveWorkload')
   async remove(command: StoredMessage<'RemoveWorkload'>, context: HandlerContext): Promise<void> {
-    const { operationId, siteId, projectId, hostId, turn, runtime, keepData } = command.data;
+    const { operationId, siteId, projectId, hostId, turn, runtime, keepData, dataId } = command.data;
     const ids = { operationId, siteId, hostId, turn, revision: command.position };
     await answer(this.store, command, context, {
       decider: workloadDecider,
       key: siteId,
       act: async () => {
-        if (await this.mayExist(siteId, runtime)) await this.runtimes.get(runtime).remove({ siteId, projectId, keepData }, context.signal);
+        if (await this.mayExist(siteId, runtime)) await this.runtimes.get(runtime).remove({ siteId, projectId, dataId, keepData }, context.signal);
         return { type: 'WorkloadRemoved', data: ids };
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),

@@ -1,3 +1,4 @@
+import * as database from './gen/hostplane/v1/database.js';
 import * as edge from './gen/hostplane/v1/edge.js';
 import * as home from './gen/hostplane/v1/home.js';
 import * as name from './gen/hostplane/v1/name.js';
@@ -5,6 +6,7 @@ import * as operation from './gen/hostplane/v1/operation.js';
 import * as pool from './gen/hostplane/v1/pool.js';
 import * as project from './gen/hostplane/v1/project.js';
 import * as route from './gen/hostplane/v1/route.js';
+import * as secret from './gen/hostplane/v1/secret.js';
 import * as site from './gen/hostplane/v1/site.js';
 import * as token from './gen/hostplane/v1/token.js';
 import * as workload from './gen/hostplane/v1/workload.js';
@@ -17,8 +19,8 @@ interface Codec<T> {
 type CodecsOf<M> = { [K in keyof M as M[K] extends { fromJSON(object: never): unknown } ? K : never]: M[K] };
 
 const codecs = {
-  ...only(edge), ...only(home), ...only(name), ...only(operation), ...only(pool),
-  ...only(project), ...only(route), ...only(site), ...only(token), ...only(workload),
+  ...only(database), ...only(edge), ...only(home), ...only(name), ...only(operation), ...only(pool),
+  ...only(project), ...only(route), ...only(secret), ...only(site), ...only(token), ...only(workload),
 };
 
 /** Every message that can be stored or sent: its type name and the shape of its data, as proto has it. */

@@ -8,10 +8,17 @@ const commands: CommandAddress = {
   EnsureHome: (d) => ({ to: `host.${d.hostId}`, key: d.projectId }),
   RemoveHome: (d) => ({ to: `host.${d.hostId}`, key: d.projectId }),
   EnsureWorkload: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
+  InstallWorkload: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
   RemoveWorkload: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
+  EnsureDatabase: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
+  RemoveDatabase: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
   EnsureEdge: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
+  ConfirmPage: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
   EnsureRoute: (d) => ({ to: 'domains', key: d.siteId }),
   RemoveRoute: (d) => ({ to: 'domains', key: d.siteId }),
+  EnsureKeyring: (d) => ({ to: 'secrets', key: d.projectId }),
+  DestroyKeyring: (d) => ({ to: 'secrets', key: d.projectId }),
+  EnsureSecrets: (d) => ({ to: 'secrets', key: d.projectId }),
 };
 
 /**

@@ -1,7 +1,9 @@
 import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from './decider.js';
 
-type AnswerType = 'HomeReady' | 'HomeFailed' | 'HomeRemoved' | 'WorkloadReady' | 'WorkloadFailed' | 'WorkloadRemoved' | 'EdgeApplied' | 'EdgeFailed';
+type AnswerType =
+  | 'HomeReady' | 'HomeFailed' | 'HomeRemoved' | 'WorkloadReady' | 'WorkloadInstalled' | 'WorkloadFailed' | 'WorkloadRemoved' | 'EdgeApplied' | 'PageConfirmed' | 'EdgeFailed'
+  | 'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved' | 'SecretsReady' | 'SecretsFailed' | 'SecretsRemoved';
 
 /** The greatest log position of a command that was answered, and who was answered. */
 export interface Answered {
@@ -9,7 +11,7 @@ export interface Answered {
 }
 
 /**
- * What a host answers to its commands, one stream a resource. Commands of one resource are worked on in the order of their log
+ * What a host or the vault answers to its commands, one stream a resource. Commands of one resource are worked on in the order of their log
  * positions; one whose position is not above the last answer's is late or repeated: nothing follows.
  */
 function answers<O extends AnswerType>(category: string): Decider<Answered, MessageOf<O>, O> {
@@ -25,5 +27,8 @@ function answers<O extends AnswerType>(category: string): Decider<Answered, Mess
 const revisionOf = (answer: { readonly data: unknown }): number => (answer.data as { readonly revision: number }).revision;
 
 export const homeDecider = answers<'HomeReady' | 'HomeFailed' | 'HomeRemoved'>('home');
-export const workloadDecider = answers<'WorkloadReady' | 'WorkloadFailed' | 'WorkloadRemoved'>('workload');
-export const edgeDecider = answers<'EdgeApplied' | 'EdgeFailed'>('edge');
+export const workloadDecider = answers<'WorkloadReady' | 'WorkloadInstalled' | 'WorkloadFailed' | 'WorkloadRemoved'>('workload');
+export const edgeDecider = answers<'EdgeApplied' | 'PageConfirmed' | 'EdgeFailed'>('edge');
+export const databaseDecider = answers<'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved'>('database');
+/** What the vault answers, one stream a project. */
+export const vaultDecider = answers<'SecretsReady' | 'SecretsFailed' | 'SecretsRemoved'>('vault');

@@ -3,7 +3,7 @@ export const WRITERS = {
   'api-gateway': ['token'],
   lifecycle: ['project', 'pool', 'name', 'hostname', 'site', 'operation'],
   domains: ['route'],
-  provisioner: ['home', 'workload', 'edge'],
+  provisioner: ['home', 'workload', 'database', 'edge'],
   relay: [],
 } as const satisfies Record<string, readonly string[]>;
 

@@ -3,6 +3,19 @@ import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 
 export type Power = 'running' | 'stopped';
 
+/** What a workload needs that no spec may hold; opened by the vault for this one call and never written down. */
+export interface WorkloadSecrets {
+  /** Values of the app's environment, by the name of the variable. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Of the WordPress database's user. */
+  readonly databasePassword?: string;
+  /** Of the WordPress administrator. */
+  readonly adminPassword?: string;
+}
+
+/** For what needs none. */
+export const noSecrets: WorkloadSecrets = { env: {} };
+
 /** What a runtime finds of one site. `specHash` is that of the spec it was last made from. */
 export interface ObservedWorkload {
   readonly siteId: string;
@@ -20,10 +33,19 @@ export interface HomeSpec {
   readonly subnet: string;
 }
 
+/** What is taken away of a site. */
+export interface WorkloadRemoval {
+  readonly siteId: string;
+  readonly projectId: string;
+  /** Whose volumes it has; empty: its own. */
+  readonly dataId?: string;
+  readonly keepData: boolean;
+}
+
 /** In what runtimes differ: asked for here, never by their name. */
 export interface RuntimeFeatures {
   /** Kinds of site it can run. */
-  readonly kinds: readonly ('static' | 'app')[];
+  readonly kinds: readonly ('static' | 'app' | 'wordpress')[];
   /** Whether a workload has an address of its own (a container) or is served by the edge from a folder. */
   readonly addresses: boolean;
 }
@@ -49,10 +71,10 @@ export interface SiteRuntime {
    * Makes the site run (or stand still, by `spec.power`) as the spec says, and answers where it is reached once it is healthy.
    * An existing workload with the same spec is kept as it is. With a new release or spec that does not become healthy, the old one keeps serving.
    */
-  ensure(spec: WorkloadSpec, signal?: AbortSignal): Promise<Target>;
+  ensure(spec: WorkloadSpec, signal?: AbortSignal, secrets?: WorkloadSecrets): Promise<Target>;
 
   /** Nothing of the site is left; with `keepData` its volumes and releases stay. A site that is not there is fine. */
-  remove(site: { siteId: string; projectId: string; keepData: boolean }, signal?: AbortSignal): Promise<void>;
+  remove(site: WorkloadRemoval, signal?: AbortSignal): Promise<void>;
 
   /** What is there of the site now, or undefined. */
   observe(siteId: string, signal?: AbortSignal): Promise<ObservedWorkload | undefined>;

@@ -89,7 +89,7 @@ export class LifecycleStandIn {
   private async createSite(ask: Messages['CreateSite'], cause: Cause): Promise<object> {
     const { siteId, projectId, operationId, ownerId, name } = ask;
     checkName(name, 'site');
-    const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '' };
+    const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom };
     checkRequest(site);
     const parts: Part[] = [
       on(projectDecider, projectId, { type: 'AdmitSite', siteId, ownerId, needsAddress: false }),

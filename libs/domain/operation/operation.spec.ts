@@ -11,7 +11,7 @@ type Message = MessageOf<OperationEventType | AskType>;
 const target = { address: '10.77.0.2', port: 80, root: '' };
 const spec = {
   siteId: 's', projectId: 'p', name: 'blog', kind: 'app', runtime: 'docker', subnet: '10.77.0.0/24', address: '10.77.0.2', power: 'running',
-  app: undefined, releaseId: '', content: undefined, restartedAfter: '',
+  app: undefined, releaseId: '', content: undefined, restartedAfter: '', wordpress: undefined, limits: undefined, dataId: '', url: '',
 };
 const input: SiteInput = { hostId: 'local', hostnames: ['blog.localhost'], spec, previous: { releaseId: '', content: undefined }, power: 'running', keepData: false };
 const start = (kind: WorkflowKind): OperationCommand => ({ type: 'StartOperation', id: 'o', kind, siteId: 's', projectId: 'p', input: kind.endsWith('project') ? { projectId: 'p', hostId: 'local', subnet: '10.77.0.0/24' } : input });

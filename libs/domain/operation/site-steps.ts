@@ -29,7 +29,7 @@ function ensureWorkload(change: (input: SiteInput) => Partial<WorkloadSpec>): Si
 }
 
 const removeWorkload: SiteAction = {
-  ask: ({ hostId, keepData, spec: { siteId, projectId, runtime } }) => ({ type: 'RemoveWorkload', data: { hostId, siteId, projectId, runtime, keepData } }),
+  ask: ({ hostId, keepData, spec: { siteId, projectId, runtime, dataId } }) => ({ type: 'RemoveWorkload', data: { hostId, siteId, projectId, runtime, keepData, dataId } }),
   done: 'WorkloadRemoved',
   failed: 'WorkloadFailed',
 };

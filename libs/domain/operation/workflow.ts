@@ -5,11 +5,19 @@ import type { ProjectCommand } from '../project/project.js';
 export type WorkflowKind =
   | 'launch-site' | 'remove-site' | 'publish-release' | 'stop-site' | 'start-site' | 'restart-site' | 'launch-project' | 'remove-project';
 
-export type AskType = 'EnsureHome' | 'RemoveHome' | 'EnsureWorkload' | 'RemoveWorkload' | 'EnsureRoute' | 'RemoveRoute';
+export type AskType =
+  | 'EnsureHome' | 'RemoveHome' | 'EnsureKeyring' | 'DestroyKeyring' | 'EnsureSecrets' | 'EnsureDatabase' | 'RemoveDatabase'
+  | 'EnsureWorkload' | 'InstallWorkload' | 'RemoveWorkload' | 'EnsureRoute' | 'RemoveRoute' | 'ConfirmPage';
 /** An ask without the parts that the operation fills in. */
 export type Ask = { [K in AskType]: { readonly type: K; readonly data: Omit<MessageOf<K>['data'], 'operationId' | 'turn'> } }[AskType];
 
-export type FactType = 'HomeReady' | 'HomeFailed' | 'HomeRemoved' | 'WorkloadReady' | 'WorkloadFailed' | 'WorkloadRemoved' | 'EdgeApplied' | 'EdgeFailed';
+/** Every fact that may answer an ask. */
+export const factTypes = [
+  'HomeReady', 'HomeFailed', 'HomeRemoved', 'SecretsReady', 'SecretsFailed', 'SecretsRemoved', 'DatabaseReady', 'DatabaseFailed', 'DatabaseRemoved',
+  'WorkloadReady', 'WorkloadInstalled', 'WorkloadFailed', 'WorkloadRemoved', 'EdgeApplied', 'PageConfirmed', 'EdgeFailed',
+] as const;
+
+export type FactType = (typeof factTypes)[number];
 export type Fact = MessageOf<FactType>;
 
 /** What earlier steps answered, merged. */
@@ -48,8 +56,6 @@ export interface Workflow<I> {
   succeed(operationId: string, outputs: Outputs): Settlement;
   fail(operationId: string, failure: Failure): Settlement;
 }
-
-export const factTypes: readonly FactType[] = ['HomeReady', 'HomeFailed', 'HomeRemoved', 'WorkloadReady', 'WorkloadFailed', 'WorkloadRemoved', 'EdgeApplied', 'EdgeFailed'];
 
 export function isFact(message: MessageOf<MessageType>): message is Fact {
   return (factTypes as readonly string[]).includes(message.type);

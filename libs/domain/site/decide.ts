@@ -39,7 +39,7 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
       if (site.operation?.kind !== 'switch' || site.operation.id !== command.operationId) return [];
       return [{ type: 'SiteSwitchFailed', data: { ...ids, action: site.operation.action, step: command.step, error: command.error } }, ...next(site)];
     case 'DestroySite':
-      return destroy(site, ids);
+      return destroy(site, { ...ids, keepData: command.keepData });
     case 'FinishDestroy':
       return isDoing(site, 'remove', command.operationId) ? [{ type: 'SiteDestroyed', data: ids }] : [];
   }
@@ -89,11 +89,11 @@ function switchSite(site: Site, ids: Ids, action: string): readonly SiteEvent[] 
   return [{ type: 'SiteSwitchRequested', data: { ...ids, action } }];
 }
 
-function destroy(site: Site, ids: Ids): readonly SiteEvent[] {
+function destroy(site: Site, data: Ids & { readonly keepData: boolean }): readonly SiteEvent[] {
   if (site.status === 'DESTROYING' || site.status === 'DESTROYED') return [];
   refuseBusy(site);
   if (!allowsDestroy(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be destroyed yet.`);
-  return [...drop(site, 'The site is being destroyed.'), { type: 'SiteDestroyRequested', data: ids }];
+  return [...drop(site, 'The site is being destroyed.'), { type: 'SiteDestroyRequested', data }];
 }
 
 /** What waits gets its turn once the site is free. */

@@ -5,7 +5,7 @@ import { canMove, type SiteStatus } from './status.js';
 export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
   if (state.status === 'ABSENT') {
     if (event.type !== 'SiteRequested') throw new Error(`${event.type} for a site that was never requested.`);
-    return { status: 'CREATED', request: event.data, power: 'running', wasActive: false, operation: launch(event.data.operationId) };
+    return { status: 'CREATED', request: event.data, power: 'running', wasActive: false, keepsData: false, operation: launch(event.data.operationId) };
   }
   switch (event.type) {
     case 'SiteProvisioningStarted':
@@ -17,7 +17,7 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
     case 'SiteRetryRequested':
       return { ...state, operation: launch(event.data.operationId) };
     case 'SiteDestroyRequested':
-      return { ...move(state, 'DESTROYING'), operation: { kind: 'remove', id: event.data.operationId } };
+      return { ...move(state, 'DESTROYING'), operation: { kind: 'remove', id: event.data.operationId }, keepsData: event.data.keepData };
     case 'SiteDestroyed':
       return free(move(state, 'DESTROYED'));
     case 'SiteReleaseRequested':

@@ -8,9 +8,9 @@ import { canMove, isLive } from './status.js';
 const siteId = '0190b4c6-7f3e-7c3a-9a57-0123456789ab';
 const request = {
   siteId, projectId: 'p', operationId: 'launch', ownerId: 'admin', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local',
-  hostname: 'blog', address: '', subnet: '10.77.0.0/24', app: undefined,
+  hostname: 'blog', address: '', subnet: '10.77.0.0/24', app: undefined, wordpress: undefined, limits: undefined, dataId: '',
 };
-const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/' };
+const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/', sealedEnv: [] };
 const content = { sha256: 'a'.repeat(64), sizeBytes: 1, format: 'zip', fileCount: 1 };
 const target = { address: '', port: 0, root: `${siteId}/current` };
 const ids = (operationId: string) => ({ siteId, operationId });
@@ -19,7 +19,7 @@ const requested: SiteEvent = { type: 'SiteRequested', data: request };
 const started: SiteEvent = { type: 'SiteProvisioningStarted', data: ids('launch') };
 const active: SiteEvent = { type: 'SiteActivated', data: { ...ids('launch'), target } };
 const failed: SiteEvent = { type: 'SiteFailed', data: { ...ids('launch'), step: 'workload', error: 'no', undone: ['workload'] } };
-const destroying: SiteEvent = { type: 'SiteDestroyRequested', data: ids('remove') };
+const destroying: SiteEvent = { type: 'SiteDestroyRequested', data: { ...ids('remove'), keepData: false } };
 const live = [requested, started, active];
 const release = (id: string) => ({ siteId, operationId: id, releaseId: `r-${id}`, content });
 const publish = (id: string): SiteCommand => ({ type: 'PublishRelease', operationId: id, releaseId: `r-${id}`, content });
@@ -47,7 +47,7 @@ describe('a site', () => {
     given(siteDecider, ...live).when({ type: 'RetrySite', operationId: 'again' }).refused('conflict', /ACTIVE cannot be retried/);
   });
   it('does one thing at a time', () => {
-    given(siteDecider, requested, started).when({ type: 'DestroySite', operationId: 'remove' }).refused('conflict', /busy with a launch \(operation launch\)/);
+    given(siteDecider, requested, started).when({ type: 'DestroySite', operationId: 'remove', keepData: false }).refused('conflict', /busy with a launch \(operation launch\)/);
     given(siteDecider, ...live, { type: 'SiteSwitchRequested', data: { ...ids('stop'), action: 'stop' } }).when({ type: 'SwitchSite', operationId: 'x', action: 'start' }).refused('conflict', /busy/);
   });
   it('ignores the end of an operation that is not its own', () => {
@@ -55,9 +55,9 @@ describe('a site', () => {
     given(siteDecider, ...live).when({ type: 'FailSite', operationId: 'launch', step: 's', error: 'e', undone: [] }).then();
   });
   it('is destroyed from active and failed, and asking again changes nothing', () => {
-    given(siteDecider, ...live).when({ type: 'DestroySite', operationId: 'remove' }).then(destroying);
-    given(siteDecider, requested, started, failed).when({ type: 'DestroySite', operationId: 'remove' }).then(destroying);
-    given(siteDecider, ...live, destroying).when({ type: 'DestroySite', operationId: 'second' }).then();
+    given(siteDecider, ...live).when({ type: 'DestroySite', operationId: 'remove', keepData: false }).then(destroying);
+    given(siteDecider, requested, started, failed).when({ type: 'DestroySite', operationId: 'remove', keepData: false }).then(destroying);
+    given(siteDecider, ...live, destroying).when({ type: 'DestroySite', operationId: 'second', keepData: false }).then();
     given(siteDecider, ...live, destroying).when({ type: 'FinishDestroy', operationId: 'remove' }).then({ type: 'SiteDestroyed', data: ids('remove') });
   });
   it('stops, starts and restarts only while it is live', () => {
@@ -89,7 +89,8 @@ describe('random histories', () => {
   const operation = fc.constantFrom('launch', 'o1', 'o2', 'o3');
   const command: fc.Arbitrary<SiteCommand> = fc.oneof(
     operation.map((operationId): SiteCommand => ({ type: 'RequestSite', site: { ...request, operationId } })),
-    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'DestroySite', 'FinishDestroy'), operation).map(([type, operationId]) => ({ type, operationId })),
+    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'FinishDestroy'), operation).map(([type, operationId]) => ({ type, operationId })),
+    fc.tuple(operation, fc.boolean()).map(([operationId, keepData]): SiteCommand => ({ type: 'DestroySite', operationId, keepData })),
     operation.map((operationId): SiteCommand => ({ type: 'ActivateSite', operationId, target })),
     operation.map((operationId): SiteCommand => ({ type: 'FinishRelease', operationId, target })),
     fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] })),

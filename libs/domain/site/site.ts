@@ -32,6 +32,8 @@ export interface Site {
   readonly target?: Target;
   /** Whether it was ever live: its data must then survive a failed operation. */
   readonly wasActive: boolean;
+  /** Whether its data stays when it is destroyed. */
+  readonly keepsData: boolean;
 }
 
 export type SiteState = { readonly status: 'ABSENT' } | Site;
@@ -48,7 +50,7 @@ export type SiteCommand =
   | { type: 'SwitchSite'; operationId: string; action: string }
   | { type: 'FinishSwitch'; operationId: string }
   | { type: 'FailSwitch'; operationId: string; step: string; error: string }
-  | { type: 'DestroySite'; operationId: string }
+  | { type: 'DestroySite'; operationId: string; keepData: boolean }
   | { type: 'FinishDestroy'; operationId: string };
 
 export type SiteEventType =

@@ -4,7 +4,7 @@ import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
-import type { HomeSpec, ObservedWorkload, SiteRuntime } from '../site-runtime.js';
+import { noSecrets, type HomeSpec, type ObservedWorkload, type SiteRuntime, type WorkloadRemoval, type WorkloadSecrets } from '../site-runtime.js';
 import { specHash } from '../spec-hash.js';
 import { foundContainer, observedWorkload, onePerSite, type FoundContainer } from './containers.js';
 import { Engine } from './engine.js';
@@ -53,23 +53,24 @@ export class DockerRuntime implements SiteRuntime {
     throw new ProviderError(`The project ${projectId} still has sites on this host: remove them first.`, false);
   }
 
-  async ensure(spec: WorkloadSpec, signal?: AbortSignal): Promise<Target> {
+  async ensure(spec: WorkloadSpec, signal?: AbortSignal, secrets: WorkloadSecrets = noSecrets): Promise<Target> {
     if (spec.kind === 'app' ? !spec.app : spec.kind !== 'static') throw new ProviderError(`A site of kind "${spec.kind}" cannot run in Docker as it is described.`, false);
     return this.turns.run(spec.siteId, async () => {
       const hash = specHash(spec);
+      const open = opened(spec, secrets);
       const { live, old } = await this.tidied(spec.siteId, hash, signal);
       const kept = live !== undefined && live.specHash === hash && (await this.workloads.isOnItsNetwork(live, spec, signal));
-      if (kept) await this.workloads.settle(live, old, spec, signal);
+      if (kept) await this.workloads.settle(live, old, open, signal);
       else {
         if (live && old) await this.engine.removeContainer(live.id, signal);
-        await this.workloads.replace(old ?? live, spec, hash, signal);
+        await this.workloads.replace(old ?? live, open, hash, signal);
       }
       await this.dropOldReleases(spec.siteId, hash, signal);
       return { address: spec.address, port: spec.app?.port ?? this.settings.staticImage.port, root: '' };
     });
   }
 
-  async remove({ siteId, projectId, keepData }: { siteId: string; projectId: string; keepData: boolean }, signal?: AbortSignal): Promise<void> {
+  async remove({ siteId, projectId, keepData }: WorkloadRemoval, signal?: AbortSignal): Promise<void> {
     await this.turns.run(siteId, async () => {
       for (const { id, running } of await this.containersOf(siteId, signal)) {
         if (running) await this.engine.stopContainer(id, signal);
@@ -121,4 +122,9 @@ export class DockerRuntime implements SiteRuntime {
   private ours(labels: Record<string, string>): Record<string, string> {
     return { [LABEL.plane]: this.settings.plane, ...labels };
   }
+}
+
+/** The spec with what the vault opened for it. Its hash is that of the sealed one. */
+function opened(spec: WorkloadSpec, { env }: WorkloadSecrets): WorkloadSpec {
+  return spec.app ? { ...spec, app: { ...spec.app, env: { ...spec.app.env, ...env } } } : spec;
 }

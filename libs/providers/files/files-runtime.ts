@@ -11,7 +11,7 @@ import { Refusal } from '#domain/refusal.js';
 import { checkedContent } from '../checked-content.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
-import type { HomeSpec, ObservedWorkload, SiteRuntime } from '../site-runtime.js';
+import type { HomeSpec, ObservedWorkload, SiteRuntime, WorkloadRemoval } from '../site-runtime.js';
 import { specHash } from '../spec-hash.js';
 import { missing, openFolder, Releases, STAGING, syncFolder, type ReleaseSource } from './releases.js';
 import { readRecord, writeRecord, type SiteRecord } from './site-record.js';
@@ -53,7 +53,7 @@ export class FilesRuntime implements SiteRuntime {
     return this.inTurn(spec.siteId, signal, () => this.ensureAlone(spec, signal));
   }
 
-  async remove(site: { siteId: string; projectId: string; keepData: boolean }, signal?: AbortSignal): Promise<void> {
+  async remove(site: WorkloadRemoval, signal?: AbortSignal): Promise<void> {
     await this.inTurn(site.siteId, signal, () => this.removeAlone(site.siteId, site.keepData));
   }
 

@@ -43,6 +43,28 @@ export interface EdgeFailed {
   turn: number;
 }
 
+/** Command to a host: ask its edge for the site's first page and answer when it is the real one. */
+export interface ConfirmPage {
+  operationId: string;
+  siteId: string;
+  hostId: string;
+  hostname: string;
+  /** Text that the page must hold; empty: a 200 is enough. */
+  expected: string;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
+}
+
+export interface PageConfirmed {
+  operationId: string;
+  siteId: string;
+  hostId: string;
+  /** Log position of the command that this answers. */
+  revision: number;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
+}
+
 export const EnsureEdge: MessageFns<EnsureEdge> = {
   fromJSON(object: any): EnsureEdge {
     return {
@@ -183,6 +205,98 @@ export const EdgeFailed: MessageFns<EdgeFailed> = {
     }
     if (message.error !== "") {
       obj.error = message.error;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
+    }
+    return obj;
+  },
+};
+
+export const ConfirmPage: MessageFns<ConfirmPage> = {
+  fromJSON(object: any): ConfirmPage {
+    return {
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      hostId: isSet(object.hostId)
+        ? globalThis.String(object.hostId)
+        : isSet(object.host_id)
+        ? globalThis.String(object.host_id)
+        : "",
+      hostname: isSet(object.hostname) ? globalThis.String(object.hostname) : "",
+      expected: isSet(object.expected) ? globalThis.String(object.expected) : "",
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+    };
+  },
+
+  toJSON(message: ConfirmPage): unknown {
+    const obj: any = {};
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.hostId !== "") {
+      obj.hostId = message.hostId;
+    }
+    if (message.hostname !== "") {
+      obj.hostname = message.hostname;
+    }
+    if (message.expected !== "") {
+      obj.expected = message.expected;
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
+    }
+    return obj;
+  },
+};
+
+export const PageConfirmed: MessageFns<PageConfirmed> = {
+  fromJSON(object: any): PageConfirmed {
+    return {
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      hostId: isSet(object.hostId)
+        ? globalThis.String(object.hostId)
+        : isSet(object.host_id)
+        ? globalThis.String(object.host_id)
+        : "",
+      revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+    };
+  },
+
+  toJSON(message: PageConfirmed): unknown {
+    const obj: any = {};
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.hostId !== "") {
+      obj.hostId = message.hostId;
+    }
+    if (message.revision !== 0) {
+      obj.revision = Math.round(message.revision);
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);

@@ -5,6 +5,7 @@
 // source: hostplane/v1/site.proto
 
 /* eslint-disable */
+import { SealedValue } from "./secret.js";
 import { Target } from "./target.js";
 
 export const protobufPackage = "hostplane.v1";
@@ -14,14 +15,37 @@ export const protobufFileName = "hostplane/v1/site.proto";
 export interface AppSpec {
   image: string;
   port: number;
+  /** Plain values, only of sites that were made before there was a vault. */
   env: { [key: string]: string };
   /** Path that answers 2xx or 3xx once the app is healthy, for example /healthz. */
   healthPath: string;
+  /** The environment; its values are sealed to the project's key. */
+  sealedEnv: SealedValue[];
 }
 
 export interface AppSpec_EnvEntry {
   key: string;
   value: string;
+}
+
+export interface WordPressSpec {
+  /** For example 8.3; empty: the host's default. */
+  phpVersion: string;
+  title: string;
+  adminUser: string;
+  adminEmail: string;
+  /** For example de_DE; empty: English. */
+  locale: string;
+  /** shared: the host's database server; own: one of the project's own. */
+  database: string;
+}
+
+/** What a site's container may use; 0: the host's default. */
+export interface Limits {
+  memoryBytes: number;
+  /** Thousandths of a core. */
+  cpuMillis: number;
+  pids: number;
 }
 
 /** An archive as uploaded, named by the sha256 of its bytes in the content store. */
@@ -40,11 +64,17 @@ export interface CreateSite {
   operationId: string;
   ownerId: string;
   name: string;
-  /** static or app */
+  /** static, app or wordpress */
   kind: string;
-  /** files or docker; empty: the kind's default. */
+  /** files, docker or coolify; empty: the kind's default. */
   runtime: string;
   app: AppSpec | undefined;
+  wordpress: WordPressSpec | undefined;
+  limits:
+    | Limits
+    | undefined;
+  /** Take over the data that another site left behind; empty: begin with none. */
+  restoreFrom: string;
 }
 
 /** Ask of lifecycle: put this archive live on the site. */
@@ -73,6 +103,8 @@ export interface RetrySite {
 export interface DestroySite {
   siteId: string;
   operationId: string;
+  /** Volumes and database stay, and can be taken over by another site. */
+  keepData: boolean;
 }
 
 export interface SiteRequested {
@@ -89,6 +121,12 @@ export interface SiteRequested {
   address: string;
   subnet: string;
   app: AppSpec | undefined;
+  wordpress: WordPressSpec | undefined;
+  limits:
+    | Limits
+    | undefined;
+  /** Whose volumes and database it has; empty: its own. */
+  dataId: string;
 }
 
 export interface SiteProvisioningStarted {
@@ -120,6 +158,7 @@ export interface SiteRetryRequested {
 export interface SiteDestroyRequested {
   siteId: string;
   operationId: string;
+  keepData: boolean;
 }
 
 export interface SiteDestroyed {
@@ -211,6 +250,11 @@ export const AppSpec: MessageFns<AppSpec> = {
         : isSet(object.health_path)
         ? globalThis.String(object.health_path)
         : "",
+      sealedEnv: globalThis.Array.isArray(object?.sealedEnv)
+        ? object.sealedEnv.map((e: any) => SealedValue.fromJSON(e))
+        : globalThis.Array.isArray(object?.sealed_env)
+        ? object.sealed_env.map((e: any) => SealedValue.fromJSON(e))
+        : [],
     };
   },
 
@@ -234,6 +278,9 @@ export const AppSpec: MessageFns<AppSpec> = {
     if (message.healthPath !== "") {
       obj.healthPath = message.healthPath;
     }
+    if (message.sealedEnv?.length) {
+      obj.sealedEnv = message.sealedEnv.map((e) => SealedValue.toJSON(e));
+    }
     return obj;
   },
 };
@@ -253,6 +300,86 @@ export const AppSpec_EnvEntry: MessageFns<AppSpec_EnvEntry> = {
     }
     if (message.value !== "") {
       obj.value = message.value;
+    }
+    return obj;
+  },
+};
+
+export const WordPressSpec: MessageFns<WordPressSpec> = {
+  fromJSON(object: any): WordPressSpec {
+    return {
+      phpVersion: isSet(object.phpVersion)
+        ? globalThis.String(object.phpVersion)
+        : isSet(object.php_version)
+        ? globalThis.String(object.php_version)
+        : "",
+      title: isSet(object.title) ? globalThis.String(object.title) : "",
+      adminUser: isSet(object.adminUser)
+        ? globalThis.String(object.adminUser)
+        : isSet(object.admin_user)
+        ? globalThis.String(object.admin_user)
+        : "",
+      adminEmail: isSet(object.adminEmail)
+        ? globalThis.String(object.adminEmail)
+        : isSet(object.admin_email)
+        ? globalThis.String(object.admin_email)
+        : "",
+      locale: isSet(object.locale) ? globalThis.String(object.locale) : "",
+      database: isSet(object.database) ? globalThis.String(object.database) : "",
+    };
+  },
+
+  toJSON(message: WordPressSpec): unknown {
+    const obj: any = {};
+    if (message.phpVersion !== "") {
+      obj.phpVersion = message.phpVersion;
+    }
+    if (message.title !== "") {
+      obj.title = message.title;
+    }
+    if (message.adminUser !== "") {
+      obj.adminUser = message.adminUser;
+    }
+    if (message.adminEmail !== "") {
+      obj.adminEmail = message.adminEmail;
+    }
+    if (message.locale !== "") {
+      obj.locale = message.locale;
+    }
+    if (message.database !== "") {
+      obj.database = message.database;
+    }
+    return obj;
+  },
+};
+
+export const Limits: MessageFns<Limits> = {
+  fromJSON(object: any): Limits {
+    return {
+      memoryBytes: isSet(object.memoryBytes)
+        ? globalThis.Number(object.memoryBytes)
+        : isSet(object.memory_bytes)
+        ? globalThis.Number(object.memory_bytes)
+        : 0,
+      cpuMillis: isSet(object.cpuMillis)
+        ? globalThis.Number(object.cpuMillis)
+        : isSet(object.cpu_millis)
+        ? globalThis.Number(object.cpu_millis)
+        : 0,
+      pids: isSet(object.pids) ? globalThis.Number(object.pids) : 0,
+    };
+  },
+
+  toJSON(message: Limits): unknown {
+    const obj: any = {};
+    if (message.memoryBytes !== 0) {
+      obj.memoryBytes = Math.round(message.memoryBytes);
+    }
+    if (message.cpuMillis !== 0) {
+      obj.cpuMillis = Math.round(message.cpuMillis);
+    }
+    if (message.pids !== 0) {
+      obj.pids = Math.round(message.pids);
     }
     return obj;
   },
@@ -321,6 +448,13 @@ export const CreateSite: MessageFns<CreateSite> = {
       kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
       runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
       app: isSet(object.app) ? AppSpec.fromJSON(object.app) : undefined,
+      wordpress: isSet(object.wordpress) ? WordPressSpec.fromJSON(object.wordpress) : undefined,
+      limits: isSet(object.limits) ? Limits.fromJSON(object.limits) : undefined,
+      restoreFrom: isSet(object.restoreFrom)
+        ? globalThis.String(object.restoreFrom)
+        : isSet(object.restore_from)
+        ? globalThis.String(object.restore_from)
+        : "",
     };
   },
 
@@ -349,6 +483,15 @@ export const CreateSite: MessageFns<CreateSite> = {
     }
     if (message.app !== undefined) {
       obj.app = AppSpec.toJSON(message.app);
+    }
+    if (message.wordpress !== undefined) {
+      obj.wordpress = WordPressSpec.toJSON(message.wordpress);
+    }
+    if (message.limits !== undefined) {
+      obj.limits = Limits.toJSON(message.limits);
+    }
+    if (message.restoreFrom !== "") {
+      obj.restoreFrom = message.restoreFrom;
     }
     return obj;
   },
@@ -467,6 +610,11 @@ export const DestroySite: MessageFns<DestroySite> = {
         : isSet(object.operation_id)
         ? globalThis.String(object.operation_id)
         : "",
+      keepData: isSet(object.keepData)
+        ? globalThis.Boolean(object.keepData)
+        : isSet(object.keep_data)
+        ? globalThis.Boolean(object.keep_data)
+        : false,
     };
   },
 
@@ -477,6 +625,9 @@ export const DestroySite: MessageFns<DestroySite> = {
     }
     if (message.operationId !== "") {
       obj.operationId = message.operationId;
+    }
+    if (message.keepData !== false) {
+      obj.keepData = message.keepData;
     }
     return obj;
   },
@@ -517,6 +668,13 @@ export const SiteRequested: MessageFns<SiteRequested> = {
       address: isSet(object.address) ? globalThis.String(object.address) : "",
       subnet: isSet(object.subnet) ? globalThis.String(object.subnet) : "",
       app: isSet(object.app) ? AppSpec.fromJSON(object.app) : undefined,
+      wordpress: isSet(object.wordpress) ? WordPressSpec.fromJSON(object.wordpress) : undefined,
+      limits: isSet(object.limits) ? Limits.fromJSON(object.limits) : undefined,
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
     };
   },
 
@@ -557,6 +715,15 @@ export const SiteRequested: MessageFns<SiteRequested> = {
     }
     if (message.app !== undefined) {
       obj.app = AppSpec.toJSON(message.app);
+    }
+    if (message.wordpress !== undefined) {
+      obj.wordpress = WordPressSpec.toJSON(message.wordpress);
+    }
+    if (message.limits !== undefined) {
+      obj.limits = Limits.toJSON(message.limits);
+    }
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
     }
     return obj;
   },
@@ -705,6 +872,11 @@ export const SiteDestroyRequested: MessageFns<SiteDestroyRequested> = {
         : isSet(object.operation_id)
         ? globalThis.String(object.operation_id)
         : "",
+      keepData: isSet(object.keepData)
+        ? globalThis.Boolean(object.keepData)
+        : isSet(object.keep_data)
+        ? globalThis.Boolean(object.keep_data)
+        : false,
     };
   },
 
@@ -715,6 +887,9 @@ export const SiteDestroyRequested: MessageFns<SiteDestroyRequested> = {
     }
     if (message.operationId !== "") {
       obj.operationId = message.operationId;
+    }
+    if (message.keepData !== false) {
+      obj.keepData = message.keepData;
     }
     return obj;
   },

@@ -5,7 +5,7 @@
 // source: hostplane/v1/workload.proto
 
 /* eslint-disable */
-import { AppSpec, ContentRef } from "./site.js";
+import { AppSpec, ContentRef, Limits, WordPressSpec } from "./site.js";
 import { Target } from "./target.js";
 
 export const protobufPackage = "hostplane.v1";
@@ -16,9 +16,9 @@ export interface WorkloadSpec {
   siteId: string;
   projectId: string;
   name: string;
-  /** static or app */
+  /** static, app or wordpress */
   kind: string;
-  /** files or docker */
+  /** files, docker or coolify */
   runtime: string;
   subnet: string;
   address: string;
@@ -32,6 +32,14 @@ export interface WorkloadSpec {
     | undefined;
   /** RFC 3339 time; a process that started before it is started anew. Empty: no restart is asked for. */
   restartedAfter: string;
+  wordpress: WordPressSpec | undefined;
+  limits:
+    | Limits
+    | undefined;
+  /** Whose volumes and database it has; empty: its own. */
+  dataId: string;
+  /** Where visitors reach it, without a slash at the end, for example http://blog.localhost:8080. */
+  url: string;
 }
 
 /** Command to a host: make it so, and answer when it is so. */
@@ -42,6 +50,27 @@ export interface EnsureWorkload {
   spec:
     | WorkloadSpec
     | undefined;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
+}
+
+/** Command to a host: the software that runs in the workload is set up, once; doing it again changes nothing. */
+export interface InstallWorkload {
+  operationId: string;
+  hostId: string;
+  siteId: string;
+  spec:
+    | WorkloadSpec
+    | undefined;
+  /** Number of the ask within its operation; the answer carries the same. */
+  turn: number;
+}
+
+export interface WorkloadInstalled {
+  operationId: string;
+  hostId: string;
+  siteId: string;
+  revision: number;
   /** Number of the ask within its operation; the answer carries the same. */
   turn: number;
 }
@@ -57,6 +86,8 @@ export interface RemoveWorkload {
   keepData: boolean;
   /** Number of the ask within its operation; the answer carries the same. */
   turn: number;
+  /** Whose volumes it has; empty: its own. */
+  dataId: string;
 }
 
 export interface WorkloadReady {
@@ -120,6 +151,14 @@ export const WorkloadSpec: MessageFns<WorkloadSpec> = {
         : isSet(object.restarted_after)
         ? globalThis.String(object.restarted_after)
         : "",
+      wordpress: isSet(object.wordpress) ? WordPressSpec.fromJSON(object.wordpress) : undefined,
+      limits: isSet(object.limits) ? Limits.fromJSON(object.limits) : undefined,
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
+      url: isSet(object.url) ? globalThis.String(object.url) : "",
     };
   },
 
@@ -160,6 +199,18 @@ export const WorkloadSpec: MessageFns<WorkloadSpec> = {
     }
     if (message.restartedAfter !== "") {
       obj.restartedAfter = message.restartedAfter;
+    }
+    if (message.wordpress !== undefined) {
+      obj.wordpress = WordPressSpec.toJSON(message.wordpress);
+    }
+    if (message.limits !== undefined) {
+      obj.limits = Limits.toJSON(message.limits);
+    }
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
+    }
+    if (message.url !== "") {
+      obj.url = message.url;
     }
     return obj;
   },
@@ -209,6 +260,94 @@ export const EnsureWorkload: MessageFns<EnsureWorkload> = {
   },
 };
 
+export const InstallWorkload: MessageFns<InstallWorkload> = {
+  fromJSON(object: any): InstallWorkload {
+    return {
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      hostId: isSet(object.hostId)
+        ? globalThis.String(object.hostId)
+        : isSet(object.host_id)
+        ? globalThis.String(object.host_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      spec: isSet(object.spec) ? WorkloadSpec.fromJSON(object.spec) : undefined,
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+    };
+  },
+
+  toJSON(message: InstallWorkload): unknown {
+    const obj: any = {};
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.hostId !== "") {
+      obj.hostId = message.hostId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.spec !== undefined) {
+      obj.spec = WorkloadSpec.toJSON(message.spec);
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
+    }
+    return obj;
+  },
+};
+
+export const WorkloadInstalled: MessageFns<WorkloadInstalled> = {
+  fromJSON(object: any): WorkloadInstalled {
+    return {
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      hostId: isSet(object.hostId)
+        ? globalThis.String(object.hostId)
+        : isSet(object.host_id)
+        ? globalThis.String(object.host_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+    };
+  },
+
+  toJSON(message: WorkloadInstalled): unknown {
+    const obj: any = {};
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.hostId !== "") {
+      obj.hostId = message.hostId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.revision !== 0) {
+      obj.revision = Math.round(message.revision);
+    }
+    if (message.turn !== 0) {
+      obj.turn = Math.round(message.turn);
+    }
+    return obj;
+  },
+};
+
 export const RemoveWorkload: MessageFns<RemoveWorkload> = {
   fromJSON(object: any): RemoveWorkload {
     return {
@@ -239,6 +378,11 @@ export const RemoveWorkload: MessageFns<RemoveWorkload> = {
         ? globalThis.Boolean(object.keep_data)
         : false,
       turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
     };
   },
 
@@ -264,6 +408,9 @@ export const RemoveWorkload: MessageFns<RemoveWorkload> = {
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);
+    }
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
     }
     return obj;
   },
