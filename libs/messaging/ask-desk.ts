@@ -6,15 +6,16 @@ import type { Answer } from './bus-client.js';
 import type { BusLog } from './connection.js';
 import { readCause } from './envelope.js';
 import { fateOf, reasonOf } from './fate.js';
-import { askSubject } from './subjects.js';
+import { askSubject, calledBy } from './subjects.js';
 
 export interface AskDeskOptions {
-  readonly app: string;
+  /** Who is asked: an app, or a host's provisioner by its address. */
+  readonly address: string;
   readonly log: BusLog;
   answer(type: string, data: unknown, cause: Cause): Promise<unknown>;
 }
 
-/** Answers what other apps ask; each ask reaches one instance. */
+/** Answers what other apps ask an app or a host; each ask reaches one instance. */
 export class AskDesk {
   private readonly subscriptions: Subscription[] = [];
   private readonly answering = new Set<Promise<void>>();
@@ -26,9 +27,9 @@ export class AskDesk {
 
   /** Only types with a handler are listened to, so that any other is known at once to have nobody who answers it. */
   open(types: readonly string[]): void {
-    const { app } = this.options;
+    const { address } = this.options;
     for (const type of types) {
-      this.serve(askSubject(app, type), app, (message) => this.answer(type, message));
+      this.serve(askSubject(address, type), address, (message) => this.answer(type, message));
     }
   }
 
@@ -67,11 +68,12 @@ export class AskDesk {
       const { code, message, field } = error;
       return { refusal: { code, message, ...(field !== undefined && { field }) } };
     }
-    const { app, log } = this.options;
+    const { address, log } = this.options;
+    const asked = calledBy(address);
     const { correlationId } = cause.meta;
-    log.error(`${app} failed to answer ${type} (correlation id ${correlationId}): ${reasonOf(error)}`);
+    log.error(`${asked} failed to answer ${type} (correlation id ${correlationId}): ${reasonOf(error)}`);
     if (error instanceof Error && 'retryable' in error) return { failure: { message: error.message, retryable: error.retryable === true } };
-    const message = `${app} could not answer ${type}; its log says why under the correlation id ${correlationId}.`;
+    const message = `${asked} could not answer ${type}; its log says why under the correlation id ${correlationId}.`;
     return { failure: { message, retryable: fateOf(error, 1, 1).kind === 'wait' } };
   }
 }

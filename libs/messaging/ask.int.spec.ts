@@ -9,6 +9,7 @@ import { connectAs, freshBus, silent, startApp, type TestApp } from '../../test/
 import { startNats, type TestNats } from '../../test/support/nats.js';
 import { BusClient } from './bus-client.js';
 import { OnAsk } from './handlers.js';
+import { hostAddress } from './subjects.js';
 import { Unavailable } from './unavailable.js';
 
 const cause: Cause = { id: 'request-1', meta: { correlationId: 'c-1', causationId: 'c-1', actor: 'token:Zoë', owner: 'o-1', traceparent: '00-aa-bb-01' } };
@@ -20,9 +21,10 @@ let client: BusClient;
 const apps: TestApp[] = [];
 
 beforeAll(async () => {
-  nats = await startNats();
+  const hosts = ['local', 'h2'];
+  nats = await startNats({ hosts });
   admin = await connectAs(nats, 'admin');
-  await freshBus(admin, { hosts: ['local'] });
+  await freshBus(admin, { hosts });
   client = await BusClient.connect({ url: nats.url('api-gateway'), app: 'api-gateway', log: silent });
 });
 
@@ -36,7 +38,12 @@ afterAll(async () => {
   await nats?.stop();
 });
 
-async function lifecycle(answer: (data: Messages['CancelOperation'], cause: Cause) => unknown): Promise<TestApp> {
+type Answering = (data: Messages['CancelOperation'], cause: Cause) => unknown;
+
+const lifecycle = (answer: Answering): Promise<TestApp> => answering({ app: 'lifecycle' }, answer);
+const provisioner = (hostId: string, answer: Answering): Promise<TestApp> => answering({ app: 'provisioner', hostId }, answer);
+
+async function answering(options: { app: 'lifecycle' | 'provisioner'; hostId?: string }, answer: Answering): Promise<TestApp> {
   @Controller()
   class Operations {
     @OnAsk('CancelOperation')
@@ -44,7 +51,7 @@ async function lifecycle(answer: (data: Messages['CancelOperation'], cause: Caus
       return answer(asked, by);
     }
   }
-  const app = await startApp(nats, { app: 'lifecycle' }, Operations);
+  const app = await startApp(nats, options, Operations);
   apps.push(app);
   return app;
 }
@@ -116,6 +123,50 @@ describe('an ask', () => {
     await sleep(300);
     await nats.restart();
     expect(await asked).toEqual({ ok: true });
+  });
+});
+
+describe('an ask of a host', () => {
+  const askHost = (hostId: string, timeoutMs?: number): Promise<unknown> => client.ask(hostAddress(hostId), 'CancelOperation', data, cause, timeoutMs);
+
+  it('is answered by the provisioner of that host and no other', async () => {
+    const seen: unknown[] = [];
+    await provisioner('local', (...args) => (seen.push(args), { host: 'local' }));
+    await provisioner('h2', () => ({ host: 'h2' }));
+    for (let i = 0; i < 10; i += 1) expect([await askHost('local'), await askHost('h2')]).toEqual([{ host: 'local' }, { host: 'h2' }]);
+    expect(seen).toEqual(Array.from({ length: 10 }, () => [data, cause]));
+  });
+
+  it('is known at once to have nobody who answers, though another host would', async () => {
+    await provisioner('h2', () => ({ host: 'h2' }));
+    await expect(askHost('local')).rejects.toThrow('No provisioner of host local answers CancelOperation right now: it is not running, or not connected to the bus. Try again.');
+    await expect(askHost('local')).rejects.toBeInstanceOf(Unavailable);
+  });
+
+  it('comes back as the refusal, and as the failure without its inside', async () => {
+    await provisioner('local', () => {
+      throw new Refusal('not-found', 'There is no such volume.');
+    });
+    await provisioner('h2', () => {
+      throw new Error('password of the database');
+    });
+    await expect(askHost('local')).rejects.toEqual(new Refusal('not-found', 'There is no such volume.'));
+    await expect(askHost('h2')).rejects.toThrow('provisioner of host h2 could not answer CancelOperation; its log says why under the correlation id c-1.');
+  });
+
+  it('may take its time, but no longer than was asked', async () => {
+    await provisioner('local', () => sleep(400, { late: true }));
+    expect(await askHost('local')).toEqual({ late: true });
+    await expect(askHost('local', 100)).rejects.toThrow('provisioner of host local did not answer CancelOperation within 100 ms. Try again.');
+  });
+
+  it('finds the provisioner again after a restart', async () => {
+    const first = await provisioner('local', () => ({ life: 1 }));
+    expect(await askHost('local')).toEqual({ life: 1 });
+    await first.close();
+    await expect(askHost('local')).rejects.toBeInstanceOf(Unavailable);
+    await provisioner('local', () => ({ life: 2 }));
+    expect(await askHost('local')).toEqual({ life: 2 });
   });
 });
 

@@ -6,7 +6,7 @@ import { encodeData, type Messages, type MessageType } from '#contracts/registry
 import { Refusal, type RefusalCode } from '#domain/refusal.js';
 import { connectBus, isConnected, whileConnected, type BusLog } from './connection.js';
 import { causeHeaders } from './envelope.js';
-import { askSubject, DOORBELL } from './subjects.js';
+import { askSubject, calledBy, DOORBELL } from './subjects.js';
 import { Unavailable } from './unavailable.js';
 
 /** What travels back from an ask. */
@@ -32,11 +32,11 @@ export class BusClient {
   }
 
   /**
-   * Asks an app and waits for its answer. Throws the Refusal of the app that was asked, or Unavailable (retryable) when nobody
-   * answers in time: then it is not known whether the ask was taken, so ask again with the same cause id.
+   * Asks an app, or a host's provisioner by its hostAddress, and waits for the answer. Throws the Refusal of whoever was asked, or
+   * Unavailable (retryable) when nobody answers in time: then it is not known whether the ask was taken, so ask again with the same cause id.
    */
-  async ask<K extends MessageType, R = Accepted>(app: string, type: K, data: Messages[K], cause: Cause, timeoutMs = 5_000): Promise<R> {
-    const answer = await this.request(app, type, encodeData(type, data), cause, timeoutMs);
+  async ask<K extends MessageType, R = Accepted>(asked: string, type: K, data: Messages[K], cause: Cause, timeoutMs = 5_000): Promise<R> {
+    const answer = await this.request(asked, type, encodeData(type, data), cause, timeoutMs);
     if ('refusal' in answer) throw new Refusal(answer.refusal.code, answer.refusal.message, answer.refusal.field);
     if ('failure' in answer) {
       if (answer.failure.retryable) throw new Unavailable(answer.failure.message);
@@ -64,16 +64,16 @@ export class BusClient {
     await this.connection.drain();
   }
 
-  private async request(app: string, type: MessageType, payload: string, cause: Cause, timeoutMs: number): Promise<Answer> {
+  private async request(asked: string, type: MessageType, payload: string, cause: Cause, timeoutMs: number): Promise<Answer> {
     const end = performance.now() + timeoutMs;
     for (let wasAway = false; ; ) {
       try {
         const options = { timeout: Math.max(1, end - performance.now()), headers: causeHeaders(cause) };
-        return (await whileConnected(this.connection, () => this.connection.request(askSubject(app, type), payload, options))).json<Answer>();
+        return (await whileConnected(this.connection, () => this.connection.request(askSubject(asked, type), payload, options))).json<Answer>();
       } catch (error) {
         wasAway ||= error instanceof Unavailable;
         const mayPass = error instanceof Unavailable || (wasAway && isNobodyThere(error)); // the other may come back later than we do
-        if (!mayPass || performance.now() + BUS_AWAY_RETRY_MS > end) throw notAnswered(error, app, type, timeoutMs);
+        if (!mayPass || performance.now() + BUS_AWAY_RETRY_MS > end) throw notAnswered(error, calledBy(asked), type, timeoutMs);
         await sleep(BUS_AWAY_RETRY_MS);
       }
     }
@@ -85,8 +85,8 @@ export function isNobodyThere(error: unknown): boolean {
   return error instanceof errors.NoRespondersError || (error instanceof errors.RequestError && error.isNoResponders());
 }
 
-function notAnswered(error: unknown, app: string, type: string, timeoutMs: number): unknown {
-  if (isNobodyThere(error)) return new Unavailable(`No ${app} answers ${type} right now: it is not running, or not connected to the bus. Try again.`, { cause: error });
-  if (error instanceof errors.TimeoutError) return new Unavailable(`${app} did not answer ${type} within ${timeoutMs} ms. Try again.`, { cause: error });
-  return new Unavailable(`${app} could not be asked for ${type}: ${(error as Error).message}`, { cause: error });
+function notAnswered(error: unknown, asked: string, type: string, timeoutMs: number): unknown {
+  if (isNobodyThere(error)) return new Unavailable(`No ${asked} answers ${type} right now: it is not running, or not connected to the bus. Try again.`, { cause: error });
+  if (error instanceof errors.TimeoutError) return new Unavailable(`${asked} did not answer ${type} within ${timeoutMs} ms. Try again.`, { cause: error });
+  return new Unavailable(`${asked} could not be asked for ${type}: ${(error as Error).message}`, { cause: error });
 }

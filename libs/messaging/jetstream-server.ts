@@ -8,13 +8,13 @@ import { AskDesk } from './ask-desk.js';
 import { connectBus, isConnected } from './connection.js';
 import { askPattern, askTypeOf, commandPattern, eventPattern, type HandlerContext } from './handlers.js';
 import { resent } from './resent.js';
-import { durablesOf, resendSubject } from './subjects.js';
+import { durablesOf, hostAddress, resendSubject } from './subjects.js';
 import { Work } from './work.js';
 
 export interface JetStreamServerOptions {
   /** Which app this is: its durables, its asks. */
   readonly app: string;
-  /** Only for a provisioner: the host that it works on. */
+  /** Only for a provisioner: the host that it works on, and whose asks it answers. */
   readonly hostId?: string;
   /** nats://user:password@host:port */
   readonly url: string;
@@ -63,6 +63,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       const { app, hostId, url, concurrency = 16 } = this.options;
       this.connection = await connectBus({ url, name: app }, this.logger);
       const durables = durablesOf(app, hostId).map((durable) => durable.name);
+      const address = hostId === undefined ? app : hostAddress(hostId);
       this.work = new Work(this.connection, {
         durables,
         keepsOrder: hostId !== undefined,
@@ -70,7 +71,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
         log: this.logger,
         handle: (message, delivery) => this.handleMessage(message, { ...delivery, signal: this.stopping.signal }),
       });
-      this.desk = new AskDesk(this.connection, { app, log: this.logger, answer: (type, data, cause) => this.invoke(askPattern(type), data, cause) });
+      this.desk = new AskDesk(this.connection, { address, log: this.logger, answer: (type, data, cause) => this.invoke(askPattern(type), data, cause) });
       this.desk.open([...this.messageHandlers.keys()].flatMap((pattern) => askTypeOf(pattern) ?? []));
       if (durables[0]) this.desk.serve(resendSubject(durables[0]), app, (message) => resent(message, this.work!));
       this.work.start();

@@ -38,9 +38,9 @@ describe("nats-server's config", () => {
     expect(renderNatsConfig(options)).toBe(renderNatsConfig({ ...options }));
   });
 
-  it('lets the gateway ask and hear the doorbell, and nothing else', () => {
-    expect(permissionsOf('api-gateway', ['local'])).toEqual({
-      permissions: { publish: { allow: ['bell.log', 'ask.lifecycle.>'] }, subscribe: { allow: ['_INBOX_api-gateway.>', 'bell.log'] } },
+  it('lets the gateway ask lifecycle and the hosts, hear the doorbell, and nothing else', () => {
+    expect(permissionsOf('api-gateway', ['local', 'h2'])).toEqual({
+      permissions: { publish: { allow: ['bell.log', 'ask.lifecycle.>', 'ask.host.local.>', 'ask.host.h2.>'] }, subscribe: { allow: ['_INBOX_api-gateway.>', 'bell.log'] } },
     });
   });
 
@@ -60,11 +60,11 @@ describe("nats-server's config", () => {
     });
   });
 
-  it('lets provisioners pull the durables of their hosts', () => {
+  it('lets provisioners pull the durables of their hosts and answer what is asked of these', () => {
     expect(permissionsOf('provisioner', ['local', 'h2'])).toEqual({
       permissions: {
         publish: { allow: ['bell.log', ...pulling('provisioner-local'), ...pulling('provisioner-h2')] },
-        subscribe: { allow: ['_INBOX_provisioner.>', 'bell.log', 'ask.provisioner.>', 'resend.provisioner-local', 'resend.provisioner-h2'] },
+        subscribe: { allow: ['_INBOX_provisioner.>', 'bell.log', 'ask.host.local.>', 'ask.host.h2.>', 'resend.provisioner-local', 'resend.provisioner-h2'] },
         allow_responses: { max: 1, expires: '15m' },
       },
     });

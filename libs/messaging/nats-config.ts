@@ -1,5 +1,5 @@
 import { allDurables } from './setup.js';
-import { askSubject, BUS_USERS, DOORBELL, durablesOf, inboxPrefix, LOG_STREAM, resendSubject, DEAD_STREAM, SUBSCRIBER_DURABLE, type BusUser, type Durable } from './subjects.js';
+import { askSubject, BUS_USERS, DOORBELL, durablesOf, hostAddress, inboxPrefix, LOG_STREAM, resendSubject, DEAD_STREAM, SUBSCRIBER_DURABLE, type BusUser, type Durable } from './subjects.js';
 
 export interface NatsConfigOptions {
   readonly port: number;
@@ -65,23 +65,28 @@ export function permissionsOf(user: BusUser, hosts: readonly string[]): { permis
     case 'relay':
       return { permissions: { publish: { allow: ['evt.>', 'cmd.>', DOORBELL, ...restoring(hosts)] }, subscribe: { allow: [inbox, DOORBELL] } } };
     case 'api-gateway':
-      return { permissions: { publish: { allow: [DOORBELL, askSubject('lifecycle', '>')] }, subscribe: { allow: [inbox, DOORBELL] } } };
+      return { permissions: { publish: { allow: [DOORBELL, ...asking('lifecycle', ...hosts.map(hostAddress))] }, subscribe: { allow: [inbox, DOORBELL] } } };
     case 'subscriber':
       return { permissions: { publish: { allow: pulling([SUBSCRIBER_DURABLE]) }, subscribe: { allow: [inbox, 'evt.>'] } } };
     case 'provisioner':
-      return { permissions: worker(user, hosts.flatMap((host) => durablesOf(user, host)), inbox, answers) };
+      return { permissions: worker(hosts.map(hostAddress), hosts.flatMap((host) => durablesOf(user, host)), inbox, answers) };
     default:
-      return { permissions: worker(user, durablesOf(user), inbox, answers) };
+      return { permissions: worker([user], durablesOf(user), inbox, answers) };
   }
 }
 
-function worker(app: string, durables: readonly Durable[], inbox: string, answers: Permissions['allow_responses']): Permissions {
-  const served = [askSubject(app, '>'), ...new Set(durables.map(({ name }) => resendSubject(name)))];
+function worker(addresses: readonly string[], durables: readonly Durable[], inbox: string, answers: Permissions['allow_responses']): Permissions {
+  const served = [...asking(...addresses), ...new Set(durables.map(({ name }) => resendSubject(name)))];
   return {
     publish: { allow: [DOORBELL, ...pulling(durables)] },
     subscribe: { allow: [inbox, DOORBELL, ...served] },
     ...(answers && { allow_responses: answers }),
   };
+}
+
+/** Every ask of some apps or hosts, to put or to answer. */
+function asking(...addresses: readonly string[]): string[] {
+  return addresses.map((address) => askSubject(address, '>'));
 }
 
 /** What it takes to work on durables. Acknowledgements have two forms of subject, by the server's version; both are allowed. */

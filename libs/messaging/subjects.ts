@@ -59,8 +59,19 @@ export function durablesOf(app: string, hostId?: string): readonly Durable[] {
   return Array.from({ length: PARTITIONS }, (_, partition) => partitionDurable(app, partition));
 }
 
-export function askSubject(app: string, type: string): string {
-  return `ask.${app}.${type}`;
+/** Who is asked when it is the provisioner of a host: asks name it as they name an app. */
+export function hostAddress(hostId: string): string {
+  return `host.${hostId}`;
+}
+
+/** What people call whoever is asked, as in "No provisioner of host local answers". */
+export function calledBy(asked: string): string {
+  return asked.startsWith(hostAddress('')) ? `provisioner of host ${asked.slice(hostAddress('').length)}` : asked;
+}
+
+/** Where an app, or a host's provisioner by its address, hears asks. */
+export function askSubject(asked: string, type: string): string {
+  return `ask.${asked}.${type}`;
 }
 
 /** Where a dead letter is handed to the app whose work it was. */
