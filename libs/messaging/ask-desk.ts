@@ -39,7 +39,7 @@ export class AskDesk {
       queue,
       callback: (error, message) => {
         if (error) return this.options.log.error(`${subject} cannot be answered: ${error.message}`);
-        const answering = answer(message).then((reply) => void message.respond(JSON.stringify(reply)));
+        const answering = answer(message).then((reply) => void message.respond(this.written(reply, subject)));
         this.answering.add(answering);
         void answering.catch((why: unknown) => this.options.log.error(reasonOf(why))).finally(() => this.answering.delete(answering));
       },
@@ -51,6 +51,17 @@ export class AskDesk {
   async close(): Promise<void> {
     await Promise.allSettled(this.subscriptions.map(async (subscription) => subscription.drain()));
     await Promise.allSettled(this.answering);
+  }
+
+  /** An answer as it travels. The bus takes none above its limit, and whoever asked shall hear of that at once. */
+  private written(reply: Answer, subject: string): string {
+    const text = JSON.stringify(reply);
+    const limit = this.connection.info?.max_payload ?? Infinity;
+    const bytes = Buffer.byteLength(text);
+    if (bytes <= limit) return text;
+    const message = `The answer to ${subject} has ${bytes} bytes, and the bus carries at most ${limit}.`;
+    this.options.log.error(message);
+    return JSON.stringify({ failure: { message, retryable: false } } satisfies Answer);
   }
 
   private async answer(type: string, message: Msg): Promise<Answer> {

@@ -160,6 +160,14 @@ describe('an ask of a host', () => {
     await expect(askHost('local', 100)).rejects.toThrow('provisioner of host local did not answer CancelOperation within 100 ms. Try again.');
   });
 
+  it('fails at once, and not by its time-out, when the answer is larger than the bus carries', async () => {
+    const large = { text: 'ü'.repeat(2 ** 19) };
+    await provisioner('local', ({ operationId }) => (operationId === 'large' ? large : { text: 'short' }));
+    const asked = client.ask(hostAddress('local'), 'CancelOperation', { ...data, operationId: 'large' }, cause, 5_000);
+    await expect(asked).rejects.toThrow('The answer to ask.host.local.CancelOperation has 1048597 bytes, and the bus carries at most 1048576.');
+    expect(await askHost('local')).toEqual({ text: 'short' });
+  });
+
   it('finds the provisioner again after a restart', async () => {
     const first = await provisioner('local', () => ({ life: 1 }));
     expect(await askHost('local')).toEqual({ life: 1 });
