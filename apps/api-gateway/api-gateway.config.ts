@@ -21,6 +21,8 @@ export const apiGatewayConfig = z.object({
   HOSTPLANE_REQUESTS_PER_MINUTE: wholeNumber(1, 10_000_000).default(12_000),
   /** A token that shall exist with every scope; without it one is made and printed when there is none. */
   HOSTPLANE_ADMIN_TOKEN: z.string().regex(/^hp_[A-Za-z0-9_-]{32,200}$/, TOKEN).optional(),
+  /** Said by who started it: `masked`, or why an engine's socket could not be. */
+  HOSTPLANE_ISOLATION: z.string().optional(),
   LOG_LEVEL: logLevel().default('info'),
 });
 
@@ -38,5 +40,6 @@ export abstract class ApiGatewayConfig implements Settings {
   abstract readonly HOSTPLANE_DATA: string;
   abstract readonly HOSTPLANE_MAX_UPLOAD_BYTES: number;
   abstract readonly HOSTPLANE_REQUESTS_PER_MINUTE: number;
+  abstract readonly HOSTPLANE_ISOLATION?: string;
   abstract readonly LOG_LEVEL: Settings['LOG_LEVEL'];
 }

@@ -17,6 +17,7 @@ import { ProjectChoice } from './default-project.js';
 import { EventsController } from './events.controller.js';
 import { HealthController } from './health.controller.js';
 import { Idempotency } from './idempotency.js';
+import { isolation } from './isolation.js';
 import { Lifecycle } from './lifecycle.js';
 import { Metrics } from './metrics.js';
 import { OperationQueries } from './operations.queries.js';
@@ -79,14 +80,14 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
     new ContentPoller(folder, content, sites, idempotency, log),
     new TimelineStream(timeline, readModel, log),
     new Metrics(readModel),
-    healthOf(store, bus, readModel),
+    healthOf(store, bus, readModel, config.HOSTPLANE_ISOLATION),
   ];
   return [{ provide: ApiGatewayConfig, useValue: config }, ...made.map((one) => ({ provide: one.constructor as new () => object, useValue: one }))];
 }
 
 const MOST_LAG = 1_000;
 
-function healthOf(store: EventStore, bus: BusClient, readModel: ReadModel): Health {
+function healthOf(store: EventStore, bus: BusClient, readModel: ReadModel, promised: string | undefined): Health {
   const health = new Health();
   health.add('log', () => store.head());
   health.add('bus', () => (bus.connected ? Promise.resolve() : Promise.reject(new Error('the bus is away'))));
@@ -94,5 +95,6 @@ function healthOf(store: EventStore, bus: BusClient, readModel: ReadModel): Heal
     const lag = (await store.head()) - readModel.position;
     if (lag > MOST_LAG) throw new Error(`${lag} messages behind the log`);
   });
+  health.add('isolation', () => isolation(promised));
   return health;
 }

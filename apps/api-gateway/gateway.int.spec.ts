@@ -383,7 +383,7 @@ describe('the process', () => {
       expect((await fetch(ann.base + path)).status).toBe(200);
       expect((await fetch(gateway.url + path)).status).toBe(200);
     }
-    expect(await (await fetch(`${ann.base}/health`)).json()).toMatchObject({ status: 'ok', parts: [{ name: 'log', ok: true }, { name: 'bus', ok: true }, { name: 'read model', ok: true }] });
+    expect(await (await fetch(`${ann.base}/health`)).json()).toMatchObject({ status: 'ok', parts: [{ name: 'log', ok: true }, { name: 'bus', ok: true }, { name: 'read model', ok: true }, { name: 'isolation', ok: true }] });
   });
   it('counts requests, for this machine and admins', async () => {
     expect(await (await fetch(`${gateway.url}/metrics`)).text()).toContain('hostplane_http_request_seconds_count');

@@ -43,7 +43,7 @@ export class HealthController {
 
   private async report(): Promise<Answer> {
     const { healthy, checks } = await this.health.report();
-    const parts = checks.map((check) => ({ name: check.name, ok: check.healthy, detail: check.error ?? `${check.tookMs} ms` }));
+    const parts = checks.map((check) => ({ name: check.name, ok: check.healthy, detail: check.error ?? check.detail ?? `${check.tookMs} ms` }));
     return new Answer(healthy ? 200 : 503, shown(parts), { 'cache-control': 'no-store' });
   }
 }

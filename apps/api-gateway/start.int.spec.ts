@@ -1,4 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { toProblem } from '#api/problem.js';
 import { API_BASE } from '#api/route.js';
@@ -8,6 +13,7 @@ import { Api } from '../../test/support/api.js';
 import { tarGz } from '../../test/support/archives.js';
 import { TestGateway } from '../../test/support/gateway.js';
 import { apiGatewayConfig } from './api-gateway.config.js';
+import { isolation } from './isolation.js';
 import { problemFor } from './problem.filter.js';
 
 jest.setTimeout(60_000);
@@ -33,6 +39,27 @@ describe('what is not the caller\'s fault', () => {
     ['a fault of ours', new Error('planted-value'), 500],
   ] as const)('%s is told without its internals', (_, error, status) => {
     expect(toProblem(problemFor(error), 'r')).toMatchObject({ status, detail: expect.not.stringContaining('planted-value') });
+  });
+});
+
+describe('the isolation from an engine', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hostplane-socket-'));
+  const [engine, nobody] = [join(folder, 'engine.sock'), join(folder, 'nobody.sock')];
+  const server = createServer();
+  beforeAll(() => once(server.listen(engine), 'listening'));
+  afterAll(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is found out by trying, and not believed', async () => {
+    expect(await isolation('masked', [nobody])).toBe('masked');
+    await expect(isolation('masked', [nobody, engine])).rejects.toThrow(`${engine} can be connected to, although it was to be masked.`);
+  });
+  it('is said not to be where it could not be made', async () => {
+    expect(await isolation('not possible: no rights', [nobody, engine])).toBe(`not possible: no rights (${engine} can be connected to)`);
+    expect(await isolation('not possible: no rights', [nobody])).toBe('not possible: no rights');
+    expect(await isolation(undefined, [engine])).toBe(`not masked (${engine} can be connected to)`);
   });
 });
 

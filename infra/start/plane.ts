@@ -9,6 +9,7 @@ import { BUS_USERS } from '#messaging/subjects.js';
 import { busUrls, databaseUrls, environmentOf, type Secrets } from './addresses.js';
 import { credentials, writePrivate } from './credentials.js';
 import { Daemon, type DaemonSpec } from './daemon.js';
+import { isolate, viewFor, type Isolation } from './isolation.js';
 import { startNats } from './nats.js';
 import { findNatsServer } from './nats-server.js';
 import { assertPlanePorts } from './plane-ports.js';
@@ -35,7 +36,8 @@ export interface Servers {
 export const serversFile = (folder: string): string => join(folder, 'servers.json');
 
 /** The folder of compiled code, whether this file runs from it or as source beside it. */
-const CODE = join(import.meta.dirname.replace(/[\\/]dist([\\/]infra[\\/]start)$/, '$1'), '../../dist');
+const PROJECT = join(import.meta.dirname.replace(/[\\/]dist([\\/]infra[\\/]start)$/, '$1'), '../..');
+const CODE = join(PROJECT, 'dist');
 
 /** Of a process' memory, what V8 may give to the newly made: left to itself it takes three times 16 MB after a burst of work, and keeps them. */
 const YOUNG_MB = 4;
@@ -62,11 +64,12 @@ export class Plane {
   async start(): Promise<void> {
     mkdirSync(this.home.folder, { recursive: true, mode: 0o711 });
     await assertPlanePorts(this.settings);
+    const isolation = this.isolateControlPlane();
     const secrets = credentials(this.home.folder, { postgres: ['admin', ...APPS], nats: BUS_USERS });
     try {
       await this.bringDatabase(secrets);
       await this.bringBus(secrets);
-      await this.bringProcesses({ ...databaseUrls(this.databaseUrl, secrets), ...busUrls(this.natsUrl, secrets, this.settings.NATS_URL ? this.options.env : undefined) });
+      await this.bringProcesses({ ...databaseUrls(this.databaseUrl, secrets), ...busUrls(this.natsUrl, secrets, this.settings.NATS_URL ? this.options.env : undefined) }, await isolation);
     } catch (error) {
       await this.stop();
       throw error;
@@ -134,13 +137,25 @@ export class Plane {
     step.done(detail);
   }
 
-  private async bringProcesses(urls: Readonly<Record<string, string>>): Promise<void> {
+  /** Of the data folder, the control plane keeps uploads and needs nothing else. */
+  private isolateControlPlane(): Promise<Isolation> {
+    const { env } = this.options;
+    const writable = [join(this.home.folder, 'content'), ...compileCache(env), ...(env['HOSTPLANE_FAULTS'] ? [env['HOSTPLANE_FAULTS']] : [])];
+    for (const folder of writable) mkdirSync(folder, { recursive: true, mode: 0o755 });
+    return isolate(viewFor(this.home.folder, env, { shown: [PROJECT], writable }));
+  }
+
+  private async bringProcesses(urls: Readonly<Record<string, string>>, isolation: Isolation): Promise<void> {
     const { env, adminToken } = this.options;
     const { HOSTPLANE_HOST_ID: host, HOSTPLANE_DATA } = this.settings;
     const docker = env['HOSTPLANE_DOCKER'] === 'off' ? undefined : dockerAddress(env);
+    const said = 'words' in isolation ? 'masked' : `not possible: ${isolation.reason}`;
     const controlPlane = this.launch({
-      ...nodeProcess('control-plane', 'infra/start/control-plane.js'),
-      env: { ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'relay']), HOSTPLANE_DATA, HOSTPLANE_ADMIN_TOKEN: adminToken },
+      ...nodeProcess('control-plane', 'infra/start/control-plane.js', 'words' in isolation ? isolation.words : []),
+      env: {
+        ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'relay']), HOSTPLANE_DATA, HOSTPLANE_ADMIN_TOKEN: adminToken, HOSTPLANE_ISOLATION: said,
+        ...Object.fromEntries(compileCache(env).map((folder) => ['NODE_COMPILE_CACHE', folder])),
+      },
       isReady: async (_, hasSaidSo) => hasSaidSo && (await isHealthy(this.apiUrl)),
     });
     const provisioner = this.launch({
@@ -148,7 +163,7 @@ export class Plane {
       env: { HOSTPLANE_EDGE_STAYS: 'no', ...environmentOf(env, urls, ['provisioner']), HOSTPLANE_DATA, ...(env['DOCKER_HOST'] && { DOCKER_HOST: env['DOCKER_HOST'] }) },
       isReady: (_, hasSaidSo) => Promise.resolve(hasSaidSo),
     });
-    await this.show('control plane', this.apiUrl, controlPlane);
+    await this.show('control plane', `${this.apiUrl}, the engine's socket out of its reach: ${said}`, controlPlane);
     await this.show('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: static sites only`, provisioner);
   }
 
@@ -178,8 +193,16 @@ export class Plane {
   }
 }
 
-function nodeProcess(name: string, script: string): Omit<DaemonSpec, 'isReady'> {
-  return { name, command: process.execPath, args: [`--max-semi-space-size=${YOUNG_MB}`, '--enable-source-maps', join(CODE, script)], ipc: true, stopGraceMs: 15_000, startTimeoutMs: 60_000 };
+/** `before`: words in front of the command, which become it. */
+function nodeProcess(name: string, script: string, before: readonly string[] = []): Omit<DaemonSpec, 'isReady'> {
+  // Who may signal a process could otherwise open its debugger, and speak with its voice.
+  const [command, ...args] = [...before, process.execPath, '--disable-sigusr1', `--max-semi-space-size=${YOUNG_MB}`, '--enable-source-maps', join(CODE, script)];
+  return { name, command, args, ipc: true, stopGraceMs: 15_000, startTimeoutMs: 60_000 };
+}
+
+/** The control plane's own part of it: nobody else shall run what it wrote. */
+function compileCache(env: NodeJS.ProcessEnv): string[] {
+  return env['NODE_COMPILE_CACHE'] ? [join(env['NODE_COMPILE_CACHE'], 'control-plane')] : [];
 }
 
 async function isHealthy(url: string): Promise<boolean> {

@@ -121,6 +121,8 @@ function run(command, args, environment, cwd) {
 /** Hands the terminal over to a program, passes signals on, and ends as it ended. The channel tells the program when this one is gone. */
 export function become(command, args, environment = env) {
   const child = spawn(command, args, { cwd: root, env: environment, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  // With somebody who listens, this signal does not open the debugger (see isolation.ts); the flag for it is not in every Node that may run this.
+  process.on('SIGUSR1', () => undefined);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => finish(new Problem(`${command} cannot be run: ${error.message}`)));
   child.on('close', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));

@@ -4,7 +4,7 @@ import { become, env, finish, node24, prepare, root } from './prepare.mjs';
 
 try {
   await prepare();
-  become(node24, ['--enable-source-maps', join(root, 'dist/infra/start/main.js'), ...process.argv.slice(2)], {
+  become(node24, ['--disable-sigusr1', '--enable-source-maps', join(root, 'dist/infra/start/main.js'), ...process.argv.slice(2)], {
     // Compiled code is kept between starts: a quarter less to do each time.
     NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
     ...env,

@@ -8,6 +8,12 @@ describe('Health', () => {
     expect(await health.report()).toEqual({ healthy: true, checks: [{ name: 'database', healthy: true, tookMs: expect.any(Number) }] });
   });
 
+  it('shows what a check that is well has to say', async () => {
+    const health = new Health();
+    health.add('isolation', async () => 'masked');
+    expect((await health.report()).checks).toEqual([{ name: 'isolation', healthy: true, tookMs: expect.any(Number), detail: 'masked' }]);
+  });
+
   it('says which check failed and why, and does not wait for one that hangs', async () => {
     const health = new Health(20);
     health.add('bus', () => Promise.reject(new Error('connection refused')));

@@ -3,6 +3,8 @@ export interface HealthCheck {
   readonly healthy: boolean;
   readonly tookMs: number;
   readonly error?: string;
+  /** What a check that is well wants to say. */
+  readonly detail?: string;
 }
 
 export interface HealthReport {
@@ -10,7 +12,7 @@ export interface HealthReport {
   readonly checks: readonly HealthCheck[];
 }
 
-/** What a process needs to be able to work. A check resolves when it is well and rejects when it is not; all run at once. */
+/** What a process needs to be able to work. A check resolves when it is well (a text that it resolves to is shown) and rejects when it is not; all run at once. */
 export class Health {
   readonly #checks = new Map<string, (signal: AbortSignal) => Promise<unknown>>();
 
@@ -33,7 +35,7 @@ export class Health {
       signal.addEventListener('abort', () => reject(new Error(`no answer after ${this.timeoutMs} ms`)), { once: true });
     });
     return Promise.race([Promise.resolve().then(() => check(signal)), late]).then(
-      () => ({ name, healthy: true, tookMs: tookMs() }),
+      (said: unknown) => ({ name, healthy: true, tookMs: tookMs(), ...(typeof said === 'string' && { detail: said }) }),
       (err: unknown) => ({ name, healthy: false, tookMs: tookMs(), error: err instanceof Error ? err.message : String(err) }),
     );
   }
