@@ -28,15 +28,18 @@ export async function startWorker({ app, log, databaseUrl, natsUrl, hostId, modu
   const bus = await BusClient.connect({ url: natsUrl, app, log: logger });
   const store = new EventStore({ connectionString: databaseUrl, app, onAppended: (position) => bus.ring(position) });
   const strategy = new JetStreamServer({ app, url: natsUrl, ...(hostId && { hostId, concurrency: HOST_CONCURRENCY }), onHandled: handledLogger(log) });
-  const nest = await NestFactory.createMicroservice(await module(store, bus), { strategy, logger });
-  await nest.listen();
-  return {
-    async stop() {
-      await nest.close();
-      await bus.close();
-      await store.close();
-    },
+  const letGo = async (): Promise<void> => {
+    await bus.close();
+    await store.close();
   };
+  try {
+    const nest = await NestFactory.createMicroservice(await module(store, bus), { strategy, logger });
+    await nest.listen();
+    return { stop: async () => { await nest.close(); await letGo(); } };
+  } catch (error) {
+    await letGo();
+    throw error;
+  }
 }
 
 /** One line for each piece of work: which site, which operation, what, how long. A failure's reason is in the line, not its stack. */
