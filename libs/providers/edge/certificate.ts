@@ -2,7 +2,7 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
-import { writeWhole } from './write-whole.js';
+import { writeWhole } from '../write-whole.js';
 
 export interface CertificateFiles {
   readonly certFile: string;

@@ -10,7 +10,7 @@ import { DEFAULT_MAX_BODY_BYTES, DEFAULT_TARGET_TIMEOUT_MS, type EdgeSettings } 
 import { pages, type EdgePage } from '../edge/pages.js';
 import { hashOf, isRouteTable, placesOf, type Place, type Places } from '../edge/route-table.js';
 import { askVersion, VERSION_HOST, versionAnswer } from '../edge/served-version.js';
-import { writeWhole } from '../edge/write-whole.js';
+import { writeWhole } from '../write-whole.js';
 import { ProviderError } from '../provider-error.js';
 import { answerPage, answerPlain, refuseUpgrade } from './answers.js';
 import { ContainerProxy } from './container-proxy.js';

@@ -2,7 +2,7 @@ import { mkdir, readFile, readdir, readlink, rename, rm, symlink } from 'node:fs
 import { join } from 'node:path';
 import type { RouteTable } from '../edge.js';
 import { isRouteTable } from '../edge/route-table.js';
-import { syncFolder, writeDurable } from '../edge/write-whole.js';
+import { syncFolder, writeDurable } from '../write-whole.js';
 import type { RenderedConfig } from './render.js';
 
 const KEPT = 3;
