@@ -15,6 +15,7 @@ const direction = rooms.map((room, at) => ({
 const owners = {
   lifecycle: ['site/(site|decide|evolve)', 'project/project', 'network/pool', 'naming/claim', 'operation/(operation|workflows)'],
   domains: ['route/route'],
+  secrets: ['secret/(keyring|secret|vault)'],
   provisioner: ['answers'],
   'api-gateway': ['token/token'],
 };

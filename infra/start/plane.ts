@@ -15,7 +15,7 @@ import { findNatsServer } from './nats-server.js';
 import { assertPlanePorts } from './plane-ports.js';
 import { startPostgres } from './postgres.js';
 import type { Say } from './say.js';
-import { apiUrl, dockerAddress, readSettings, type Settings } from './settings.js';
+import { apiUrl, dockerAddress, readSettings, vaultFolder, type Settings } from './settings.js';
 
 export interface PlaneOptions {
   /** What a person configured; see settings.ts and each app's configuration. */
@@ -137,10 +137,12 @@ export class Plane {
     step.done(detail);
   }
 
-  /** Of the data folder, the control plane keeps uploads and needs nothing else. */
+  /** Of the data folder, the control plane keeps uploads and the vault's keys, and needs nothing else. */
   private isolateControlPlane(): Promise<Isolation> {
     const { env } = this.options;
-    const writable = [join(this.home.folder, 'content'), ...compileCache(env), ...(env['HOSTPLANE_FAULTS'] ? [env['HOSTPLANE_FAULTS']] : [])];
+    const vault = vaultFolder(this.settings);
+    mkdirSync(vault, { recursive: true, mode: 0o700 });
+    const writable = [vault, join(this.home.folder, 'content'), ...compileCache(env), ...(env['HOSTPLANE_FAULTS'] ? [env['HOSTPLANE_FAULTS']] : [])];
     for (const folder of writable) mkdirSync(folder, { recursive: true, mode: 0o755 });
     return isolate(viewFor(this.home.folder, env, { shown: [PROJECT], writable }));
   }
@@ -153,7 +155,7 @@ export class Plane {
     const controlPlane = this.launch({
       ...nodeProcess('control-plane', 'infra/start/control-plane.js', 'words' in isolation ? isolation.words : []),
       env: {
-        ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'relay']), HOSTPLANE_DATA, HOSTPLANE_ADMIN_TOKEN: adminToken, HOSTPLANE_ISOLATION: said,
+        ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'secrets', 'relay']), HOSTPLANE_DATA, HOSTPLANE_VAULT_DIR: vaultFolder(this.settings), HOSTPLANE_ADMIN_TOKEN: adminToken, HOSTPLANE_ISOLATION: said,
         ...Object.fromEntries(compileCache(env).map((folder) => ['NODE_COMPILE_CACHE', folder])),
       },
       isReady: async (_, hasSaidSo) => hasSaidSo && (await isHealthy(this.apiUrl)),

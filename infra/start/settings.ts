@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '#boot/config.js';
 import { bindAddress, folder, hostId, port, url, wholeNumber } from '#boot/fields.js';
 
 const schema = z.object({
   HOSTPLANE_DATA: folder().prefault('.hostplane'),
+  HOSTPLANE_VAULT_DIR: folder().optional(),
   HOSTPLANE_BIND: bindAddress().default('127.0.0.1'),
   HOSTPLANE_API_PORT: port().default(7080),
   HOSTPLANE_EDGE_HTTP_PORT: port().default(8080),
@@ -24,6 +26,11 @@ export type Settings = z.infer<typeof schema>;
 
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   return readConfig(schema, env);
+}
+
+/** Where the vault keeps the projects' keys. */
+export function vaultFolder({ HOSTPLANE_DATA, HOSTPLANE_VAULT_DIR }: Settings): string {
+  return HOSTPLANE_VAULT_DIR ?? join(HOSTPLANE_DATA, 'vault');
 }
 
 /** Where the public API is, as this machine reaches it. */

@@ -5,7 +5,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-const SECRET_NAME = /(URL|TOKEN|PASSWORD|SECRET)$/;
+const SECRET_NAME = /(URL|TOKEN|PASSWORD|SECRET|KEY)$/;
 
 /**
  * Reads what a process needs of its environment. The schema's keys are the variables' names; an empty variable counts as unset.

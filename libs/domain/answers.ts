@@ -14,7 +14,7 @@ export interface Answered {
  * What a host or the vault answers to its commands, one stream a resource. Commands of one resource are worked on in the order of their log
  * positions; one whose position is not above the last answer's is late or repeated: nothing follows.
  */
-function answers<O extends AnswerType>(category: string): Decider<Answered, MessageOf<O>, O> {
+export function answers<O extends AnswerType>(category: string): Decider<Answered, MessageOf<O>, O> {
   return {
     category,
     initial: { revision: 0 },
@@ -30,5 +30,3 @@ export const homeDecider = answers<'HomeReady' | 'HomeFailed' | 'HomeRemoved'>('
 export const workloadDecider = answers<'WorkloadReady' | 'WorkloadInstalled' | 'WorkloadFailed' | 'WorkloadRemoved'>('workload');
 export const edgeDecider = answers<'EdgeApplied' | 'PageConfirmed' | 'EdgeFailed'>('edge');
 export const databaseDecider = answers<'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved'>('database');
-/** What the vault answers, one stream a project. */
-export const vaultDecider = answers<'SecretsReady' | 'SecretsFailed' | 'SecretsRemoved'>('vault');

@@ -3,6 +3,7 @@ export const WRITERS = {
   'api-gateway': ['token'],
   lifecycle: ['project', 'pool', 'name', 'hostname', 'site', 'operation'],
   domains: ['route'],
+  secrets: ['keyring', 'secret', 'vault'],
   provisioner: ['home', 'workload', 'database', 'edge'],
   relay: [],
 } as const satisfies Record<string, readonly string[]>;

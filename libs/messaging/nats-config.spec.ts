@@ -38,9 +38,9 @@ describe("nats-server's config", () => {
     expect(renderNatsConfig(options)).toBe(renderNatsConfig({ ...options }));
   });
 
-  it('lets the gateway ask lifecycle and the hosts, hear the doorbell, and nothing else', () => {
+  it('lets the gateway ask lifecycle and the hosts, ask the vault for public keys, hear the doorbell, and nothing else', () => {
     expect(permissionsOf('api-gateway', ['local', 'h2'])).toEqual({
-      permissions: { publish: { allow: ['bell.log', 'ask.lifecycle.>', 'ask.host.local.>', 'ask.host.h2.>'] }, subscribe: { allow: ['_INBOX_api-gateway.>', 'bell.log'] } },
+      permissions: { publish: { allow: ['bell.log', 'ask.lifecycle.>', 'ask.host.local.>', 'ask.host.h2.>', 'ask.secrets.ShowPublicKey'] }, subscribe: { allow: ['_INBOX_api-gateway.>', 'bell.log'] } },
     });
   });
 
@@ -50,7 +50,7 @@ describe("nats-server's config", () => {
     });
   });
 
-  it.each(['lifecycle', 'domains'] as const)('lets %s pull its own durables and answer its own asks', (app) => {
+  it.each(['lifecycle', 'domains', 'secrets'] as const)('lets %s pull its own durables and answer its own asks', (app) => {
     expect(permissionsOf(app, ['local'])).toEqual({
       permissions: {
         publish: { allow: ['bell.log', ...partitions(app).flatMap(pulling)] },
@@ -63,7 +63,7 @@ describe("nats-server's config", () => {
   it('lets provisioners pull the durables of their hosts and answer what is asked of these', () => {
     expect(permissionsOf('provisioner', ['local', 'h2'])).toEqual({
       permissions: {
-        publish: { allow: ['bell.log', ...pulling('provisioner-local'), ...pulling('provisioner-h2')] },
+        publish: { allow: ['bell.log', 'ask.secrets.OpenSecrets', ...pulling('provisioner-local'), ...pulling('provisioner-h2')] },
         subscribe: { allow: ['_INBOX_provisioner.>', 'bell.log', 'ask.host.local.>', 'ask.host.h2.>', 'resend.provisioner-local', 'resend.provisioner-h2'] },
         allow_responses: { max: 1, expires: '15m' },
       },
@@ -72,7 +72,7 @@ describe("nats-server's config", () => {
 
   it('lets the relay publish the log and make what is missing, but change and delete nothing', () => {
     const { permissions } = permissionsOf('relay', ['local']);
-    const made = [...partitions('lifecycle'), ...partitions('domains'), 'provisioner-local', 'subscriber'];
+    const made = [...partitions('lifecycle'), ...partitions('domains'), ...partitions('secrets'), 'provisioner-local', 'subscriber'];
     expect(permissions).toEqual({
       publish: {
         allow: [

@@ -1,5 +1,5 @@
 import { allDurables } from './setup.js';
-import { askSubject, BUS_USERS, DOORBELL, durablesOf, hostAddress, inboxPrefix, LOG_STREAM, resendSubject, DEAD_STREAM, SUBSCRIBER_DURABLE, type BusUser, type Durable } from './subjects.js';
+import { askSubject, BUS_USERS, DOORBELL, durablesOf, hostAddress, inboxPrefix, LOG_STREAM, resendSubject, DEAD_STREAM, SUBSCRIBER_DURABLE, vaultAsks, type BusUser, type Durable } from './subjects.js';
 
 export interface NatsConfigOptions {
   readonly port: number;
@@ -65,20 +65,20 @@ export function permissionsOf(user: BusUser, hosts: readonly string[]): { permis
     case 'relay':
       return { permissions: { publish: { allow: ['evt.>', 'cmd.>', DOORBELL, ...restoring(hosts)] }, subscribe: { allow: [inbox, DOORBELL] } } };
     case 'api-gateway':
-      return { permissions: { publish: { allow: [DOORBELL, ...asking('lifecycle', ...hosts.map(hostAddress))] }, subscribe: { allow: [inbox, DOORBELL] } } };
+      return { permissions: { publish: { allow: [DOORBELL, ...asking('lifecycle', ...hosts.map(hostAddress)), ...vaultAsks(user)] }, subscribe: { allow: [inbox, DOORBELL] } } };
     case 'subscriber':
       return { permissions: { publish: { allow: pulling([SUBSCRIBER_DURABLE]) }, subscribe: { allow: [inbox, 'evt.>'] } } };
     case 'provisioner':
-      return { permissions: worker(hosts.map(hostAddress), hosts.flatMap((host) => durablesOf(user, host)), inbox, answers) };
+      return { permissions: worker(hosts.map(hostAddress), hosts.flatMap((host) => durablesOf(user, host)), inbox, answers, vaultAsks(user)) };
     default:
       return { permissions: worker([user], durablesOf(user), inbox, answers) };
   }
 }
 
-function worker(addresses: readonly string[], durables: readonly Durable[], inbox: string, answers: Permissions['allow_responses']): Permissions {
+function worker(addresses: readonly string[], durables: readonly Durable[], inbox: string, answers: Permissions['allow_responses'], asks: readonly string[] = []): Permissions {
   const served = [...asking(...addresses), ...new Set(durables.map(({ name }) => resendSubject(name)))];
   return {
-    publish: { allow: [DOORBELL, ...pulling(durables)] },
+    publish: { allow: [DOORBELL, ...asks, ...pulling(durables)] },
     subscribe: { allow: [inbox, DOORBELL, ...served] },
     ...(answers && { allow_responses: answers }),
   };

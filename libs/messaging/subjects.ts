@@ -1,10 +1,12 @@
+import type { MessageType } from '#contracts/registry.js';
+
 /** What has a user of its own on the bus. `admin` sets it up, `subscriber` is for outsiders and reads only. */
-export const BUS_USERS = ['admin', 'relay', 'lifecycle', 'domains', 'provisioner', 'api-gateway', 'subscriber'] as const;
+export const BUS_USERS = ['admin', 'relay', 'lifecycle', 'domains', 'secrets', 'provisioner', 'api-gateway', 'subscriber'] as const;
 
 export type BusUser = (typeof BUS_USERS)[number];
 
 /** Apps with several instances, whose order per key is kept by partitions. */
-export const PARTITIONED_APPS = ['lifecycle', 'domains'] as const;
+export const PARTITIONED_APPS = ['lifecycle', 'domains', 'secrets'] as const;
 
 export type PartitionedApp = (typeof PARTITIONED_APPS)[number];
 
@@ -57,6 +59,13 @@ export function durablesOf(app: string, hostId?: string): readonly Durable[] {
   if (hostId !== undefined) return [hostDurable(hostId)];
   if (!isPartitioned(app)) return [];
   return Array.from({ length: PARTITIONS }, (_, partition) => partitionDurable(app, partition));
+}
+
+/** What the gateway and the provisioners may ask of secrets; nobody else may ask it anything. */
+const VAULT_ASKS = { 'api-gateway': ['ShowPublicKey'], provisioner: ['OpenSecrets'] } as const satisfies Partial<Record<BusUser, readonly MessageType[]>>;
+
+export function vaultAsks(user: keyof typeof VAULT_ASKS): readonly string[] {
+  return VAULT_ASKS[user].map((type) => askSubject('secrets', type));
 }
 
 /** Who is asked when it is the provisioner of a host: asks name it as they name an app. */

@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { chmod, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Puts a file in place at once: whoever reads it, even after a crash, finds the old text or the new, never a part. */
@@ -19,6 +19,12 @@ export async function writeDurable(file: string, text: string, mode = 0o644): Pr
   } finally {
     await handle.close();
   }
+}
+
+/** Nobody but its owner may do anything with a file or folder. It is left alone when that is so already: it may be another user's, whom root without all its rights cannot overrule. */
+export async function closeToOthers(path: string): Promise<void> {
+  const { mode } = await stat(path);
+  if (mode & 0o077) await chmod(path, mode & 0o700);
 }
 
 /** Waits until a folder's entries are on the disk. */

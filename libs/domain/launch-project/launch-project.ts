@@ -12,7 +12,7 @@ export const removeHome: Action<ProjectInput> = {
   failed: 'HomeFailed',
 };
 
-/** A project runs once its host has confirmed that it can house it. */
+/** A project runs once its host has confirmed that it can house it, and the vault that it has keys. */
 export const launchProject: Workflow<ProjectInput> = {
   kind: 'launch-project',
   cancellable: true,
@@ -24,6 +24,8 @@ export const launchProject: Workflow<ProjectInput> = {
       failed: 'HomeFailed',
       undo: removeHome,
     },
+    // Never taken back: what is sealed with the keys must be readable for a retry, and once destroyed they cannot come again.
+    { name: 'keyring', ask: ({ projectId }) => ({ type: 'EnsureKeyring', data: { projectId } }), done: 'SecretsReady', failed: 'SecretsFailed' },
   ],
   succeed: (operationId) => ({ type: 'StartProject', operationId }),
   fail: (operationId, { step, error }) => ({ type: 'FailProject', operationId, step, error }),

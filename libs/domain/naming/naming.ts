@@ -52,6 +52,17 @@ export const wordpressDatabase = (siteId: string): string => `hp_${shortId(siteI
 export const databaseUser = (siteId: string): string => `hp_${shortId(siteId)}`;
 /** Name under which the vault keeps the password of the site's database. */
 export const databasePasswordKey = (siteId: string): string => `site/${shortId(siteId)}/database-password`;
+/** Name under which the vault keeps the password of the administrator of what runs in the site. */
+export const adminPasswordKey = (siteId: string): string => `site/${shortId(siteId)}/admin-password`;
+/** Whose keys a host's own secrets are under: those of nobody's project. A UUID never begins like this. */
+export const hostKeyring = (hostId: string): string => `host-${hostId}`;
+export const isHostKeyring = (id: string): boolean => id.startsWith('host-');
+/** Name under which the vault keeps the root password of the host's database server, in the host's keyring. */
+export const hostRootPasswordKey = (hostId: string): string => `host/${hostId}/database-root-password`;
+/** Name under which the vault keeps the root password of a project's own database server. */
+export const projectRootPasswordKey = (projectId: string): string => `project/${shortId(projectId)}/database-root-password`;
+/** The id, and so the stream, of the secret that a project (or a host) has under a name. */
+export const secretIdOf = (projectId: string, name: string): string => deriveId('secret', projectId, name);
 
 export const siteDomain = (label: string, baseDomain: string): string => `${label}.${baseDomain}`;
 export const nginxConfigFile = (siteId: string): string => `site-${shortId(siteId)}.conf`;

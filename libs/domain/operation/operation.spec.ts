@@ -26,6 +26,8 @@ function answer(ask: MessageOf<AskType>, ok: boolean): Fact {
     case 'RemoveHome': return ok ? { type: 'HomeRemoved', data: { ...ids, projectId: 'p' } } : { type: 'HomeFailed', data: { ...ids, projectId: 'p', error } };
     case 'EnsureWorkload': return ok ? { type: 'WorkloadReady', data: { ...site, target, power: 'running' } } : { type: 'WorkloadFailed', data: { ...site, error } };
     case 'RemoveWorkload': return ok ? { type: 'WorkloadRemoved', data: site } : { type: 'WorkloadFailed', data: { ...site, error } };
+    case 'EnsureKeyring': return ok ? { type: 'SecretsReady', data: { ...ids, projectId: 'p', siteId: '' } } : { type: 'SecretsFailed', data: { ...ids, projectId: 'p', siteId: '', error } };
+    case 'DestroyKeyring': return ok ? { type: 'SecretsRemoved', data: { ...ids, projectId: 'p' } } : { type: 'SecretsFailed', data: { ...ids, projectId: 'p', siteId: '', error } };
     default: return ok ? { type: 'EdgeApplied', data: { ...site, servedRevision: 1, configHash: '' } } : { type: 'EdgeFailed', data: { ...site, error } };
   }
 }
@@ -62,12 +64,18 @@ describe('an operation', () => {
     ['start-site', [1], ['EnsureWorkload', 'EnsureWorkload'], { step: 'workload' }],
     ['restart-site', [1], ['EnsureWorkload'], { step: 'workload' }],
     ['launch-project', [1], ['EnsureHome', 'RemoveHome'], { step: 'home' }],
+    ['launch-project', [2], ['EnsureHome', 'EnsureKeyring', 'RemoveHome'], { step: 'keyring' }],
     ['remove-project', [1], ['RemoveHome'], { step: 'home' }],
+    ['remove-project', [2], ['RemoveHome', 'DestroyKeyring'], { step: 'keyring' }],
   ] as const)('%s with ask %j failing is taken back in reverse order', (kind, failing, asked, failure) => {
     const outcome = run(kind, failing);
     expect(outcome.asked).toEqual(asked);
     expect(outcome.state.status).toBe('failed');
     expect(settlementOf(outcome.state)).toMatchObject({ operationId: 'o', error: 'it broke', ...failure });
+  });
+  it('of a project makes its keys after its home, and destroys them last of all', () => {
+    expect(run('launch-project', []).asked).toEqual(['EnsureHome', 'EnsureKeyring']);
+    expect(run('remove-project', []).asked).toEqual(['RemoveHome', 'DestroyKeyring']);
   });
   it('ends whatever fails', () => {
     fc.assert(fc.property(fc.constantFrom(...(Object.keys(workflows) as WorkflowKind[])), fc.uniqueArray(fc.integer({ min: 1, max: 8 })), (kind, failing) => {

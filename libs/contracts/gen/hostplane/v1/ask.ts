@@ -5,6 +5,7 @@
 // source: hostplane/v1/ask.proto
 
 /* eslint-disable */
+import { SealedValue } from "./secret.js";
 
 export const protobufPackage = "hostplane.v1";
 
@@ -16,6 +17,17 @@ export interface Accepted {
   operationId: string;
   /** Log position of the last message that the ask brought about; a reader that has passed it sees the outcome. */
   position: number;
+}
+
+/** The answer to ShowPublicKey. */
+export interface VaultKey {
+  publicKey: string;
+}
+
+/** The answer to OpenSecrets: each value sealed to the asker's one-time key, under the name by which it was asked for. */
+export interface OpenedSecrets {
+  secrets: SealedValue[];
+  sealed: SealedValue[];
 }
 
 export const Accepted: MessageFns<Accepted> = {
@@ -45,6 +57,46 @@ export const Accepted: MessageFns<Accepted> = {
     }
     if (message.position !== 0) {
       obj.position = Math.round(message.position);
+    }
+    return obj;
+  },
+};
+
+export const VaultKey: MessageFns<VaultKey> = {
+  fromJSON(object: any): VaultKey {
+    return {
+      publicKey: isSet(object.publicKey)
+        ? globalThis.String(object.publicKey)
+        : isSet(object.public_key)
+        ? globalThis.String(object.public_key)
+        : "",
+    };
+  },
+
+  toJSON(message: VaultKey): unknown {
+    const obj: any = {};
+    if (message.publicKey !== "") {
+      obj.publicKey = message.publicKey;
+    }
+    return obj;
+  },
+};
+
+export const OpenedSecrets: MessageFns<OpenedSecrets> = {
+  fromJSON(object: any): OpenedSecrets {
+    return {
+      secrets: globalThis.Array.isArray(object?.secrets) ? object.secrets.map((e: any) => SealedValue.fromJSON(e)) : [],
+      sealed: globalThis.Array.isArray(object?.sealed) ? object.sealed.map((e: any) => SealedValue.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: OpenedSecrets): unknown {
+    const obj: any = {};
+    if (message.secrets?.length) {
+      obj.secrets = message.secrets.map((e) => SealedValue.toJSON(e));
+    }
+    if (message.sealed?.length) {
+      obj.sealed = message.sealed.map((e) => SealedValue.toJSON(e));
     }
     return obj;
   },

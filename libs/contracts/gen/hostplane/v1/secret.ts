@@ -130,6 +130,22 @@ export interface MasterKeyRotated {
   rewrapped: number;
 }
 
+/** Ask of secrets, by the gateway: the key that values for the project are sealed to; made when there is none. Answered with VaultKey. */
+export interface ShowPublicKey {
+  projectId: string;
+}
+
+/** Ask of secrets, by a provisioner: the values of secrets and of sealed values, for one piece of work. Answered with OpenedSecrets. */
+export interface OpenSecrets {
+  projectId: string;
+  names: string[];
+  sealed: SealedValue[];
+  /** The asker's one-time key; only who has its other half can read the answer. */
+  publicKey: string;
+  /** The step that needs them. */
+  purpose: string;
+}
+
 export const SealedValue: MessageFns<SealedValue> = {
   fromJSON(object: any): SealedValue {
     return {
@@ -615,6 +631,68 @@ export const MasterKeyRotated: MessageFns<MasterKeyRotated> = {
     }
     if (message.rewrapped !== 0) {
       obj.rewrapped = Math.round(message.rewrapped);
+    }
+    return obj;
+  },
+};
+
+export const ShowPublicKey: MessageFns<ShowPublicKey> = {
+  fromJSON(object: any): ShowPublicKey {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ShowPublicKey): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    return obj;
+  },
+};
+
+export const OpenSecrets: MessageFns<OpenSecrets> = {
+  fromJSON(object: any): OpenSecrets {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      names: globalThis.Array.isArray(object?.names)
+        ? object.names.map((e: any) => globalThis.String(e))
+        : [],
+      sealed: globalThis.Array.isArray(object?.sealed) ? object.sealed.map((e: any) => SealedValue.fromJSON(e)) : [],
+      publicKey: isSet(object.publicKey)
+        ? globalThis.String(object.publicKey)
+        : isSet(object.public_key)
+        ? globalThis.String(object.public_key)
+        : "",
+      purpose: isSet(object.purpose) ? globalThis.String(object.purpose) : "",
+    };
+  },
+
+  toJSON(message: OpenSecrets): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.names?.length) {
+      obj.names = message.names;
+    }
+    if (message.sealed?.length) {
+      obj.sealed = message.sealed.map((e) => SealedValue.toJSON(e));
+    }
+    if (message.publicKey !== "") {
+      obj.publicKey = message.publicKey;
+    }
+    if (message.purpose !== "") {
+      obj.purpose = message.purpose;
     }
     return obj;
   },
