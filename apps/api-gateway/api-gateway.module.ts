@@ -34,6 +34,7 @@ import { TokenBook } from './tokens.queries.js';
 import { TokenCommands } from './token.commands.js';
 import { TokensController } from './tokens.controller.js';
 import { Uploads } from './upload.js';
+import { Vault } from './vault.js';
 
 export interface GatewayParts {
   readonly config: ApiGatewayConfig;
@@ -75,6 +76,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
+    new Vault(bus),
     new TokenCommands(store, readModel, tokens),
     new Uploads(content, config.HOSTPLANE_MAX_UPLOAD_BYTES),
     new ContentPoller(folder, content, sites, idempotency, log),

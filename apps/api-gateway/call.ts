@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { ProblemError } from '#api/problem.js';
@@ -47,9 +47,12 @@ export class Call {
     return { id, meta: { correlationId: this.request.id, causationId: id, actor: `token:${this.caller.tokenId}`, owner: this.caller.owner, traceparent } };
   }
 
-  /** Hash of the body; the same key with another one is refused. */
+  /**
+   * Hash of the body; the same key with another one is refused. It is stored, so the values of an environment go into it under a key that is not:
+   * the caller's token. Without it nobody can try values until the hash fits.
+   */
   get fingerprint(): string {
-    return fingerprintOf(this.request.body);
+    return fingerprintOf(this.request.body, header(this.request, 'authorization') ?? '');
   }
 }
 
@@ -85,9 +88,10 @@ function keyOf(request: FastifyRequest): string | undefined {
 }
 
 /** An upload has no body here: its bytes are hashed as they are stored. */
-function fingerprintOf(body: unknown): string {
+function fingerprintOf(body: unknown, token: string): string {
   const isJson = body !== null && typeof body === 'object' && !('pipe' in body);
-  return createHash('sha256').update(isJson ? JSON.stringify(sorted(body)) : '').digest('hex');
+  const hash = isJson && 'env' in body ? createHmac('sha256', token) : createHash('sha256');
+  return hash.update(isJson ? JSON.stringify(sorted(body)) : '').digest('hex');
 }
 
 function sorted(value: unknown): unknown {

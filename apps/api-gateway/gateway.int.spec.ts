@@ -63,10 +63,39 @@ describe('a site', () => {
     expect((await page(ann, '/sites?limit=200')).items.filter((site) => site['id'] === id)).toEqual([]);
     expect((await page(ann, '/sites?status=DESTROYED')).items.map((site) => site['id'])).toContain(id);
   });
+  it('with an environment waits for a vault that is away, and nothing of it is there meanwhile', async () => {
+    const post = () => ann.call<SiteBody>('POST', '/sites', { name: 'sealed', kind: 'app', image: 'shop:1', port: 3000, env: { SECRET: 'planted-value' } }, { 'idempotency-key': 'away' });
+    await gateway.closeVault();
+    const refused = await post();
+    expect(refused.body).toMatchObject({ status: 503, code: 'unavailable', detail: expect.stringMatching(/No secrets answers/) });
+    expect((await ann.call('GET', '/sites/sealed')).status).toBe(404);
+    await gateway.openVault();
+    const made = await post();
+    expect(made.status).toBe(202);
+    const again = await post();
+    expect([again.headers.get('idempotency-replayed'), again.body.id]).toEqual(['true', made.body.id]);
+    const other = await ann.call('POST', '/sites', { name: 'sealed', kind: 'app', image: 'shop:1', port: 3000, env: { SECRET: 'another-value' } }, { 'idempotency-key': 'away' });
+    expect(other.body).toMatchObject({ code: 'key-reused' });
+  });
+  it('that was accepted before its answer was kept is the same site when it is asked for again, sealed anew', async () => {
+    const post = () => ann.call<SiteBody>('POST', '/sites', { name: 'twice', kind: 'app', image: 'shop:1', port: 3000, env: { SECRET: 'planted-value' } }, { 'idempotency-key': 'lost' });
+    const first = await post();
+    await gateway.forgetAnswers();
+    const second = await post();
+    expect([second.status, second.body.id, second.headers.get('idempotency-replayed')]).toEqual([202, first.body.id, null]);
+    expect((await gateway.events()).filter(({ type, data }) => type === 'SiteRequested' && (data as { name: string }).name === 'twice')).toHaveLength(1);
+  });
+  it('has an environment of a size that a process can be started with', async () => {
+    const wrong = { SECRET: 'a\0b' };
+    const many = Object.fromEntries(Array.from({ length: 201 }, (_, i) => [`V${i}`, 'x']));
+    const large = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`V${i}`, i < 3 ? 'ä'.repeat(32_768) : 'x'.repeat(32_768)]));
+    for (const env of [wrong, many, large]) expect((await ann.call('POST', '/sites', { name: 'big', kind: 'app', image: 'shop:1', port: 1, env })).status).toBe(422);
+  });
   it('never shows the values of its environment', async () => {
     const { id } = await makeSite(ann, { kind: 'app', image: 'shop:1', port: 3000, env: { SECRET: 'planted-value' } });
     expect((await ann.call('GET', `/sites/${id}`)).body).toMatchObject({ app: { image: 'shop:1', port: 3000, envNames: ['SECRET'], healthPath: '/' } });
     for (const path of [`/sites/${id}`, '/sites', `/sites/${id}/events`, '/events?format=json&limit=200']) expect(JSON.stringify((await ann.call('GET', path)).body)).not.toContain('planted-value');
+    expect(JSON.stringify((await gateway.events()).filter(({ type }) => type === 'SiteRequested'))).not.toContain('planted-value');
     expect(gateway.log.join('')).not.toContain('planted-value');
   });
 });

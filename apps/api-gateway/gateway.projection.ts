@@ -10,7 +10,7 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 2,
+  version: 3,
   tables: [projectsTable, sitesTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
     for (const table of [projectsTable, sitesTable, tokensTable, operationsTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);

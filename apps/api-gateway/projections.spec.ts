@@ -16,7 +16,8 @@ import { tokensTable } from './tokens.projection.js';
 const ids = { siteId: 's', operationId: 'o' };
 const content = { sha256: 'c'.repeat(64), sizeBytes: 10, format: 'zip', fileCount: 2 };
 const release = { ...ids, operationId: 'r-op', releaseId: 'r', content };
-const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/', sealedEnv: [] };
+/** One that is older than the vault has plain values too. */
+const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/', sealedEnv: [{ name: 'MODE', box: 'sealed' }] };
 const asked: MessageOf<'SiteRequested'> = {
   type: 'SiteRequested',
   data: { ...ids, projectId: 'p', ownerId: 'ann', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local', hostname: 'blog', address: '', subnet: '', app: undefined, wordpress: undefined, limits: undefined, dataId: '' },
@@ -68,7 +69,7 @@ describe('a site is shown', () => {
   });
   it('without the values of its environment', () => {
     const row = fold(sitesTable, 'site/s', { ...asked, data: { ...asked.data, kind: 'app', app } });
-    expect(row!.app).toBe('{"image":"shop:1","port":80,"envNames":["SECRET"],"healthPath":"/"}');
+    expect(row!.app).toBe('{"image":"shop:1","port":80,"envNames":["MODE","SECRET"],"healthPath":"/"}');
   });
 });
 
@@ -103,9 +104,15 @@ describe('the timeline', () => {
   });
   it('shows no value of an environment, at whatever depth', () => {
     fc.assert(fc.property(fc.string({ minLength: 12 }).filter((text) => !text.includes('"') && !text.includes('\\')), fc.array(fc.constantFrom('a', 'b'), { maxLength: 5 }), (secret, path) => {
-      const nested = path.reduce<unknown>((inner, key) => ({ [key]: [inner] }), { env: { NAME: secret }, input: secret, output: secret, tokenHash: secret });
+      const nested = path.reduce<unknown>((inner, key) => ({ [key]: [inner] }), { env: { NAME: secret }, input: secret, output: secret, tokenHash: secret, ciphertext: secret, sealed: [{ name: 'A', box: secret }] });
       expect(JSON.stringify(withoutSecrets(nested))).not.toContain(JSON.stringify(secret).slice(1, -1));
     }));
+  });
+});
+
+describe('the timeline', () => {
+  it('names the variables of an environment, sealed ones too', () => {
+    expect(withoutSecrets({ app })).toEqual({ app: { image: 'shop:1', port: 80, envNames: ['MODE', 'SECRET'], healthPath: '/' } });
   });
 });
 

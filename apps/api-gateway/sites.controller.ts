@@ -10,6 +10,7 @@ import { Lifecycle } from './lifecycle.js';
 import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';
 import { SiteQueries } from './sites.queries.js';
+import { Vault } from './vault.js';
 
 @Controller()
 export class SitesController {
@@ -19,6 +20,7 @@ export class SitesController {
     private readonly choice: ProjectChoice,
     private readonly lifecycle: Lifecycle,
     private readonly idempotency: Idempotency,
+    private readonly vault: Vault,
   ) {}
 
   @Serves('createSite')
@@ -26,7 +28,7 @@ export class SitesController {
     const ids = { siteId: call.id('site'), operationId: call.id('operation') };
     return this.idempotency.once(call, async () => {
       const projectId = await this.choice.idFor(call, body.projectId);
-      const site = { ownerId: call.caller.owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: appOf(body), wordpress: undefined, limits: undefined, restoreFrom: '' };
+      const site = { ownerId: call.caller.owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: await this.appOf(body, projectId, call), wordpress: undefined, limits: undefined, restoreFrom: '' };
       await this.lifecycle.ask('CreateSite', { ...ids, projectId, ...site }, call.cause);
       return this.accepted(call, ids.siteId, ids.operationId);
     });
@@ -80,12 +82,14 @@ export class SitesController {
     });
   }
 
+  /** From here on the values of its environment are readable by the vault alone. */
+  private async appOf(body: InputOf<Routes['createSite']>['body'], projectId: string, call: Call): Promise<AppSpec | undefined> {
+    if (body.kind !== 'app') return undefined;
+    const sealedEnv = await this.vault.seal(projectId, body.env ?? {}, call.cause);
+    return { image: body.image ?? '', port: body.port ?? 0, env: {}, healthPath: body.healthPath ?? '/', sealedEnv };
+  }
+
   private async accepted(call: Call, id: string, operationId: string): Promise<Answer> {
     return accepted({ ...(await this.sites.find(call.caller.owner, id)), operationId }, operationId);
   }
-}
-
-function appOf(body: InputOf<Routes['createSite']>['body']): AppSpec | undefined {
-  if (body.kind !== 'app') return undefined;
-  return { image: body.image ?? '', port: body.port ?? 0, env: body.env ?? {}, healthPath: body.healthPath ?? '/', sealedEnv: [] };
 }

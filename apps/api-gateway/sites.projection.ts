@@ -98,8 +98,9 @@ function releaseChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> |
   }
 }
 
-function shownApp({ image, port, env, healthPath }: AppSpec): string {
-  return JSON.stringify({ image, port, envNames: Object.keys(env).sort(), healthPath });
+function shownApp({ image, port, env, healthPath, sealedEnv }: AppSpec): string {
+  const envNames = [...Object.keys(env), ...sealedEnv.map(({ name }) => name)].sort();
+  return JSON.stringify({ image, port, envNames, healthPath });
 }
 
 function shownRelease({ releaseId, content }: { releaseId: string; content: ContentRef | undefined }, status: string): string {

@@ -52,17 +52,18 @@ export function timelineRow(event: StoredMessage, about: { siteId: string | unde
   };
 }
 
-/** Working data of workflows holds whole specs, and a token's hash is nobody's business. */
-const HIDDEN = new Set(['input', 'output', 'tokenHash']);
+/** Working data of workflows holds whole specs; a token's hash and what only the vault can open are nobody's business. */
+const HIDDEN = new Set(['input', 'output', 'tokenHash', 'ciphertext', 'box']);
 
 /** A copy without hidden fields; of an app's environment only the names are left. */
 export function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== 'object' || value === null) return value;
+  const { sealedEnv } = value as { sealedEnv?: readonly { name: string }[] };
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, held]) => {
-      if (HIDDEN.has(key)) return [];
-      if (key === 'env') return [['envNames', Object.keys((held ?? {}) as object).sort()]];
+      if (HIDDEN.has(key) || key === 'sealedEnv') return [];
+      if (key === 'env') return [['envNames', [...Object.keys((held ?? {}) as object), ...(sealedEnv ?? []).map(({ name }) => name)].sort()]];
       return [[key, withoutSecrets(held)]];
     }),
   );

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Logger } from '#boot/logger.js';
 import { EventStore } from '#eventstore/event-store.js';
+import type { BusClient } from '#messaging/bus-client.js';
 import { EdgeCommands } from './edge.commands.js';
 import { chooseEdge } from './edge.module.js';
 import { EdgePoller } from './edge.poller.js';
@@ -11,12 +12,13 @@ import type { ProvisionerSettings } from './provisioner.config.js';
 import { followRoutes } from './routes.projection.js';
 import { Runtimes } from './runtimes.js';
 import { chooseRuntimes } from './runtimes.module.js';
+import { Vault } from './vault.js';
 import { WorkloadCommands } from './workload.commands.js';
 
 @Module({})
 export class ProvisionerModule {
   /** Chooses this host's runtimes and edge, and brings the edge up to the routes that the log holds now. */
-  static async with(settings: ProvisionerSettings, store: EventStore, log: Logger): Promise<DynamicModule> {
+  static async with(settings: ProvisionerSettings, store: EventStore, bus: BusClient, log: Logger): Promise<DynamicModule> {
     const plane = await planeId(settings.HOSTPLANE_DATA);
     const runtimes = await chooseRuntimes(settings, plane);
     const provider = await chooseEdge(settings, plane, (line) => log.info(line));
@@ -31,6 +33,7 @@ export class ProvisionerModule {
         { provide: EventStore, useValue: store },
         { provide: Runtimes, useValue: runtimes },
         { provide: HostEdge, useValue: edge },
+        { provide: Vault, useValue: new Vault(bus) },
         EdgePoller,
       ],
     };

@@ -13,6 +13,6 @@ export async function start({ log, env }: AppContext): Promise<Running> {
     databaseUrl: settings.HOSTPLANE_PROVISIONER_DATABASE_URL,
     natsUrl: settings.HOSTPLANE_PROVISIONER_NATS_URL,
     hostId: settings.HOSTPLANE_HOST_ID,
-    module: (store) => ProvisionerModule.with(settings, store, log),
+    module: (store, bus) => ProvisionerModule.with(settings, store, bus, log),
   });
 }

@@ -6,6 +6,7 @@ import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { answer } from './answer.js';
 import { Runtimes } from './runtimes.js';
+import { Vault } from './vault.js';
 
 /** Makes what runs on this host as it should be. */
 @Controller()
@@ -13,6 +14,7 @@ export class WorkloadCommands {
   constructor(
     private readonly store: EventStore,
     private readonly runtimes: Runtimes,
+    private readonly vault: Vault,
   ) {}
 
   @OnCommand('EnsureHome')
@@ -54,7 +56,9 @@ export class WorkloadCommands {
       key: siteId,
       act: async () => {
         if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
-        const target = await this.runtimes.get(spec.runtime).ensure(spec, context.signal);
+        const runtime = this.runtimes.get(spec.runtime);
+        const { sealed: env } = await this.vault.open({ projectId: spec.projectId, sealed: spec.app?.sealedEnv ?? [], purpose: 'workload' }, command);
+        const target = await runtime.ensure(spec, context.signal, { env });
         return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power } };
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),

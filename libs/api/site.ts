@@ -51,6 +51,15 @@ export const siteAccepted = site.extend({ operationId: z.string() });
 export type SiteAccepted = z.output<typeof siteAccepted>;
 export const sitePage = pageOf(site);
 
+/** A process is started with its whole environment at once, and the wish for a site travels in one message. */
+const MOST_ENV_BYTES = 262_144;
+const MOST_ENV_NAMES = 200;
+const environment = (name: z.ZodString) => z.record(name, z.string().max(32_768).refine((value) => !value.includes('\0'), 'A value cannot hold a NUL.')).superRefine((env, context) => {
+  const names = Object.keys(env).length;
+  const bytes = new TextEncoder().encode(Object.entries(env).flat().join('')).length;
+  if (names > MOST_ENV_NAMES) context.addIssue({ code: 'custom', message: `An environment has at most ${MOST_ENV_NAMES} variables.` });
+  if (bytes > MOST_ENV_BYTES) context.addIssue({ code: 'custom', message: `An environment has at most ${MOST_ENV_BYTES} bytes.` });
+});
 const envName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'The name of a variable has letters, digits and underscores, and no digit first.').max(200);
 
 const named = {
@@ -65,7 +74,7 @@ export const newSite = z
     runtime: siteRuntime.optional().describe('files: served by the edge itself (static only). docker: a container'),
     image: z.string().min(1).max(500).optional().describe('app: the image to run'),
     port: z.int().min(1).max(65535).optional().describe('app: the port it listens on'),
-    env: z.record(envName, z.string().max(32_768)).optional().describe('app: its environment; values are never shown again'),
+    env: environment(envName).optional().describe('app: its environment; values are never shown again'),
     healthPath: z.string().regex(/^\/[^\s]*$/, 'It begins with a slash and has no spaces.').max(500).optional().describe('app: answers 2xx or 3xx once it is healthy'),
   })
   .superRefine((input, context) => {

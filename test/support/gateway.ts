@@ -5,17 +5,22 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
+import pg from 'pg';
 import { createLogger } from '#boot/logger.js';
 import type { Running } from '#boot/process.js';
 import { EventStore } from '#eventstore/event-store.js';
+import { setupBus } from '#messaging/setup.js';
 import { start } from '../../apps/api-gateway/start.js';
+import { start as startSecrets } from '../../apps/secrets/start.js';
 import { connectAs } from './bus.js';
 import { LifecycleStandIn } from './lifecycle-stand-in.js';
 import { startNats, type TestNats } from './nats.js';
 import { startPostgres, type TestDatabase } from './postgres.js';
 
-/** The real gateway over real HTTP, PostgreSQL and NATS; only who answers its asks is a stand-in. */
+/** The real gateway over real HTTP, PostgreSQL, NATS and vault; only lifecycle, which answers its other asks, is a stand-in. */
 export class TestGateway {
+  private vault: Running | undefined;
+
   private constructor(
     readonly url: string,
     readonly adminToken: string,
@@ -29,6 +34,8 @@ export class TestGateway {
     const [database, nats, port] = await Promise.all([startPostgres(), startNats(), freePort()]);
     const folder = await mkdtemp(join(tmpdir(), 'hostplane-gateway-'));
     const adminToken = `hp_${randomBytes(32).toString('base64url')}`;
+    const admin = await connectAs(nats, 'admin');
+    await setupBus(admin, { hosts: ['local'] }).finally(() => admin.close());
     const bus = await connectAs(nats, 'lifecycle');
     const store = new EventStore({ connectionString: database.urlOf('lifecycle'), app: 'lifecycle', onAppended: (position) => bus.publish('bell.log', String(position)) });
     const lifecycle = new LifecycleStandIn(store, bus);
@@ -39,7 +46,26 @@ export class TestGateway {
     };
     const log: string[] = [];
     const running = await start({ name: 'api-gateway', env, log: createLogger({ app: 'api-gateway', level: settings['LOG_LEVEL'] ?? 'debug', destination: { write: (line: string) => void log.push(line) } }) });
-    return new TestGateway(`http://127.0.0.1:${port}`, adminToken, folder, lifecycle, log, { database, nats, store, bus, env, running, unsubscribe });
+    const gateway = new TestGateway(`http://127.0.0.1:${port}`, adminToken, folder, lifecycle, log, { database, nats, store, bus, env, running, unsubscribe });
+    await gateway.openVault();
+    return gateway;
+  }
+
+  async openVault(): Promise<void> {
+    const { database, nats } = this.parts;
+    const env = { HOSTPLANE_SECRETS_DATABASE_URL: database.urlOf('secrets'), HOSTPLANE_SECRETS_NATS_URL: nats.url('secrets'), HOSTPLANE_DATA: this.folder };
+    this.vault = await startSecrets({ name: 'secrets', env, log: createLogger({ app: 'secrets', level: 'debug', destination: { write: (line: string) => void this.log.push(line) } }) });
+  }
+
+  async closeVault(): Promise<void> {
+    await this.vault?.stop();
+  }
+
+  /** As if the gateway had died before it kept any answer. */
+  async forgetAnswers(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.parts.database.urlOf('api-gateway') });
+    await client.connect();
+    await client.query('UPDATE api_gateway.first_answers SET status = NULL, body = NULL, headers = NULL').finally(() => client.end());
   }
 
   /** lifecycle goes away. */
@@ -59,6 +85,7 @@ export class TestGateway {
   async stop(): Promise<void> {
     const { running, store, bus, nats, database } = this.parts;
     await running.stop();
+    await this.closeVault();
     await store.close();
     await bus.close();
     await Promise.all([nats.stop(), database.stop()]);

@@ -26,8 +26,10 @@ function checkApp({ app }: SiteRequested): void {
   if (app.image.length > 255 || !IMAGE.test(app.image)) throw new Refusal('invalid', `"${app.image.slice(0, 80)}" is not an image reference such as nginx:1.27 or registry.example.org/team/shop@sha256:….`, 'image');
   if (!Number.isInteger(app.port) || app.port < 1 || app.port > 65_535) throw new Refusal('invalid', `The port ${app.port} is not between 1 and 65535.`, 'port');
   if (!/^\/[\x21-\x7e]{0,1023}$/.test(app.healthPath)) throw new Refusal('invalid', `"${app.healthPath.slice(0, 80)}" is not a path that begins with a slash.`, 'healthPath');
-  for (const [name, value] of Object.entries(app.env)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name)) throw new Refusal('invalid', `"${name.slice(0, 80)}" is not a name of an environment variable.`, 'env');
-    if (value.includes('\0') || value.length > 32_768) throw new Refusal('invalid', `The value of ${name} holds a NUL or is longer than 32768 characters.`, `env.${name}`);
+  if (Object.keys(app.env).length > 0) throw new Refusal('invalid', 'The values of the environment must be sealed to the key of the project.', 'env');
+  for (const { name, box } of app.sealedEnv) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]{0,199}$/.test(name)) throw new Refusal('invalid', `"${name.slice(0, 80)}" is not a name of an environment variable.`, 'env');
+    if (!/^[A-Za-z0-9+/]{100,}={0,2}$/.test(box)) throw new Refusal('invalid', `The value of ${name} is not sealed.`, `env.${name}`);
   }
+  if (new Set(app.sealedEnv.map(({ name }) => name)).size < app.sealedEnv.length) throw new Refusal('invalid', 'A variable of the environment is there twice.', 'env');
 }

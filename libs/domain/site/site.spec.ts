@@ -11,6 +11,9 @@ const request = {
   hostname: 'blog', address: '', subnet: '10.77.0.0/24', app: undefined, wordpress: undefined, limits: undefined, dataId: '',
 };
 const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/', sealedEnv: [] };
+/** With boxes as long as one with nothing in it. */
+const sealed = (...names: string[]) => ({ ...app, sealedEnv: names.map((name) => ({ name, box: 'A'.repeat(136) })) });
+const PLAIN = [{ name: 'A', box: 'plain' }];
 const content = { sha256: 'a'.repeat(64), sizeBytes: 1, format: 'zip', fileCount: 1 };
 const target = { address: '', port: 0, root: `${siteId}/current` };
 const ids = (operationId: string) => ({ siteId, operationId });
@@ -33,7 +36,9 @@ describe('a site', () => {
     [{ name: 'Bad Name' }, 'invalid'], [{ name: 'www' }, 'invalid'], [{ kind: 'ftp' }, 'invalid'], [{ runtime: 'vm' }, 'invalid'],
     [{ app }, 'invalid'], [{ kind: 'app', runtime: 'docker' }, 'invalid'],
     [{ kind: 'app', runtime: 'docker', app: { ...app, port: 0 } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, image: 'Bad Image' } }, 'invalid'],
-    [{ kind: 'app', runtime: 'docker', app: { ...app, healthPath: 'x' } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, env: { 'A B': '' } } }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: { ...app, healthPath: 'x' } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: sealed('A B') }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: { ...app, env: { PLAIN: 'x' } } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, sealedEnv: PLAIN } }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: sealed('A', 'A') }, 'invalid'],
   ] as const)('refuses a request with %j', (part, code) => {
     given(siteDecider).when({ type: 'RequestSite', site: { ...request, ...part } }).refused(code);
   });

@@ -1,0 +1,100 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import Docker from 'dockerode';
+import pg from 'pg';
+import { testImage } from '../../infra/images/recipes.js';
+import { type SiteView } from '../support/api.js';
+import { describeWithDocker } from '../support/docker.js';
+import { startPlane, type Plane } from '../support/plane.js';
+
+/** Another one for each run, so that runs beside each other do not meet. */
+const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const PLANTED = `planted-${randomBytes(12).toString('hex')}`;
+/** Something that must be found, or the search proves nothing. */
+const PLAIN = `image-label-${randomBytes(6).toString('hex')}`;
+
+describeWithDocker('the environment of an app', () => {
+  let plane: Plane;
+  let db: pg.Client;
+  let site: SiteView;
+  const docker = new Docker();
+
+  beforeAll(async () => {
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_NETWORK_POOL: POOL, LOG_LEVEL: 'debug' } });
+    db = new pg.Client({ connectionString: plane.databaseUrl });
+    await db.connect();
+    const { body: project } = await plane.api.call<SiteView>('POST', '/projects', { name: 'sealed' });
+    const created = await plane.api.call<SiteView>('POST', '/sites', {
+      projectId: project.id, name: PLAIN, kind: 'app', image: testImage('app'), port: 8080, healthPath: '/health', env: { GREETING: PLANTED, EMPTY: '' },
+    }, { 'idempotency-key': 'sealed-1' });
+    expect(created.status).toBe(202);
+    site = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED']);
+  });
+  afterAll(async () => {
+    await db?.end();
+    await plane?.stop();
+  });
+
+  /** The environment that the engine gave the site's container. */
+  async function inContainer(): Promise<string[]> {
+    const plan = (await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim();
+    const [found] = await docker.listContainers({ filters: { label: [`hostplane.plane=${plan}`, `hostplane.site=${site.id}`] } });
+    return (await docker.getContainer(found!.Id).inspect()).Config.Env;
+  }
+
+  /** Every row of every table outside the catalogue, as text. */
+  async function tables(): Promise<string> {
+    const { rows } = await db.query<{ name: string }>("SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables WHERE table_schema IN ('log', 'api_gateway')");
+    const texts: string[] = [];
+    for (const { name } of rows) texts.push(...(await db.query<{ text: string }>(`SELECT t::text AS text FROM ${name} t`)).rows.map(({ text }) => text));
+    return texts.join('\n');
+  }
+
+  /** The files below the data folder (PostgreSQL's, JetStream's, the logs) that hold a text. */
+  function filesWith(text: string): string[] {
+    return spawnSync('grep', ['-r', '-a', '-l', '-F', text, plane.folder], { encoding: 'utf8' }).stdout.split('\n').filter((line) => line !== '');
+  }
+
+  it('reaches the container', async () => {
+    expect(site).toMatchObject({ status: 'ACTIVE' });
+    expect(await inContainer()).toEqual(expect.arrayContaining([`GREETING=${PLANTED}`, 'EMPTY=']));
+  });
+
+  it('is the same after a restart of the site and of the whole control plane', async () => {
+    await plane.crash('control-plane');
+    const reply = await plane.api.call('POST', `/sites/${site.id}/restart`);
+    await plane.operation(String(reply.body['operationId']), 'succeeded');
+    expect(await inContainer()).toContain(`GREETING=${PLANTED}`);
+  });
+
+  it('is nowhere else: not in the log, the bus, the tables, the answers or what the processes wrote', async () => {
+    const answers = await Promise.all(['/sites', `/sites/${site.id}`, `/sites/${site.id}/events?limit=200`, '/events?format=json&limit=200', '/operations', '/projects', `/projects/${String(site['projectId'])}`].map(async (path) => {
+      const reply = await plane.api.call('GET', path);
+      expect(reply.status).toBe(200);
+      return JSON.stringify(reply.body);
+    }));
+    expect(answers.join('')).toContain('"envNames":["EMPTY","GREETING"]');
+    await db.query('CHECKPOINT');
+    const rows = await tables();
+    for (const text of [PLANTED, Buffer.from(PLANTED).toString('base64').slice(0, -4), Buffer.from(PLANTED).toString('hex')]) {
+      expect({ text, answers: answers.join('').includes(text), rows: rows.includes(text), files: filesWith(text) }).toEqual({ text, answers: false, rows: false, files: [] });
+    }
+    const folders = new Set(filesWith(PLAIN).map((file) => file.slice(plane.folder.length + 1).split('/')[0]));
+    expect([rows.includes(PLAIN), [...folders].sort()]).toEqual([true, expect.arrayContaining(['nats', 'postgres'])]);
+  });
+
+  it('can never be opened again once its project is deleted', async () => {
+    const keyring = join(plane.folder, 'vault', 'keyrings', `${String(site['projectId'])}.json`);
+    expect(existsSync(keyring)).toBe(true);
+    await plane.api.call('DELETE', `/sites/${site.id}`);
+    await plane.api.settled(site.id, ['DESTROYED']);
+    const gone = await plane.api.call('DELETE', `/projects/${String(site['projectId'])}`);
+    const operation = await plane.operation(String(gone.body['operationId']), 'succeeded');
+    expect((operation['steps'] as { name: string }[]).map(({ name }) => name)).toEqual(['home', 'keyring']);
+    expect(existsSync(keyring)).toBe(false);
+  });
+});
