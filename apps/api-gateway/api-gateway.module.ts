@@ -19,6 +19,8 @@ import { HealthController } from './health.controller.js';
 import { Idempotency } from './idempotency.js';
 import { isolation } from './isolation.js';
 import { Lifecycle } from './lifecycle.js';
+import { MemberQueries } from './members.queries.js';
+import { MembersController } from './members.controller.js';
 import { Metrics } from './metrics.js';
 import { OperationQueries } from './operations.queries.js';
 import { OperationsController } from './operations.controller.js';
@@ -52,7 +54,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, SitesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SitesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -73,9 +75,9 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const folder = join(config.HOSTPLANE_DATA, 'content');
   const content = new ContentStore(folder);
   const made: object[] = [
-    readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA),
+    readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
-    new TokenCommands(store, readModel, tokens),
+    new TokenCommands(store, readModel, tokens, projects),
     new Uploads(content, config.HOSTPLANE_MAX_UPLOAD_BYTES),
     new ContentPoller(folder, content, sites, idempotency, log),
     new TimelineStream(timeline, readModel, log),

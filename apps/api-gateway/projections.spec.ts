@@ -99,7 +99,7 @@ describe('an operation is shown', () => {
 describe('the timeline', () => {
   it('gives an operation its site', () => {
     const row = timelineRow(stored('operation/o', { type: 'OperationSucceeded', data: { operationId: 'o' } }), { siteId: 's', projectId: 'p' });
-    expect(row).toMatchObject({ site_id: 's', project_id: 'p', operation_id: 'o', owner: 'ann' });
+    expect(row).toMatchObject({ site_id: 's', operation_id: 'o', audience: 'p' });
   });
   it('shows no value of an environment, at whatever depth', () => {
     fc.assert(fc.property(fc.string({ minLength: 12 }).filter((text) => !text.includes('"') && !text.includes('\\')), fc.array(fc.constantFrom('a', 'b'), { maxLength: 5 }), (secret, path) => {
@@ -114,7 +114,7 @@ describe('folding', () => {
     [sitesTable, 'site/s', asked], [sitesTable, 'site/s', activated],
     [projectsTable, 'project/p', { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '' } }],
     [projectsTable, 'project/p', { type: 'ProjectFailed', data: { projectId: 'p', operationId: 'o', step: 'home', error: 'no' } }],
-    [tokensTable, 'token/t', { type: 'TokenIssued', data: { tokenId: 't', ownerId: 'ann', name: 'x', tokenHash: 'h', scopes: ['read'], expiresAt: '' } }],
+    [tokensTable, 'token/t', { type: 'TokenIssued', data: { tokenId: 't', ownerId: 'ann', name: 'x', tokenHash: 'h', scopes: ['read'], projects: [], verbs: [], expiresAt: '' } }],
     [tokensTable, 'token/t', { type: 'TokenRevoked', data: { tokenId: 't' } }],
   ];
   it('gives the same rows in one batch or in many', () => {

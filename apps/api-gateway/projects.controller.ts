@@ -3,7 +3,8 @@ import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
 import { accepted, type Answer } from './answer.js';
 import { ApiGatewayConfig } from './api-gateway.config.js';
-import { ByCall, ownerFor, type Call } from './call.js';
+import { asksForAll } from './access.js';
+import { ByCall, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
 import { Lifecycle } from './lifecycle.js';
 import { ProjectQueries } from './projects.queries.js';
@@ -28,13 +29,13 @@ export class ProjectsController {
   }
 
   @Serves('listProjects')
-  list(@Input() { query }: InputOf<Routes['listProjects']>, @ByCall() { caller }: Call): Promise<object> {
-    return this.projects.page({ ...query, owner: ownerFor(caller, query.all) });
+  list(@Input() { query }: InputOf<Routes['listProjects']>, @ByCall() call: Call): Promise<object> {
+    return this.projects.page(asksForAll(call, query.all) ? undefined : call, query);
   }
 
   @Serves('showProject')
-  show(@Input() { params }: InputOf<Routes['showProject']>, @ByCall() { caller }: Call): Promise<object> {
-    return this.projects.find(caller.owner, params.id);
+  show(@Input() { params }: InputOf<Routes['showProject']>, @ByCall() call: Call): Promise<object> {
+    return this.projects.find(call, params.id);
   }
 
   @Serves('retryProject')
@@ -49,13 +50,13 @@ export class ProjectsController {
 
   private change(type: 'RetryProject' | 'DeleteProject', idOrName: string, call: Call): Promise<Answer> {
     return this.idempotency.once(call, async () => {
-      const { id } = await this.projects.find(call.caller.owner, idOrName);
-      const { operationId } = await this.lifecycle.ask(type, { projectId: id, operationId: call.id('operation') }, call.cause);
+      const { id, owner } = await this.projects.find(call, idOrName);
+      const { operationId } = await this.lifecycle.ask(type, { projectId: id, operationId: call.id('operation') }, call.causeFor(owner));
       return this.accepted(call, id, operationId);
     });
   }
 
   private async accepted(call: Call, id: string, operationId: string): Promise<Answer> {
-    return accepted({ ...(await this.projects.find(call.caller.owner, id)), operationId }, operationId);
+    return accepted({ ...(await this.projects.find(call, id)), operationId }, operationId);
   }
 }

@@ -19,7 +19,7 @@ export const projectsTable: KeyedTable<ProjectRow> = {
   columns: {
     id: 'text', owner: 'text', name: 'text', host_id: 'text', status: 'text', last_error: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
-  indexes: ['owner, created_position DESC', 'owner, name', 'created_position DESC'],
+  indexes: ['owner, name', 'created_position DESC'],
   keyOf: (message) => (message.streamId.startsWith('project/') ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     if (message.type === 'ProjectRequested') return row ?? requested(message);

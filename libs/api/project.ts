@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { role } from './member.js';
 import { everyOwner, pageOf, pageQuery } from './paging.js';
+import { reference } from './reference.js';
 
 export const projectStatus = z.enum(['pending', 'provisioning', 'running', 'failed', 'deleting', 'deleted']);
 
@@ -7,6 +9,8 @@ export const project = z.object({
   id: z.string(),
   name: z.string(),
   status: projectStatus,
+  owner: z.string().describe('Who founded it: its name, and those of its sites, are unique among theirs'),
+  role: role.optional().describe('What you are in it; absent for an operator of the plane who is no member'),
   hostId: z.string(),
   siteCount: z.int(),
   lastError: z.string().optional(),
@@ -28,4 +32,4 @@ export const projectFilter = pageQuery.extend({
   all: everyOwner,
 });
 
-export const projectRef = z.strictObject({ id: z.string().min(1).max(200).describe('Id or name of the project') });
+export const projectRef = z.strictObject({ id: reference('project', 'Id or name of the project') });

@@ -26,7 +26,7 @@ export type ProjectCommand =
   | { type: 'DeleteProject'; operationId: string }
   | { type: 'FinishDelete'; operationId: string }
   | { type: 'FailDelete'; operationId: string; step: string; error: string }
-  | { type: 'AdmitSite'; siteId: string; ownerId: string; needsAddress: boolean }
+  | { type: 'AdmitSite'; siteId: string; needsAddress: boolean }
   | { type: 'ReleaseSite'; siteId: string };
 
 export type ProjectEventType =
@@ -63,7 +63,6 @@ function request(project: ProjectRequested, state: ProjectState): readonly Proje
 }
 
 function admit(project: Project, command: Extract<ProjectCommand, { type: 'AdmitSite' }>): readonly ProjectEvent[] {
-  if (project.request.ownerId !== command.ownerId) throw new Refusal('not-found', 'There is no such project.', 'projectId');
   if (project.sites.has(command.siteId)) return [];
   if (['failed', 'deleting', 'deleted'].includes(project.status)) {
     throw new Refusal('conflict', `The project "${project.request.name}" is ${project.status} and takes no new sites.${project.status === 'failed' ? ' Retry it first: its lastError says what was wrong.' : ''}`, 'projectId');
