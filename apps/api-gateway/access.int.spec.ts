@@ -246,6 +246,32 @@ describe('a token', () => {
   });
 });
 
+describe('a quota', () => {
+  const app = (name: string, project: string) => ann.call<Record<string, unknown>>('POST', '/sites', { name, kind: 'app', image: 'a:1', port: 80, projectId: project });
+
+  it('is shown with what is used, and says what is too much', async () => {
+    const project = await projectOf(ann, 'small');
+    expect((await ann.call('GET', `/projects/${project}`)).body).toMatchObject({ quota: { sites: null, memoryBytes: null, cpuMillis: null, diskBytes: null }, use: { sites: 0, memoryBytes: 0, cpuMillis: 0, diskBytes: 0 } });
+    const set = await ann.call('PUT', `/projects/${project}/quota`, { sites: 2, memoryBytes: 600 * 1024 ** 2 });
+    expect([set.status, set.body['quota']]).toEqual([200, { sites: 2, memoryBytes: 600 * 1024 ** 2, cpuMillis: null, diskBytes: null }]);
+    const first = await app('small-1', project);
+    expect((await app('small-2', project)).body).toMatchObject({ status: 409, code: 'quota-exceeded', detail: expect.stringContaining('memory: 512 MiB of 600 MiB are used, 512 MiB more were asked for') });
+    await siteIn(ann, project, 'small-files');
+    expect((await ann.call('GET', `/projects/${project}`)).body).toMatchObject({ use: { sites: 2, memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 } });
+    expect((await ann.call('POST', '/sites', { name: 'small-3', kind: 'static', projectId: project })).body).toMatchObject({ code: 'quota-exceeded', detail: expect.stringContaining('sites: 2 of 2 are used, 1 more') });
+    expect(first.status).toBe(202);
+  });
+  it('is set by those who may, and by who runs the plane', async () => {
+    const project = await projectOf(ann, 'ruled');
+    await addMember(ann, project, 'bob', 'developer');
+    expect((await bob.call('PUT', `/projects/${project}/quota`, { sites: 0 })).body).toMatchObject({ code: 'forbidden', detail: expect.stringContaining('quota:write') });
+    expect((await admin.call('PUT', `/projects/${project}/quota`, { sites: 0 })).body).toMatchObject({ quota: { sites: 0 } });
+    expect((await app('ruled-1', project)).body).toMatchObject({ code: 'quota-exceeded' });
+    expect((await ann.call('PUT', `/projects/${project}/quota`, {})).body).toMatchObject({ quota: { sites: null } });
+    for (const wrong of [{ sites: -1 }, { sites: 1.5 }, { memory: 1 }, { cpuMillis: '1' }]) expect((await ann.call('PUT', `/projects/${project}/quota`, wrong)).status).toBe(422);
+  });
+});
+
 describe('who runs the plane', () => {
   it('sees what is there, by its id, and changes nothing of it', async () => {
     const [project, site] = [anns['project']![0]!, anns['site']![0]!];

@@ -3,6 +3,7 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { Pool } from 'pg';
 import { Health } from '#boot/health.js';
+import { usualQuota } from '#boot/quota.js';
 import type { Logger } from '#boot/logger.js';
 import { ContentStore } from '#content/content-store.js';
 import type { EventStore } from '#eventstore/event-store.js';
@@ -67,7 +68,7 @@ export class ApiGatewayModule {
 
 function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): Provider[] {
   const sites = new SiteQueries(db, SCHEMA, { baseDomain: config.HOSTPLANE_BASE_DOMAIN, httpPort: config.HOSTPLANE_EDGE_HTTP_PORT });
-  const projects = new ProjectQueries(db, SCHEMA);
+  const projects = new ProjectQueries(db, SCHEMA, usualQuota(config));
   const timeline = new TimelineQueries(db, SCHEMA);
   const tokens = new TokenBook(db, SCHEMA);
   const lifecycle = new Lifecycle(bus, readModel);

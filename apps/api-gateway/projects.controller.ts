@@ -1,9 +1,10 @@
 import { Controller } from '@nestjs/common';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
-import { accepted, type Answer } from './answer.js';
+import { wishToProto } from '#domain/project/quota.js';
+import { accepted, Answer } from './answer.js';
 import { ApiGatewayConfig } from './api-gateway.config.js';
-import { asksForAll } from './access.js';
+import { asksForAll, isOperator } from './access.js';
 import { ByCall, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
 import { Lifecycle } from './lifecycle.js';
@@ -46,6 +47,16 @@ export class ProjectsController {
   @Serves('deleteProject')
   remove(@Input() { params }: InputOf<Routes['deleteProject']>, @ByCall() call: Call): Promise<Answer> {
     return this.change('DeleteProject', params.id, call);
+  }
+
+  /** Who runs the plane may say what a project can have, member or not. */
+  @Serves('setQuota')
+  setQuota(@Input() { params, body }: InputOf<Routes['setQuota']>, @ByCall() call: Call): Promise<Answer> {
+    return this.idempotency.once(call, async () => {
+      const { id, owner } = await this.projects.find(call, params.id);
+      await this.lifecycle.ask('SetQuota', { projectId: id, quota: wishToProto(body), byOperator: isOperator(call.caller) }, call.causeFor(owner));
+      return new Answer(200, await this.projects.find(call, id));
+    });
   }
 
   private change(type: 'RetryProject' | 'DeleteProject', idOrName: string, call: Call): Promise<Answer> {

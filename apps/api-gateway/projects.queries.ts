@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import type { Project } from '#api/project.js';
+import { quotaOf, wishOf, type Quota } from '#domain/project/quota.js';
 import { memberships, mustMay, roleJoin, seen, sightOf, theOneNamed, type Asker } from './access.js';
 import type { ProjectRow } from './projects.projection.js';
 
@@ -21,6 +22,7 @@ export class ProjectQueries {
   constructor(
     private readonly db: Pool,
     private readonly schema: string,
+    private readonly usual: Quota,
   ) {}
 
   /** By id, or by the name of a project that is not deleted. What the asker may not see is not found, in the same words. */
@@ -28,7 +30,7 @@ export class ProjectQueries {
     const found = UUID.test(idOrName) ? await this.withId(asker, idOrName) : await this.named(asker, idOrName);
     if (found) {
       mustMay(asker, found.role);
-      return show(found);
+      return this.show(found);
     }
     const detail = `There is no project "${idOrName}".`;
     throw new ProblemError('not-found', detail, field ? { errors: [{ field, message: detail }] } : {});
@@ -37,7 +39,7 @@ export class ProjectQueries {
   /** Of those that the asker founded, the one with this name. */
   async ownNamed(asker: Asker, name: string): Promise<Project | undefined> {
     const found = await this.named(asker, name);
-    return found?.owner === asker.caller.owner ? show(found) : undefined;
+    return found?.owner === asker.caller.owner ? this.show(found) : undefined;
   }
 
   /** Those that the asker may see, or everybody's. */
@@ -49,7 +51,7 @@ export class ProjectQueries {
       : `${this.select('NULL')} WHERE ${where} ORDER BY p.created_position DESC LIMIT $4`;
     const values = [status ?? null, name ?? null, before, limit + 1, ...(asker ? sightOf(asker).slice(0, 2) : [])];
     const { rows } = await this.db.query<Found>({ name: asker ? 'projects-page' : 'all-projects-page', text, values });
-    return pageFrom(rows, limit, (row) => row.created_position, show);
+    return pageFrom(rows, limit, (row) => row.created_position, (row) => this.show(row));
   }
 
   private async withId(asker: Asker, id: string): Promise<Found | undefined> {
@@ -69,12 +71,15 @@ export class ProjectQueries {
     const count = `(SELECT count(*)::int FROM ${this.schema}.sites s WHERE s.project_id = p.id AND s.status <> 'DESTROYED')`;
     return `SELECT p.*, ${role} AS role, ${count} AS site_count FROM ${this.schema}.projects p`;
   }
-}
 
-function show(row: Found): Project {
-  return {
-    id: row.id, name: row.name, status: row.status as Project['status'], owner: row.owner, ...(row.role ? { role: row.role as NonNullable<Project['role']> } : {}), hostId: row.host_id, siteCount: row.site_count,
-    ...(row.last_error ? { lastError: row.last_error } : {}),
-    createdAt: row.created_at, updatedAt: row.updated_at,
-  };
+  private show(row: Found): Project {
+    return {
+      id: row.id, name: row.name, status: row.status as Project['status'], owner: row.owner, ...(row.role ? { role: row.role as NonNullable<Project['role']> } : {}),
+      hostId: row.host_id, siteCount: row.site_count,
+      quota: quotaOf(wishOf(JSON.parse(row.quota ?? '{}') as object), this.usual),
+      use: { sites: row.used_sites, memoryBytes: row.used_memory, cpuMillis: row.used_cpu, diskBytes: row.used_disk },
+      ...(row.last_error ? { lastError: row.last_error } : {}),
+      createdAt: row.created_at, updatedAt: row.updated_at,
+    };
+  }
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Project } from '#api/project.js';
 import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { addMemberCommands } from './members.js';
+import { addQuotaCommand } from './quota.js';
 import { renderTime } from './table.js';
 import type { Io } from './terminal.js';
 
@@ -13,6 +14,7 @@ export function addProjectCommands(program: Command, io: Io): void {
   operationCommand(project, 'retry <project>', 'provision a failed project again').action(withSession(io, retry));
   operationCommand(project, 'delete <project>', 'delete a project that has no sites').action(withSession(io, remove));
   addMemberCommands(project, io);
+  addQuotaCommand(project, io);
 }
 
 async function create(session: Session, name: string): Promise<void> {

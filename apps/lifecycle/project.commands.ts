@@ -1,10 +1,11 @@
 import { Controller } from '@nestjs/common';
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
-import type { CreateProject, DeleteProject, RetryProject } from '#contracts/gen/hostplane/v1/project.js';
+import type { CreateProject, DeleteProject, RetryProject, SetQuota } from '#contracts/gen/hostplane/v1/project.js';
 import type { Cause } from '#contracts/message.js';
 import type { Right } from '#domain/access/rights.js';
 import { nameDecider } from '#domain/naming/claim.js';
 import { POOL_KEY, poolDecider, type PoolState } from '#domain/network/pool.js';
+import { wishOf } from '#domain/project/quota.js';
 import { projectDecider, type Project, type ProjectCommand, type ProjectState } from '#domain/project/project.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, on } from '#eventstore/handle.js';
@@ -48,6 +49,14 @@ export class ProjectCommands {
   @OnAsk('DeleteProject')
   async delete(ask: DeleteProject, cause: Cause): Promise<Accepted> {
     return this.change(ask.projectId, { type: 'DeleteProject', operationId: ask.operationId }, { cause, right: 'projects:delete' });
+  }
+
+  @OnAsk('SetQuota')
+  async setQuota({ projectId, quota, byOperator }: SetQuota, cause: Cause): Promise<Accepted> {
+    const { position } = await handle(this.store, cause, [on(projectDecider, projectId, { type: 'SetQuota', quota: wishOf(quota) })], {
+      then: ([project]) => (byOperator ? [] : [authorized(cause, { projectId, founderId: (project as Project).request.ownerId }, 'quota:write')]),
+    });
+    return { resourceId: projectId, operationId: '', position };
   }
 
   private async change(projectId: string, command: ProjectCommand & { operationId: string }, { cause, right }: { cause: Cause; right: Right }): Promise<Accepted> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { role } from './member.js';
 import { everyOwner, pageOf, pageQuery } from './paging.js';
+import { quota, used } from './quota.js';
 import { reference } from './reference.js';
 
 export const projectStatus = z.enum(['pending', 'provisioning', 'running', 'failed', 'deleting', 'deleted']);
@@ -13,6 +14,8 @@ export const project = z.object({
   role: role.optional().describe('What you are in it; absent for an operator of the plane who is no member'),
   hostId: z.string(),
   siteCount: z.int(),
+  quota: quota.describe('What it may have at most; null: as much as there is'),
+  use: used.describe('What its sites have of that'),
   lastError: z.string().optional(),
   createdAt: z.string(),
   updatedAt: z.string(),

@@ -3,6 +3,7 @@ import { health } from './health.js';
 import { changedMember, member, memberFilter, memberPage, memberRef, newMember } from './member.js';
 import { cancelInput, operation, operationFilter, operationPage, operationRef } from './operation.js';
 import { newProject, project, projectAccepted, projectFilter, projectPage, projectRef } from './project.js';
+import { newQuota } from './quota.js';
 import type { Answered, Route } from './route.js';
 import { newSite, site, siteAccepted, siteFilter, sitePage, siteRef } from './site.js';
 import { issuedToken, newToken, session, token, tokenFilter, tokenPage, tokenRef } from './token.js';
@@ -31,6 +32,10 @@ export const routes = {
     idempotent: true, answers: accepted(projectAccepted),
   },
 
+  setQuota: {
+    method: 'PUT', path: '/projects/{id}/quota', summary: 'Set what a project may have at most; below what it has, it only stops growing', tag: 'projects', scope: 'write',
+    right: 'quota:write', params: projectRef, body: newQuota, idempotent: true, answers: ok(project),
+  },
   listMembers: {
     method: 'GET', path: '/projects/{id}/members', summary: 'List members of a project', tag: 'projects', scope: 'read', right: 'projects:read', params: projectRef,
     query: memberFilter, answers: ok(memberPage),

@@ -8,6 +8,8 @@ import { nameDecider } from '#domain/naming/claim.js';
 import { checkName } from '#domain/naming/names.js';
 import { projectDecider } from '#domain/project/project.js';
 import { Refusal } from '#domain/refusal.js';
+import { wishOf, type Quota } from '#domain/project/quota.js';
+import { needsOf } from '#domain/site/needs.js';
 import { checkRequest } from '#domain/site/request.js';
 import { siteDecider, type Site, type SiteCommand } from '#domain/site/site.js';
 import type { EventStore } from '#eventstore/event-store.js';
@@ -64,6 +66,11 @@ export class LifecycleStandIn {
       case 'CreateProject': return this.createProject(data as Messages['CreateProject'], cause);
       case 'DeleteProject': return this.project(cause, data as Messages['DeleteProject'], 'DeleteProject');
       case 'RetryProject': return this.project(cause, data as Messages['RetryProject'], 'RetryProject');
+      case 'SetQuota': {
+        const { projectId, quota } = data as Messages['SetQuota'];
+        const { position } = await handle(this.store, cause, [on(projectDecider, projectId, { type: 'SetQuota', quota: wishOf(quota) })]);
+        return { resourceId: projectId, operationId: '', position };
+      }
       case 'AddMember':
       case 'ChangeMember':
       case 'RemoveMember': return this.member(cause, { ...(data as Messages['ChangeMember']), type });
@@ -111,7 +118,7 @@ export class LifecycleStandIn {
     const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom };
     checkRequest(site);
     const parts: Part[] = [
-      on(projectDecider, projectId, { type: 'AdmitSite', siteId, needsAddress: false }),
+      on(projectDecider, projectId, { type: 'AdmitSite', siteId, needsAddress: false, needs: needsOf(site, { memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }), usual }),
       authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
       on(nameDecider, `${ownerId}:site:${name}`, { type: 'ClaimName', name, holderId: siteId }),
@@ -148,6 +155,7 @@ export class LifecycleStandIn {
   }
 }
 
+const usual: Quota = { sites: null, memoryBytes: null, cpuMillis: null, diskBytes: null };
 const rightsOf: Partial<Record<MessageType, Right>> = { DestroySite: 'sites:delete', PublishRelease: 'sites:deploy' };
 
 function operationEvents(operationId: string, siteId: string, kind: string): MessageOf<MessageType>[] {

@@ -10,6 +10,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
   readonly 'x-resource'?: string;
 }
 interface Parameter {
@@ -56,11 +57,16 @@ export function referencesOf(): { references: readonly Reference[]; unmarked: re
         const resource = (schema.items ?? schema)['x-resource'];
         const title = `${method.toUpperCase()} ${path.replace('/api/v1', '')} ${place} ${field}`;
         if (resource !== undefined) references.push({ title, operationId: operation.operationId, method: method.toUpperCase(), path: path.replace('/api/v1', ''), place: place as Reference['place'], field, resource, operation });
-        else if ((place === 'path' || TELLING.test(field)) && !PEOPLE.has(`${operation.operationId} ${place}.${field}`)) unmarked.push(title);
+        else if ((place === 'path' || (TELLING.test(field) && isText(schema))) && !PEOPLE.has(`${operation.operationId} ${place}.${field}`)) unmarked.push(title);
       }
     }
   }
   return { references, unmarked };
+}
+
+/** A number names nothing. */
+function isText({ type, items, anyOf }: Schema): boolean {
+  return type === 'string' || (items !== undefined && isText(items)) || (anyOf?.some(isText) ?? false);
 }
 
 function bodyFields({ requestBody }: Operation): (readonly ['body', string, Schema])[] {
