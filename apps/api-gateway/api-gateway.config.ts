@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { baseDomain, bindAddress, bytes, folder, hostId, logLevel, port, url, wholeNumber } from '#boot/fields.js';
+import { quotaFields } from '#boot/quota.js';
 
 const TOKEN = 'a token begins with hp_ and has 32 to 200 letters, digits, hyphens and underscores after that.';
 
@@ -23,6 +24,7 @@ export const apiGatewayConfig = z.object({
   HOSTPLANE_ADMIN_TOKEN: z.string().regex(/^hp_[A-Za-z0-9_-]{32,200}$/, TOKEN).optional(),
   /** Said by who started it: `masked`, or why an engine's socket could not be. */
   HOSTPLANE_ISOLATION: z.string().optional(),
+  ...quotaFields,
   LOG_LEVEL: logLevel().default('info'),
 });
 
@@ -41,5 +43,9 @@ export abstract class ApiGatewayConfig implements Settings {
   abstract readonly HOSTPLANE_MAX_UPLOAD_BYTES: number;
   abstract readonly HOSTPLANE_REQUESTS_PER_MINUTE: number;
   abstract readonly HOSTPLANE_ISOLATION?: string;
+  abstract readonly HOSTPLANE_QUOTA_SITES: number | null;
+  abstract readonly HOSTPLANE_QUOTA_MEMORY: number | null;
+  abstract readonly HOSTPLANE_QUOTA_CPU_MILLIS: number | null;
+  abstract readonly HOSTPLANE_QUOTA_DISK: number | null;
   abstract readonly LOG_LEVEL: Settings['LOG_LEVEL'];
 }

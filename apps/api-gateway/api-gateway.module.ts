@@ -3,6 +3,7 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { Pool } from 'pg';
 import { Health } from '#boot/health.js';
+import { usualQuota } from '#boot/quota.js';
 import type { Logger } from '#boot/logger.js';
 import { ContentStore } from '#content/content-store.js';
 import type { EventStore } from '#eventstore/event-store.js';
@@ -19,6 +20,8 @@ import { HealthController } from './health.controller.js';
 import { Idempotency } from './idempotency.js';
 import { isolation } from './isolation.js';
 import { Lifecycle } from './lifecycle.js';
+import { MemberQueries } from './members.queries.js';
+import { MembersController } from './members.controller.js';
 import { Metrics } from './metrics.js';
 import { OperationQueries } from './operations.queries.js';
 import { OperationsController } from './operations.controller.js';
@@ -53,7 +56,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, SitesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SitesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -66,7 +69,7 @@ export class ApiGatewayModule {
 
 function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): Provider[] {
   const sites = new SiteQueries(db, SCHEMA, { baseDomain: config.HOSTPLANE_BASE_DOMAIN, httpPort: config.HOSTPLANE_EDGE_HTTP_PORT });
-  const projects = new ProjectQueries(db, SCHEMA);
+  const projects = new ProjectQueries(db, SCHEMA, usualQuota(config));
   const timeline = new TimelineQueries(db, SCHEMA);
   const tokens = new TokenBook(db, SCHEMA);
   const lifecycle = new Lifecycle(bus, readModel);
@@ -74,10 +77,10 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const folder = join(config.HOSTPLANE_DATA, 'content');
   const content = new ContentStore(folder);
   const made: object[] = [
-    readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA),
+    readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new Vault(bus),
-    new TokenCommands(store, readModel, tokens),
+    new TokenCommands(store, readModel, tokens, projects),
     new Uploads(content, config.HOSTPLANE_MAX_UPLOAD_BYTES),
     new ContentPoller(folder, content, sites, idempotency, log),
     new TimelineStream(timeline, readModel, log),

@@ -2,18 +2,19 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import { ProblemError } from '#api/problem.js';
 import { allows } from '#api/token.js';
+import { mustCarry } from './access.js';
 import { header } from './call.js';
 import { routeOf } from './serves.js';
 import { TokenBook } from './tokens.queries.js';
 
-/** Lets nobody in without a token that is known, neither expired nor revoked, and allows what the route needs. */
+/** Lets nobody in without a token that is known, neither expired nor revoked, and carries what the route needs. In which project: see access.ts. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(private readonly tokens: TokenBook) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const { scope } = routeOf(context.getHandler());
+    const { scope, right } = routeOf(context.getHandler());
     const given = bearerOf(request);
     const caller = given === undefined ? undefined : await this.tokens.callerOf(given);
     if (caller) request.caller = caller;
@@ -21,6 +22,7 @@ export class AuthGuard implements CanActivate {
     if (given === undefined) throw new ProblemError('unauthenticated', 'A token is needed: send it as Authorization: Bearer hp_….');
     if (!caller) throw new ProblemError('unauthenticated', 'The token is not known, has expired or was revoked. Get another one.');
     if (!allows(caller.scopes, scope)) throw new ProblemError('forbidden', `The token "${caller.tokenName}" lacks the scope ${scope}.`);
+    mustCarry(caller, right);
     return true;
   }
 }

@@ -3,9 +3,11 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { ProblemError } from '#api/problem.js';
 import { allows, type Scope, type Session } from '#api/token.js';
+import type { Right } from '#domain/access/rights.js';
 import { childTraceparent } from '#boot/telemetry.js';
 import { deriveId } from '#contracts/ids.js';
 import type { Cause } from '#contracts/message.js';
+import type { Asker } from './access.js';
 import { routeOf } from './serves.js';
 
 /** Who asks; put on the request by the guard. */
@@ -18,33 +20,47 @@ declare module 'fastify' {
 }
 
 /** One request as the gateway works on it: who asks, and the ids of everything that follows from it. */
-export class Call {
+export class Call implements Asker {
   /** Name of the route and the path that it was called with. */
   readonly route: string;
   /** Idempotency-Key, if one was given. */
   readonly key: string | undefined;
+  readonly right: Right | 'none';
   private readonly seed: string;
 
   constructor(
     readonly caller: Caller,
     private readonly request: FastifyRequest,
-    routeName: string,
+    { name, right }: { readonly name: string; readonly right: Right | 'none' },
   ) {
+    this.right = right;
     this.key = keyOf(request);
     this.seed = this.key ?? randomUUID();
-    this.route = `${routeName} ${request.url.split('?', 1)[0]}`;
+    this.route = `${name} ${request.url.split('?', 1)[0]}`;
+  }
+
+  /** Whose keys these are: the owner's, but a token that is limited has keys of its own, and never an answer that a wider one was given. */
+  get principal(): string {
+    const { owner, tokenId, projects, verbs } = this.caller;
+    return projects || verbs ? `${owner}:${tokenId}` : owner;
   }
 
   /** An id that follows from owner, route and key, or that nobody ever had when there is no key. */
   id(what: string): string {
-    return deriveId('request', this.caller.owner, this.route, this.seed, what);
+    return deriveId('request', this.principal, this.route, this.seed, what);
   }
 
   /** The same call, sent again with its key, is the same cause. */
   get cause(): Cause {
+    return this.causeFor(this.caller.owner);
+  }
+
+  /** The cause of something that is to happen to what is `owner`'s. */
+  causeFor(owner: string): Cause {
     const id = this.id('cause');
     const traceparent = childTraceparent(header(this.request, 'traceparent'));
-    return { id, meta: { correlationId: this.request.id, causationId: id, actor: `token:${this.caller.tokenId}`, owner: this.caller.owner, traceparent } };
+    const { owner: member, tokenId } = this.caller;
+    return { id, meta: { correlationId: this.request.id, causationId: id, actor: `token:${tokenId}`, owner, member, traceparent } };
   }
 
   /**
@@ -60,15 +76,8 @@ export class Call {
 export const ByCall: () => ParameterDecorator = createParamDecorator((_: unknown, context: ExecutionContext): Call => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
   if (!request.caller) throw new Error('Only a route that asks for a token has a call.');
-  return new Call(request.caller, request, routeOf(context.getHandler()).name);
+  return new Call(request.caller, request, routeOf(context.getHandler()));
 });
-
-/** Whose rows a list shows: the caller's own, or everybody's (undefined) for an admin who asks for that. */
-export function ownerFor(caller: Caller, all: boolean | undefined): string | undefined {
-  if (!all) return caller.owner;
-  mustAllow(caller, 'admin', "Only an admin token may see every owner's: leave out `all`.");
-  return undefined;
-}
 
 export function mustAllow(caller: Caller, scope: Scope, detail: string): void {
   if (!allows(caller.scopes, scope)) throw new ProblemError('forbidden', detail);

@@ -31,27 +31,26 @@ export class ContentController {
 
   @Serves('publishContent')
   async publish(@Input() { params }: InputOf<Routes['publishContent']>, @ByCall() call: Call, @Req() request: FastifyRequest): Promise<Answer> {
-    const site = await this.sites.find(call.caller.owner, params.id);
+    const site = await this.sites.find(call, params.id);
     mustTakeContent(site);
     const content = await this.uploads.receive(request);
     const isAsync = /(^|,)\s*respond-async\s*($|[,;])/i.test(header(request, 'prefer') ?? '');
-    return this.idempotency.once(call, () => this.release(site.id, content, call, isAsync), { fingerprint: content.sha256 });
+    return this.idempotency.once(call, () => this.release(site, content, call, isAsync), { fingerprint: content.sha256 });
   }
 
-  private async release(siteId: string, content: ContentRef, call: Call, isAsync: boolean): Promise<Answer> {
-    const { owner } = call.caller;
-    const { operationId } = await this.lifecycle.ask('PublishRelease', { siteId, operationId: call.id('operation'), releaseId: call.id('release'), content }, call.cause);
-    const operation = isAsync ? await this.operations.find(owner, operationId) : await this.ended(owner, operationId);
-    if (operation.status === 'succeeded' && !isAsync) return new Answer<unknown>(200, await this.sites.find(owner, siteId));
+  private async release({ id: siteId, owner }: Site, content: ContentRef, call: Call, isAsync: boolean): Promise<Answer> {
+    const { operationId } = await this.lifecycle.ask('PublishRelease', { siteId, operationId: call.id('operation'), releaseId: call.id('release'), content }, call.causeFor(owner));
+    const operation = isAsync ? await this.operations.find(call, operationId) : await this.ended(call, operationId);
+    if (operation.status === 'succeeded' && !isAsync) return new Answer<unknown>(200, await this.sites.find(call, siteId));
     return accepted<unknown>(operation, operationId);
   }
 
   /** The operation once it has ended, or as it is after the longest that a caller is kept waiting. */
-  private async ended(owner: string, operationId: string): Promise<Operation> {
+  private async ended(call: Call, operationId: string): Promise<Operation> {
     const deadline = AbortSignal.any([AbortSignal.timeout(LIVE_WITHIN_MS), this.readModel.stopping]);
     for (;;) {
       const { position } = this.readModel;
-      const operation = await this.operations.find(owner, operationId);
+      const operation = await this.operations.find(call, operationId);
       if (isEnded(operation.status) || deadline.aborted) return operation;
       await this.readModel.passed(position, deadline);
     }

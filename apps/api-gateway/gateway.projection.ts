@@ -1,6 +1,7 @@
 import type { StoredMessage } from '#contracts/message.js';
 import type { ProjectionDefinition, ProjectionTx, TableDefinition } from '#eventstore/projection.js';
 import { foldBatch, type KeyedTable, type KeyedRow } from './keyed-table.js';
+import { membersTable } from './members.projection.js';
 import { operationsTable, type OperationRow } from './operations.projection.js';
 import { projectsTable } from './projects.projection.js';
 import { sitesTable, type SiteRow } from './sites.projection.js';
@@ -10,18 +11,28 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 3,
-  tables: [projectsTable, sitesTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
+  version: 4,
+  tables: [projectsTable, membersTable, sitesTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
-    for (const table of [projectsTable, sitesTable, tokensTable, operationsTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);
+    for (const table of [projectsTable, membersTable, sitesTable, tokensTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);
+    await foldInto(operationsTable, batch, tx, withProject);
     await tx.put(timelineTable.table, await timelineRows(batch, tx));
   },
 };
 
-async function foldInto<R extends KeyedRow>(table: KeyedTable<R>, batch: readonly StoredMessage[], tx: ProjectionTx): Promise<void> {
+type Completion<R> = (rows: readonly R[], tx: ProjectionTx) => Promise<readonly R[]>;
+
+async function foldInto<R extends KeyedRow>(table: KeyedTable<R>, batch: readonly StoredMessage[], tx: ProjectionTx, complete?: Completion<R>): Promise<void> {
   const keys = [...new Set(batch.flatMap((message) => table.keyOf(message) ?? []))];
   const before = (await tx.rows<R>(table.table, keys)) as Map<string, R>;
-  await tx.put(table.table, [...foldBatch(table, before, batch).values()]);
+  const changed = [...foldBatch(table, before, batch).values()];
+  await tx.put(table.table, complete ? await complete(changed, tx) : changed);
+}
+
+/** The wish for an operation names its site alone; which project a site is of never changes. */
+async function withProject(rows: readonly OperationRow[], tx: ProjectionTx): Promise<readonly OperationRow[]> {
+  const sites = await tx.rows<SiteRow>(sitesTable.table, [...new Set(rows.flatMap((row) => (row.project_id === null && row.site_id !== null ? [row.site_id] : [])))]);
+  return rows.map((row) => (row.project_id === null ? { ...row, project_id: sites.get(row.site_id ?? '')?.project_id ?? null } : row));
 }
 
 /**

@@ -51,7 +51,7 @@ export class Idempotency {
       name: 'claim-key',
       text: `WITH claimed AS (INSERT INTO ${this.schema}.first_answers (owner, route, key, fingerprint) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1)
         SELECT fingerprint, status, body, headers FROM ${this.schema}.first_answers WHERE owner = $1 AND route = $2 AND key = $3 AND NOT EXISTS (SELECT FROM claimed)`,
-      values: [call.caller.owner, call.route, call.key, fingerprint],
+      values: [call.principal, call.route, call.key, fingerprint],
     });
     const [first] = rows;
     if (first && first.fingerprint !== fingerprint) throw new ProblemError('key-reused', 'This Idempotency-Key came with another body before. Use a new key for a new request.');
@@ -62,7 +62,7 @@ export class Idempotency {
     await this.db.query({
       name: 'keep-answer',
       text: `UPDATE ${this.schema}.first_answers SET status = $4, body = $5, headers = $6 WHERE owner = $1 AND route = $2 AND key = $3`,
-      values: [call.caller.owner, call.route, call.key, answer.status, JSON.stringify(answer.body), JSON.stringify(answer.headers)],
+      values: [call.principal, call.route, call.key, answer.status, JSON.stringify(answer.body), JSON.stringify(answer.headers)],
     });
   }
 }

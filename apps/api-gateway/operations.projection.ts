@@ -27,7 +27,7 @@ export const operationsTable: KeyedTable<OperationRow> = {
     id: 'text', owner: 'text', kind: 'text', status: 'text', site_id: 'text', project_id: 'text', steps: 'text', error: 'text', failed_step: 'text', undone: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
-  indexes: ['owner, created_position DESC', 'site_id, created_position DESC', 'created_position DESC'],
+  indexes: ['project_id, created_position DESC', 'site_id, created_position DESC', 'created_position DESC'],
   keyOf(message) {
     if (message.kind !== 'event') return undefined;
     return wishedKind(message) !== undefined || /^Operation|^SiteReleaseDropped$/.test(message.type) ? operationIdOf(message) : undefined;
@@ -80,7 +80,7 @@ function wished(kind: string, message: StoredMessage): OperationRow {
 function started(row: OperationRow | undefined, message: StoredMessage<'OperationStarted'>): OperationRow {
   const { kind, siteId, projectId, steps } = message.data;
   const shown = steps.map((name): OperationStep => ({ name, status: 'waiting' }));
-  const known = { kind, status: 'running', site_id: siteId || null, project_id: projectId || null, steps: JSON.stringify(shown), updated_at: message.recordedAt };
+  const known = { kind, status: 'running', site_id: siteId || null, project_id: projectId || (row?.project_id ?? null), steps: JSON.stringify(shown), updated_at: message.recordedAt };
   return { ...(row ?? wished(kind, message)), ...known };
 }
 

@@ -2,10 +2,11 @@ import type { Pool } from 'pg';
 import type { Operation, OperationStep } from '#api/operation.js';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
+import { mustMay, roleJoin, seen, sightOf, type Asker } from './access.js';
 import type { OperationRow } from './operations.projection.js';
+import { PageQuery } from './page-query.js';
 
 export interface OperationQuery {
-  readonly owner: string | undefined;
   readonly siteId?: string | undefined;
   readonly projectId?: string | undefined;
   readonly status?: string | undefined;
@@ -13,26 +14,31 @@ export interface OperationQuery {
   readonly cursor?: string | undefined;
 }
 
-/** Operations as their owner sees them; nobody else's are ever found. */
+/** Operations as the members of their projects see them; nobody else finds them. */
 export class OperationQueries {
   constructor(
     private readonly db: Pool,
     private readonly schema: string,
   ) {}
 
-  async find(owner: string, id: string): Promise<Operation> {
-    const text = `SELECT * FROM ${this.schema}.operations WHERE id = $1 AND owner = $2`;
-    const { rows } = await this.db.query<OperationRow>({ name: 'operation', text, values: [id, owner] });
+  /** What the asker may not see is not found, in the same words. */
+  async find(asker: Asker, id: string): Promise<Operation> {
+    const text = `SELECT o.*, m.role FROM ${this.schema}.operations o ${roleJoin(this.schema, 'o.project_id')} WHERE o.id = $1 AND ${seen('o.project_id')}`;
+    const { rows } = await this.db.query<OperationRow & { role: string | null }>({ name: 'operation', text, values: [id, ...sightOf(asker)] });
     if (!rows[0]) throw new ProblemError('not-found', `There is no operation "${id}".`);
+    mustMay(asker, rows[0].role);
     return show(rows[0]);
   }
 
-  async page({ owner, siteId, projectId, status, limit, cursor }: OperationQuery): Promise<{ items: Operation[]; nextCursor?: string }> {
-    const before = cursor === undefined ? null : readCursor(cursor);
-    const text = `SELECT * FROM ${this.schema}.operations WHERE ($1::text IS NULL OR owner = $1) AND ($2::text IS NULL OR site_id = $2)
-      AND ($3::text IS NULL OR project_id = $3) AND ($4::text IS NULL OR status = $4) AND ($5::bigint IS NULL OR created_position < $5) ORDER BY created_position DESC LIMIT $6`;
-    const values = [owner ?? null, siteId ?? null, projectId ?? null, status ?? null, before, limit + 1];
-    const { rows } = await this.db.query<OperationRow>({ name: 'operations-page', text, values });
+  /** Of the projects that the asker may see; of one project or site, which they have been found to see; or everybody's. */
+  async page(asker: Asker | undefined, { siteId, projectId, status, limit, cursor }: OperationQuery): Promise<{ items: Operation[]; nextCursor?: string }> {
+    const statement = new PageQuery()
+      .add('t.site_id = ?', siteId)
+      .add('t.project_id = ?', projectId)
+      .add('t.status = ?', status)
+      .add('t.created_position < ?', cursor === undefined ? undefined : readCursor(cursor))
+      .statement({ schema: this.schema, table: 'operations', asker: siteId === undefined && projectId === undefined ? asker : undefined, limit, columns: 't.*', joins: '' });
+    const { rows } = await this.db.query<OperationRow>(statement);
     return pageFrom(rows, limit, (row) => row.created_position, show);
   }
 }

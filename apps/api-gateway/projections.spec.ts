@@ -42,6 +42,18 @@ describe('the contract', () => {
   });
 });
 
+describe('a project is shown', () => {
+  it('with what its sites have, from admission to release', () => {
+    const place = { projectId: 'p', siteId: 's' };
+    const asked: MessageOf<'ProjectRequested'> = { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '' } };
+    const admitted: MessageOf<'SiteAdmitted'> = { type: 'SiteAdmitted', data: { ...place, address: '', memoryBytes: 7, cpuMillis: 5 } };
+    const measured: MessageOf<'SiteMeasured'> = { type: 'SiteMeasured', data: { ...place, diskBytes: 9, grownBy: 9 } };
+    const released: MessageOf<'SiteReleased'> = { type: 'SiteReleased', data: { ...place, memoryBytes: 7, cpuMillis: 5, diskBytes: 9 } };
+    expect(fold(projectsTable, 'project/p', asked, admitted, measured)).toMatchObject({ used_sites: 1, used_memory: 7, used_cpu: 5, used_disk: 9 });
+    expect(fold(projectsTable, 'project/p', asked, admitted, measured, released)).toMatchObject({ used_sites: 0, used_memory: 0, used_cpu: 0, used_disk: 0 });
+  });
+});
+
 describe('a site is shown', () => {
   it('from the wish for it to its end', () => {
     expect(site()).toMatchObject({ status: 'CREATED', operation_id: 'o', operation_kind: 'launch-site', owner: 'ann' });
@@ -100,7 +112,7 @@ describe('an operation is shown', () => {
 describe('the timeline', () => {
   it('gives an operation its site', () => {
     const row = timelineRow(stored('operation/o', { type: 'OperationSucceeded', data: { operationId: 'o' } }), { siteId: 's', projectId: 'p' });
-    expect(row).toMatchObject({ site_id: 's', project_id: 'p', operation_id: 'o', owner: 'ann' });
+    expect(row).toMatchObject({ site_id: 's', operation_id: 'o', audience: 'p' });
   });
   it('shows no value of an environment, at whatever depth', () => {
     fc.assert(fc.property(fc.string({ minLength: 12 }).filter((text) => !text.includes('"') && !text.includes('\\')), fc.array(fc.constantFrom('a', 'b'), { maxLength: 5 }), (secret, path) => {
@@ -121,7 +133,7 @@ describe('folding', () => {
     [sitesTable, 'site/s', asked], [sitesTable, 'site/s', activated],
     [projectsTable, 'project/p', { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '' } }],
     [projectsTable, 'project/p', { type: 'ProjectFailed', data: { projectId: 'p', operationId: 'o', step: 'home', error: 'no' } }],
-    [tokensTable, 'token/t', { type: 'TokenIssued', data: { tokenId: 't', ownerId: 'ann', name: 'x', tokenHash: 'h', scopes: ['read'], expiresAt: '' } }],
+    [tokensTable, 'token/t', { type: 'TokenIssued', data: { tokenId: 't', ownerId: 'ann', name: 'x', tokenHash: 'h', scopes: ['read'], projects: [], verbs: [], expiresAt: '' } }],
     [tokensTable, 'token/t', { type: 'TokenRevoked', data: { tokenId: 't' } }],
   ];
   it('gives the same rows in one batch or in many', () => {

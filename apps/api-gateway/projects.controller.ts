@@ -1,9 +1,11 @@
 import { Controller } from '@nestjs/common';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
-import { accepted, type Answer } from './answer.js';
+import { wishToProto } from '#domain/project/quota.js';
+import { accepted, Answer } from './answer.js';
 import { ApiGatewayConfig } from './api-gateway.config.js';
-import { ByCall, ownerFor, type Call } from './call.js';
+import { asksForAll, isOperator } from './access.js';
+import { ByCall, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
 import { Lifecycle } from './lifecycle.js';
 import { ProjectQueries } from './projects.queries.js';
@@ -28,13 +30,13 @@ export class ProjectsController {
   }
 
   @Serves('listProjects')
-  list(@Input() { query }: InputOf<Routes['listProjects']>, @ByCall() { caller }: Call): Promise<object> {
-    return this.projects.page({ ...query, owner: ownerFor(caller, query.all) });
+  list(@Input() { query }: InputOf<Routes['listProjects']>, @ByCall() call: Call): Promise<object> {
+    return this.projects.page(asksForAll(call, query.all) ? undefined : call, query);
   }
 
   @Serves('showProject')
-  show(@Input() { params }: InputOf<Routes['showProject']>, @ByCall() { caller }: Call): Promise<object> {
-    return this.projects.find(caller.owner, params.id);
+  show(@Input() { params }: InputOf<Routes['showProject']>, @ByCall() call: Call): Promise<object> {
+    return this.projects.find(call, params.id);
   }
 
   @Serves('retryProject')
@@ -47,15 +49,25 @@ export class ProjectsController {
     return this.change('DeleteProject', params.id, call);
   }
 
+  /** Who runs the plane may say what a project can have, member or not. */
+  @Serves('setQuota')
+  setQuota(@Input() { params, body }: InputOf<Routes['setQuota']>, @ByCall() call: Call): Promise<Answer> {
+    return this.idempotency.once(call, async () => {
+      const { id, owner } = await this.projects.find(call, params.id);
+      await this.lifecycle.ask('SetQuota', { projectId: id, quota: wishToProto(body), byOperator: isOperator(call.caller) }, call.causeFor(owner));
+      return new Answer(200, await this.projects.find(call, id));
+    });
+  }
+
   private change(type: 'RetryProject' | 'DeleteProject', idOrName: string, call: Call): Promise<Answer> {
     return this.idempotency.once(call, async () => {
-      const { id } = await this.projects.find(call.caller.owner, idOrName);
-      const { operationId } = await this.lifecycle.ask(type, { projectId: id, operationId: call.id('operation') }, call.cause);
+      const { id, owner } = await this.projects.find(call, idOrName);
+      const { operationId } = await this.lifecycle.ask(type, { projectId: id, operationId: call.id('operation') }, call.causeFor(owner));
       return this.accepted(call, id, operationId);
     });
   }
 
   private async accepted(call: Call, id: string, operationId: string): Promise<Answer> {
-    return accepted({ ...(await this.projects.find(call.caller.owner, id)), operationId }, operationId);
+    return accepted({ ...(await this.projects.find(call, id)), operationId }, operationId);
   }
 }

@@ -8,6 +8,12 @@ export type ProjectRow = {
   host_id: string;
   status: string;
   last_error: string | null;
+  used_sites: number;
+  used_memory: number;
+  used_cpu: number;
+  used_disk: number;
+  /** JSON of what was set of it, as it is stored. */
+  quota: string | null;
   created_position: number;
   created_at: string;
   updated_at: string;
@@ -17,14 +23,15 @@ export type ProjectRow = {
 export const projectsTable: KeyedTable<ProjectRow> = {
   table: 'projects',
   columns: {
-    id: 'text', owner: 'text', name: 'text', host_id: 'text', status: 'text', last_error: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
+    id: 'text', owner: 'text', name: 'text', host_id: 'text', status: 'text', last_error: 'text',
+    used_sites: 'integer', used_memory: 'bigint', used_cpu: 'bigint', used_disk: 'bigint', quota: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
-  indexes: ['owner, created_position DESC', 'owner, name', 'created_position DESC'],
+  indexes: ['owner, name', 'created_position DESC'],
   keyOf: (message) => (message.streamId.startsWith('project/') ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     if (message.type === 'ProjectRequested') return row ?? requested(message);
     if (!row) return undefined;
-    const change = changeOf(message);
+    const change = changeOf(row, message);
     return change && { ...row, ...change, updated_at: message.recordedAt };
   },
 };
@@ -32,11 +39,12 @@ export const projectsTable: KeyedTable<ProjectRow> = {
 function requested({ data, position, recordedAt }: StoredMessage<'ProjectRequested'>): ProjectRow {
   return {
     id: data.projectId, owner: data.ownerId, name: data.name, host_id: data.hostId, status: 'pending', last_error: null,
+    used_sites: 0, used_memory: 0, used_cpu: 0, used_disk: 0, quota: null,
     created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
 
-function changeOf(message: StoredMessage): Partial<ProjectRow> | undefined {
+function changeOf(row: ProjectRow, message: StoredMessage): Partial<ProjectRow> | undefined {
   switch (message.type) {
     case 'ProjectProvisioningStarted':
       return { status: 'provisioning' };
@@ -50,6 +58,16 @@ function changeOf(message: StoredMessage): Partial<ProjectRow> | undefined {
       return { last_error: message.data.error };
     case 'ProjectDeleted':
       return { status: 'deleted', last_error: null };
+    case 'SiteAdmitted':
+      return { used_sites: row.used_sites + 1, used_memory: row.used_memory + message.data.memoryBytes, used_cpu: row.used_cpu + message.data.cpuMillis };
+    case 'SiteMeasured':
+      return { used_disk: row.used_disk + message.data.grownBy };
+    case 'SiteReleased': {
+      const { memoryBytes, cpuMillis, diskBytes } = message.data;
+      return { used_sites: row.used_sites - 1, used_memory: row.used_memory - memoryBytes, used_cpu: row.used_cpu - cpuMillis, used_disk: row.used_disk - diskBytes };
+    }
+    case 'ProjectQuotaSet':
+      return { quota: JSON.stringify(message.data.quota ?? {}) };
     default:
       return undefined;
   }

@@ -2,8 +2,10 @@ import { Controller } from '@nestjs/common';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
 import type { AppSpec } from '#contracts/gen/hostplane/v1/site.js';
+import type { Cause } from '#contracts/message.js';
 import { accepted, type Answer } from './answer.js';
-import { ByCall, ownerFor, type Call } from './call.js';
+import { asksForAll } from './access.js';
+import { ByCall, type Call } from './call.js';
 import { ProjectChoice } from './default-project.js';
 import { Idempotency } from './idempotency.js';
 import { Lifecycle } from './lifecycle.js';
@@ -27,32 +29,32 @@ export class SitesController {
   create(@Input() { body }: InputOf<Routes['createSite']>, @ByCall() call: Call): Promise<Answer> {
     const ids = { siteId: call.id('site'), operationId: call.id('operation') };
     return this.idempotency.once(call, async () => {
-      const projectId = await this.choice.idFor(call, body.projectId);
-      const site = { ownerId: call.caller.owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: await this.appOf(body, projectId, call), wordpress: undefined, limits: undefined, restoreFrom: '' };
-      await this.lifecycle.ask('CreateSite', { ...ids, projectId, ...site }, call.cause);
+      const { id: projectId, owner } = await this.choice.for(call, body.projectId);
+      const site = { ownerId: owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: await this.appOf(body, projectId, call), wordpress: undefined, limits: undefined, restoreFrom: '' };
+      await this.lifecycle.ask('CreateSite', { ...ids, projectId, ...site }, call.causeFor(owner));
       return this.accepted(call, ids.siteId, ids.operationId);
     });
   }
 
   @Serves('listSites')
-  async list(@Input() { query }: InputOf<Routes['listSites']>, @ByCall() { caller }: Call): Promise<object> {
-    const projectId = query.projectId && (await this.projects.lookUp(caller.owner, query.projectId))?.id;
-    return this.sites.page({ ...query, projectId: projectId ?? query.projectId, owner: ownerFor(caller, query.all) });
+  async list(@Input() { query }: InputOf<Routes['listSites']>, @ByCall() call: Call): Promise<object> {
+    const projectId = query.projectId && (await this.projects.find(call, query.projectId)).id;
+    return this.sites.page(asksForAll(call, query.all) ? undefined : call, { ...query, projectId });
   }
 
   @Serves('showSite')
-  show(@Input() { params }: InputOf<Routes['showSite']>, @ByCall() { caller }: Call): Promise<object> {
-    return this.sites.find(caller.owner, params.id);
+  show(@Input() { params }: InputOf<Routes['showSite']>, @ByCall() call: Call): Promise<object> {
+    return this.sites.find(call, params.id);
   }
 
   @Serves('deleteSite')
   remove(@Input() { params }: InputOf<Routes['deleteSite']>, @ByCall() call: Call): Promise<Answer> {
-    return this.change(call, params.id, (siteId, operationId) => this.lifecycle.ask('DestroySite', { siteId, operationId, keepData: false }, call.cause));
+    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DestroySite', { siteId, operationId, keepData: false }, cause));
   }
 
   @Serves('retrySite')
   retry(@Input() { params }: InputOf<Routes['retrySite']>, @ByCall() call: Call): Promise<Answer> {
-    return this.change(call, params.id, (siteId, operationId) => this.lifecycle.ask('RetrySite', { siteId, operationId }, call.cause));
+    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('RetrySite', { siteId, operationId }, cause));
   }
 
   @Serves('startSite')
@@ -71,13 +73,13 @@ export class SitesController {
   }
 
   private switch(call: Call, idOrName: string, action: string): Promise<Answer> {
-    return this.change(call, idOrName, (siteId, operationId) => this.lifecycle.ask('SwitchSite', { siteId, operationId, action }, call.cause));
+    return this.change(call, idOrName, (siteId, operationId, cause) => this.lifecycle.ask('SwitchSite', { siteId, operationId, action }, cause));
   }
 
-  private change(call: Call, idOrName: string, ask: (siteId: string, operationId: string) => Promise<{ operationId: string }>): Promise<Answer> {
+  private change(call: Call, idOrName: string, ask: (siteId: string, operationId: string, cause: Cause) => Promise<{ operationId: string }>): Promise<Answer> {
     return this.idempotency.once(call, async () => {
-      const { id } = await this.sites.find(call.caller.owner, idOrName);
-      const { operationId } = await ask(id, call.id('operation'));
+      const { id, owner } = await this.sites.find(call, idOrName);
+      const { operationId } = await ask(id, call.id('operation'), call.causeFor(owner));
       return this.accepted(call, id, operationId);
     });
   }
@@ -90,6 +92,6 @@ export class SitesController {
   }
 
   private async accepted(call: Call, id: string, operationId: string): Promise<Answer> {
-    return accepted({ ...(await this.sites.find(call.caller.owner, id)), operationId }, operationId);
+    return accepted({ ...(await this.sites.find(call, id)), operationId }, operationId);
   }
 }

@@ -36,7 +36,7 @@ export const sitesTable: KeyedTable<SiteRow> = {
     app: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
-  indexes: ['owner, created_position DESC', 'owner, name', 'project_id', 'created_position DESC'],
+  indexes: ['project_id, created_position DESC', 'project_id, name', 'created_position DESC'],
   keyOf: (message) => (message.streamId.startsWith('site/') ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     if (message.type === 'SiteRequested') return row ?? requested(message.data, message);

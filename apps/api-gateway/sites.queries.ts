@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import type { Site } from '#api/site.js';
+import { memberships, mustMay, roleJoin, seen, sightOf, theOneNamed, type Asker } from './access.js';
+import { PageQuery } from './page-query.js';
 import type { SiteRow } from './sites.projection.js';
 
 /** Where the edge serves sites. */
@@ -12,7 +13,6 @@ export interface EdgeAddress {
 }
 
 export interface SiteQuery {
-  readonly owner: string | undefined;
   readonly status?: string | undefined;
   readonly kind?: string | undefined;
   readonly projectId?: string | undefined;
@@ -24,8 +24,9 @@ export interface SiteQuery {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 type Joined = SiteRow & { operation_status: string | null };
+type Found = Joined & { role: string | null };
 
-/** Sites as their owner sees them; nobody else's are ever found. */
+/** Sites as the members of their projects see them; nobody else finds them. */
 export class SiteQueries {
   constructor(
     private readonly db: Pool,
@@ -33,31 +34,28 @@ export class SiteQueries {
     private readonly edge: EdgeAddress,
   ) {}
 
-  /** By id, or by the name of a site that is not destroyed. Somebody else's is not found, in the same words. */
-  async find(owner: string, idOrName: string): Promise<Site> {
-    const isId = UUID.test(idOrName);
-    const which = isId ? 's.id = lower($1)' : "s.name = $1 AND s.status <> 'DESTROYED'";
-    const { rows } = await this.db.query<Joined>({ name: isId ? 'site' : 'site-by-name', text: `${this.select()} WHERE ${which} AND s.owner = $2`, values: [idOrName, owner] });
-    if (!rows[0]) throw new ProblemError('not-found', `There is no site "${idOrName}".`);
-    return this.show(rows[0]);
+  /** By id, or by the name of a site that is not destroyed. What the asker may not see is not found, in the same words. */
+  async find(asker: Asker, idOrName: string): Promise<Site> {
+    const row = UUID.test(idOrName) ? await this.withId(asker, idOrName) : await this.named(asker, idOrName);
+    if (!row) throw new ProblemError('not-found', `There is no site "${idOrName}".`);
+    mustMay(asker, row.role);
+    return this.show(row);
   }
 
-  async page(query: SiteQuery): Promise<{ items: Site[]; nextCursor?: string }> {
-    const values: unknown[] = [];
-    const where: string[] = [];
-    const add = (condition: string, value: unknown) => {
-      if (value !== undefined) where.push(condition.replace('?', `$${values.push(value)}`));
-    };
-    add('s.owner = ?', query.owner);
-    add('s.status = ?', query.status);
-    if (query.status === undefined) where.push("s.status <> 'DESTROYED'");
-    add('s.kind = ?', query.kind);
-    add('s.project_id = ?', query.projectId);
-    add('s.name = ?', query.name);
-    add('s.created_position < ?', query.cursor === undefined ? undefined : readCursor(query.cursor));
-    values.push(query.limit + 1);
-    const text = `${this.select()} WHERE ${where.join(' AND ')} ORDER BY s.created_position DESC LIMIT $${values.length}`;
-    const { rows } = await this.db.query<Joined>({ name: `sites-${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`, text, values });
+  /** Of the projects that the asker may see; of one project, which they have been found to see; or everybody's. */
+  async page(asker: Asker | undefined, query: SiteQuery): Promise<{ items: Site[]; nextCursor?: string }> {
+    const statement = new PageQuery()
+      .add('t.status = ?', query.status)
+      .always(query.status === undefined ? "t.status <> 'DESTROYED'" : 'true')
+      .add('t.kind = ?', query.kind)
+      .add('t.project_id = ?', query.projectId)
+      .add('t.name = ?', query.name)
+      .add('t.created_position < ?', query.cursor === undefined ? undefined : readCursor(query.cursor))
+      .statement({
+        schema: this.schema, table: 'sites', asker: query.projectId === undefined ? asker : undefined, limit: query.limit,
+        columns: 't.*, o.status AS operation_status', joins: `LEFT JOIN ${this.schema}.operations o ON o.id = t.operation_id`,
+      });
+    const { rows } = await this.db.query<Joined>(statement);
     return pageFrom(rows, query.limit, (row) => row.created_position, (row) => this.show(row));
   }
 
@@ -67,8 +65,22 @@ export class SiteQueries {
     return ((await this.db.query(text, [sha256])).rowCount ?? 0) > 0;
   }
 
+  private async withId(asker: Asker, id: string): Promise<Found | undefined> {
+    const text = `${this.select()} ${roleJoin(this.schema, 's.project_id')} WHERE s.id = lower($1) AND ${seen('s.project_id')}`;
+    const { rows } = await this.db.query<Found>({ name: 'site', text, values: [id, ...sightOf(asker)] });
+    return rows[0];
+  }
+
+  private async named(asker: Asker, name: string): Promise<Found | undefined> {
+    const own = `${this.schema}.members m JOIN ${this.schema}.sites s ON s.project_id = m.project_id AND s.name = $1 AND s.status <> 'DESTROYED'`;
+    const text = `SELECT s.*, o.status AS operation_status, m.role FROM ${own} LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id
+      WHERE ${memberships(2)} ORDER BY s.owner = $2 DESC, s.created_position LIMIT 2`;
+    const { rows } = await this.db.query<Found>({ name: 'site-by-name', text, values: [name, ...sightOf(asker).slice(0, 2)] });
+    return theOneNamed(rows, asker, 'site', name);
+  }
+
   private select(): string {
-    return `SELECT s.*, o.status AS operation_status FROM ${this.schema}.sites s LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id`;
+    return `SELECT s.*, o.status AS operation_status, m.role FROM ${this.schema}.sites s LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id`;
   }
 
   private show(row: Joined): Site {
@@ -83,6 +95,7 @@ export class SiteQueries {
       url: `http://${row.hostname}.${this.edge.baseDomain}${port}`,
       runtime: row.runtime,
       projectId: row.project_id,
+      owner: row.owner,
       hostId: row.host_id,
       ...(row.last_error ? { lastError: row.last_error } : {}),
       ...(row.app ? { app: JSON.parse(row.app) as NonNullable<Site['app']> } : {}),

@@ -2,11 +2,11 @@ import { categoryOf, keyOf, type StoredMessage } from '#contracts/message.js';
 
 export type TimelineRow = {
   position: number;
-  owner: string;
+  /** Who may see it: the members of a project, by its id, or `owner:<owner>` for what is of no project. */
+  audience: string;
   type: string;
   stream: string;
   site_id: string | null;
-  project_id: string | null;
   operation_id: string | null;
   /** JSON, without what outsiders may not see. */
   data: string;
@@ -16,16 +16,19 @@ export type TimelineRow = {
   recorded_at: string;
 };
 
-/** Every event as outsiders see it, found by owner, site, project or operation. */
+/** Every event as outsiders see it, found by audience, site, project or operation. */
 export const timelineTable = {
   table: 'timeline',
   columns: {
-    position: 'bigint', owner: 'text', type: 'text', stream: 'text', site_id: 'text', project_id: 'text', operation_id: 'text', data: 'text',
+    position: 'bigint', audience: 'text', type: 'text', stream: 'text', site_id: 'text', operation_id: 'text', data: 'text',
     correlation_id: 'text', causation_id: 'text', actor: 'text', recorded_at: 'text',
   } satisfies Record<keyof TimelineRow, string>,
-  indexes: ['owner, position', 'site_id, position', 'project_id, position', 'operation_id, position'],
+  indexes: ['audience, position', 'site_id, position', 'operation_id, position'],
   appendOnly: true,
 };
+
+/** Who sees what of an owner is of no project. */
+export const ownAudience = (owner: string): string => `owner:${owner}`;
 
 /** What an event says itself of what it is about. */
 export function aboutOf(event: StoredMessage): { siteId: string | undefined; projectId: string | undefined; operationId: string | undefined } {
@@ -38,11 +41,10 @@ export function aboutOf(event: StoredMessage): { siteId: string | undefined; pro
 export function timelineRow(event: StoredMessage, about: { siteId: string | undefined; projectId: string | undefined }): TimelineRow {
   return {
     position: event.position,
-    owner: event.meta.owner,
+    audience: about.projectId ?? ownAudience(event.meta.owner),
     type: event.type,
     stream: event.streamId,
     site_id: about.siteId ?? null,
-    project_id: about.projectId ?? null,
     operation_id: aboutOf(event).operationId ?? null,
     data: JSON.stringify(withoutSecrets(event.data)),
     correlation_id: event.meta.correlationId,

@@ -1,11 +1,13 @@
 import type { Pool } from 'pg';
 import type { ShownEvent } from '#api/event.js';
 import { pageFrom, readCursor } from '#api/paging.js';
-import type { TimelineRow } from './timeline.projection.js';
+import { memberships, sightOf, type Asker } from './access.js';
+import { ownAudience, type TimelineRow } from './timeline.projection.js';
 
-/** Which events somebody wants to see; owner undefined: everybody's. */
+/** Which events somebody wants to see. What is named here was found to be seen by them. */
 export interface TimelineFilter {
-  readonly owner: string | undefined;
+  /** Whose they may be, where nothing is named; undefined: everybody's. */
+  readonly asker: Asker | undefined;
   readonly siteId?: string | undefined;
   readonly projectId?: string | undefined;
   readonly operationId?: string | undefined;
@@ -35,31 +37,37 @@ export class TimelineQueries {
   }
 
   /** Rows between two positions, both left out. */
-  async rows(filter: TimelineFilter, { after, before, limit, order = 'asc' }: { after: number; before?: number | undefined; limit: number; order?: 'asc' | 'desc' }): Promise<TimelineRow[]> {
+  async rows(filter: TimelineFilter, { after, before, limit, order: direction = 'asc' }: { after: number; before?: number | undefined; limit: number; order?: 'asc' | 'desc' }): Promise<TimelineRow[]> {
     const values: unknown[] = [after];
     const where = ['position > $1'];
     const add = (condition: string, value: unknown) => {
       if (value !== undefined) where.push(condition.replace('?', `$${values.push(value)}`));
     };
     add('position < ?', before);
-    add('owner = ?', filter.owner);
     add('site_id = ?', filter.siteId);
-    add('project_id = ?', filter.projectId);
+    add('audience = ?', filter.projectId);
     add('operation_id = ?', filter.operationId);
     add('type = ANY(?)', filter.types);
-    values.push(limit);
-    const text = `SELECT * FROM ${this.schema}.timeline WHERE ${where.join(' AND ')} ORDER BY position ${order === 'desc' ? 'DESC' : 'ASC'} LIMIT $${values.length}`;
-    return (await this.db.query<TimelineRow>(text, values)).rows;
+    const order = `ORDER BY position ${direction === 'desc' ? 'DESC' : 'ASC'} LIMIT $${values.push(limit)}`;
+    const rows = (more: string): string => `SELECT * FROM ${this.schema}.timeline WHERE ${[...where, ...(more ? [more] : [])].join(' AND ')} ${order}`;
+    const isNamed = filter.siteId !== undefined || filter.projectId !== undefined || filter.operationId !== undefined;
+    if (!filter.asker || isNamed) return (await this.db.query<TimelineRow>(rows(''), values)).rows;
+    // Each project's own index is read as far as the page goes.
+    const { owner, projects } = filter.asker.caller;
+    const [member, limits] = sightOf(filter.asker);
+    const n = values.push(member, limits) - 1;
+    const own = projects ? '' : ` UNION ALL SELECT $${values.push(ownAudience(owner))}`;
+    const audiences = `SELECT m.project_id AS id FROM ${this.schema}.members m WHERE ${memberships(n)}${own}`;
+    return (await this.db.query<TimelineRow>(`SELECT t.* FROM (${audiences}) a CROSS JOIN LATERAL (${rows('audience = a.id')}) t ${order}`, values)).rows;
   }
 }
 
-/** Whether a row is among those that somebody wants to see; says the same as the WHERE clause above. */
+/** Whether a row is among those that somebody wants to see; says the same as the WHERE clause above, but for whose it may be: see Sight. */
 export function matches(filter: TimelineFilter, row: TimelineRow): boolean {
-  const { owner, siteId, projectId, operationId, types } = filter;
+  const { siteId, projectId, operationId, types } = filter;
   return (
-    (owner === undefined || row.owner === owner) &&
     (siteId === undefined || row.site_id === siteId) &&
-    (projectId === undefined || row.project_id === projectId) &&
+    (projectId === undefined || row.audience === projectId) &&
     (operationId === undefined || row.operation_id === operationId) &&
     (types === undefined || types.includes(row.type))
   );

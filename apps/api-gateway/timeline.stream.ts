@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from '#boot/logger.js';
 import type { ReadModel } from './read-model.js';
+import { isAboutMembers, type Sight } from './sight.js';
 import type { TimelineRow } from './timeline.projection.js';
 import { matches, showEvent, type TimelineFilter, type TimelineQueries } from './timeline.queries.js';
 
@@ -14,6 +15,8 @@ type Listener = (rows: readonly TimelineRow[]) => void;
 
 export interface Streaming {
   readonly filter: TimelineFilter;
+  /** What the reader may see from now on; undefined: everything. */
+  readonly sight: () => Promise<Sight | undefined>;
   /** undefined: only what is yet to come. */
   readonly after: number | undefined;
   /** Asked at each heartbeat; false ends the stream. */
@@ -43,7 +46,7 @@ export class TimelineStream {
   }
 
   /** Sends what was, then what comes, until the reader goes away. */
-  async send(reply: FastifyReply, { filter, after, isStillAllowed }: Streaming): Promise<void> {
+  async send(reply: FastifyReply, { filter, sight, after, isStillAllowed }: Streaming): Promise<void> {
     const { raw } = reply;
     const gone = new AbortController();
     raw.on('close', () => gone.abort());
@@ -51,7 +54,7 @@ export class TimelineStream {
     const queue: TimelineRow[] = [];
     let wake = (): void => undefined;
     const listener: Listener = (rows) => {
-      queue.push(...rows.filter((row) => matches(filter, row)));
+      queue.push(...rows.filter((row) => matches(filter, row) || isAboutMembers(row)));
       wake();
     };
     this.listeners.add(listener);
@@ -60,9 +63,14 @@ export class TimelineStream {
     try {
       let sent = after ?? this.position;
       raw.write(`retry: 1000\n: from ${sent}\n\n`);
+      // Asked for once the listener is there, so that no change of what may be seen falls between the two.
+      const seen = await sight();
       sent = await this.sendPast(reply, filter, sent, signal);
       while (!signal.aborted) {
-        for (const row of queue.splice(0)) if (row.position > sent) raw.write(frameOf(row));
+        for (const row of queue.splice(0)) {
+          const passes = seen === undefined || seen.passes(row);
+          if (passes && row.position > sent && matches(filter, row)) raw.write(frameOf(row));
+        }
         if (raw.writableLength > MOST_UNSENT_BYTES) break;
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -108,7 +116,7 @@ export class TimelineStream {
 
   private async handOut(upTo: number): Promise<void> {
     while (this.listeners.size > 0) {
-      const rows = await this.timeline.rows({ owner: undefined }, { after: this.position, before: upTo + 1, limit: PAGE });
+      const rows = await this.timeline.rows({ asker: undefined }, { after: this.position, before: upTo + 1, limit: PAGE });
       for (const listener of this.listeners) listener(rows);
       if (rows.length < PAGE) break;
       this.position = rows.at(-1)?.position ?? upTo;

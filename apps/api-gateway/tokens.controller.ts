@@ -1,9 +1,10 @@
 import { Controller } from '@nestjs/common';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
-import { allows, type Token } from '#api/token.js';
+import type { Token } from '#api/token.js';
 import { Answer } from './answer.js';
-import { ByCall, ownerFor, type Call } from './call.js';
+import { asksForAll } from './access.js';
+import { ByCall, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
 import { Input, Serves } from './serves.js';
 import { TokenCommands } from './token.commands.js';
@@ -24,7 +25,7 @@ export class TokensController {
       call,
       async () => {
         const { id, token } = await this.commands.issue(body, call);
-        const shown = await this.tokens.find(undefined, id);
+        const shown = await this.tokens.find(call, id);
         return new Answer(201, token ? { ...shown, token } : shown, { 'cache-control': 'no-store' });
       },
       { storable: withoutSecret },
@@ -32,16 +33,15 @@ export class TokensController {
   }
 
   @Serves('listTokens')
-  list(@Input() { query }: InputOf<Routes['listTokens']>, @ByCall() { caller }: Call): Promise<object> {
-    return this.tokens.page(ownerFor(caller, query.all), query);
+  list(@Input() { query }: InputOf<Routes['listTokens']>, @ByCall() call: Call): Promise<object> {
+    return this.tokens.page(call, { ...query, all: asksForAll(call, query.all) });
   }
 
   @Serves('revokeToken')
   async revoke(@Input() { params }: InputOf<Routes['revokeToken']>, @ByCall() call: Call): Promise<object> {
-    const owner = allows(call.caller.scopes, 'admin') ? undefined : call.caller.owner;
-    const token = await this.tokens.find(owner, params.id);
+    const token = await this.tokens.find(call, params.id);
     await this.commands.revoke(token, call);
-    return this.tokens.find(owner, token.id);
+    return this.tokens.find(call, token.id);
   }
 
   @Serves('showSession')

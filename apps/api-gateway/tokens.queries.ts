@@ -3,6 +3,8 @@ import type { Pool } from 'pg';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import type { Scope, Token } from '#api/token.js';
+import { includesRight, rights, type Right } from '#domain/access/rights.js';
+import { isOperator, type Asker } from './access.js';
 import type { Caller } from './call.js';
 import type { TokenRow } from './tokens.projection.js';
 
@@ -34,7 +36,7 @@ export class TokenBook {
     const row = this.remembered(hash) ?? (await this.look(hash));
     if (!row || !timingSafeEqual(Buffer.from(row.hash), Buffer.from(hash)) || !isValid(row, Date.now())) return undefined;
     this.noteUse(row.id);
-    return { owner: row.owner, tokenId: row.id, tokenName: row.name, scopes: scopesOf(row), ...(row.expires_at ? { expiresAt: row.expires_at } : {}) };
+    return { owner: row.owner, tokenId: row.id, tokenName: row.name, scopes: scopesOf(row), ...limitsOf(row), ...(row.expires_at ? { expiresAt: row.expires_at } : {}) };
   }
 
   /** Id of a token that was let in a moment ago. */
@@ -47,19 +49,20 @@ export class TokenBook {
     this.known.clear();
   }
 
-  async page(owner: string | undefined, { limit, cursor }: { limit: number; cursor?: string | undefined }): Promise<{ items: Token[]; nextCursor?: string }> {
+  /** Of the caller's tokens those that are no wider than the caller's own; with `all`, everybody's. */
+  async page({ caller }: Asker, { all, limit, cursor }: { all: boolean; limit: number; cursor?: string | undefined }): Promise<{ items: Token[]; nextCursor?: string }> {
     const before = cursor === undefined ? null : readCursor(cursor);
     const { rows } = await this.db.query<ShownRow>({
       name: 'tokens-page',
-      text: `${this.select()} WHERE ($1::text IS NULL OR t.owner = $1) AND ($2::bigint IS NULL OR t.created_position < $2) ORDER BY t.created_position DESC LIMIT $3`,
-      values: [owner ?? null, before, limit + 1],
+      text: `${this.select()} WHERE ${NO_WIDER} AND ($4::bigint IS NULL OR t.created_position < $4) ORDER BY t.created_position DESC LIMIT $5`,
+      values: [...within(caller, all), before, limit + 1],
     });
     return pageFrom(rows, limit, (row) => Number(row.created_position), show);
   }
 
-  /** A token of the owner, or of anybody when owner is undefined. */
-  async find(owner: string | undefined, id: string): Promise<Token> {
-    const { rows } = await this.db.query<ShownRow>({ name: 'token', text: `${this.select()} WHERE t.id = $1 AND ($2::text IS NULL OR t.owner = $2)`, values: [id, owner ?? null] });
+  /** A token of the caller's that is no wider than the caller's own; for who runs the plane, anybody's. */
+  async find({ caller }: Asker, id: string): Promise<Token> {
+    const { rows } = await this.db.query<ShownRow>({ name: 'token', text: `${this.select()} WHERE ${NO_WIDER} AND t.id = $4`, values: [...within(caller, isOperator(caller)), id] });
     if (!rows[0]) throw new ProblemError('not-found', `There is no token "${id}".`);
     return show(rows[0]);
   }
@@ -67,7 +70,7 @@ export class TokenBook {
   /** Whether anybody holds a token that is valid and has every scope. */
   async hasAdmin(): Promise<boolean> {
     const { rows } = await this.db.query<TokenRow>(`SELECT * FROM ${this.schema}.tokens WHERE revoked_at IS NULL`);
-    return rows.some((row) => isValid(row, Date.now()) && scopesOf(row).includes('admin'));
+    return rows.some((row) => isValid(row, Date.now()) && scopesOf(row).includes('admin') && !row.projects && !row.verbs);
   }
 
   private select(): string {
@@ -97,9 +100,21 @@ export class TokenBook {
   }
 }
 
+/** Of $1's tokens, or everybody's; limited to no more than the projects $2 and the rights $3, if there are any. */
+const NO_WIDER = `($1::text IS NULL OR t.owner = $1) AND ($2::text[] IS NULL OR string_to_array(t.projects, ',') <@ $2) AND ($3::text[] IS NULL OR string_to_array(t.verbs, ',') <@ $3)`;
+
+function within({ owner, projects, verbs }: Caller, all: boolean): unknown[] {
+  return [all ? null : owner, projects ?? null, verbs ? rights.filter((right) => includesRight(verbs, right)) : null];
+}
+
 type ShownRow = TokenRow & { used_at: string | null };
 
 const scopesOf = (row: TokenRow): Scope[] => row.scopes.split(',') as Scope[];
+
+const limitsOf = ({ projects, verbs }: TokenRow): Pick<Token, 'projects' | 'verbs'> => ({
+  ...(projects ? { projects: projects.split(',') } : {}),
+  ...(verbs ? { verbs: verbs.split(',') as Right[] } : {}),
+});
 
 function isValid(row: TokenRow, nowMs: number): boolean {
   return row.revoked_at === null && (row.expires_at === null || Date.parse(row.expires_at) > nowMs);
@@ -107,7 +122,7 @@ function isValid(row: TokenRow, nowMs: number): boolean {
 
 function show(row: ShownRow): Token {
   return {
-    id: row.id, name: row.name, owner: row.owner, scopes: scopesOf(row), createdAt: row.created_at,
+    id: row.id, name: row.name, owner: row.owner, scopes: scopesOf(row), ...limitsOf(row), createdAt: row.created_at,
     ...(row.expires_at ? { expiresAt: row.expires_at } : {}),
     ...(row.used_at ? { lastUsedAt: row.used_at } : {}),
     ...(row.revoked_at ? { revokedAt: row.revoked_at } : {}),

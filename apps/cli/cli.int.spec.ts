@@ -97,6 +97,26 @@ describe('the command line, against a gateway', () => {
     expect((await cli(['token', 'revoke', tokenId])).code).toBe(0);
     expect((await cli(['whoami'], { env: { HOSTPLANE_TOKEN: token } })).code).toBe(5);
   });
+  it('lets others into a project, and limits tokens to it', async () => {
+    expect((await cli(['project', 'members', 'add', 'shop', 'bob', '--role', 'viewer'])).out).toMatch(/Role +viewer/);
+    expect((await cli(['project', 'members', 'change', 'shop', 'bob', '--role', 'admin'])).code).toBe(0);
+    expect((await cli(['project', 'members', 'list', 'shop'])).out).toMatch(/bob +admin[\s\S]*admin +owner/);
+    const { code, out, err } = await cli(['token', 'create', 'deploys', '--project', 'shop', '--verb', 'sites:deploy', '--verb', 'projects:read']);
+    expect([code, err]).toEqual([0, expect.stringContaining('sites:deploy, projects:read in ')]);
+    const env = { HOSTPLANE_TOKEN: out.trim() };
+    expect((await cli(['project', 'list'], { env })).out).toMatch(/^NAME.*\nshop +\w+/);
+    expect((await cli(['project', 'delete', 'shop'], { env })).err).toContain('projects:delete');
+    expect((await cli(['token', 'list'])).out).toMatch(/deploys +admin +sites:deploy, projects:read in [0-9a-f-]{36}/);
+    expect((await cli(['project', 'members', 'remove', 'shop', 'bob'])).out).toContain('bob');
+  });
+  it('shows what a project has, and says what it may have', async () => {
+    expect((await cli(['project', 'quota', 'default'])).out).toMatch(/Sites +\d+ of unlimited\nMemory +0 of unlimited/);
+    expect((await cli(['project', 'quota', 'default', '--memory', '1G', '--cpu', '1.5', '--sites', '50'])).out).toMatch(/of 50\nMemory +0 of 1G\nCores +0 of 1\.5\nDisk +[\d.]+\w* of unlimited/);
+    expect((await cli(['site', 'create', 'too-much', '--image', 'a:1', '--port', '80', '--no-wait'])).code).toBe(0);
+    expect((await cli(['site', 'create', 'too-much-2', '--image', 'a:1', '--port', '80', '--no-wait'])).err).toContain('cpu: 1 cores of 1.5 cores are used, 1 cores more were asked for');
+    expect((await cli(['project', 'quota', 'default', '--cpu', 'many'])).code).toBe(2);
+    expect((await cli(['project', 'quota', 'default', '--reset'])).out).toMatch(/Memory +512M of unlimited/);
+  });
   it('destroys a site', async () => {
     expect((await cli(['site', 'delete', 'hello'])).out).toContain('Destroyed');
     expect((await cli(['site', 'list', '--status', 'DESTROYED'])).out).toContain('hello');

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { Project } from '#api/project.js';
 import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
+import { addMemberCommands } from './members.js';
+import { addQuotaCommand } from './quota.js';
 import { renderTime } from './table.js';
 import type { Io } from './terminal.js';
 
@@ -11,6 +13,8 @@ export function addProjectCommands(program: Command, io: Io): void {
   apiCommand(project, 'show <project>', 'show a project').action(withSession(io, show));
   operationCommand(project, 'retry <project>', 'provision a failed project again').action(withSession(io, retry));
   operationCommand(project, 'delete <project>', 'delete a project that has no sites').action(withSession(io, remove));
+  addMemberCommands(project, io);
+  addQuotaCommand(project, io);
 }
 
 async function create(session: Session, name: string): Promise<void> {
@@ -44,7 +48,7 @@ async function remove(session: Session, id: string): Promise<void> {
 
 function fieldsOf(project: Project): Record<string, string | number | undefined> {
   return {
-    Name: project.name, Status: project.status, Sites: project.siteCount, Host: project.hostId, Error: project.lastError,
+    Name: project.name, Status: project.status, Owner: project.owner, Role: project.role, Sites: project.siteCount, Host: project.hostId, Error: project.lastError,
     Created: renderTime(project.createdAt), Id: project.id,
   };
 }

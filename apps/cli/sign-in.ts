@@ -6,6 +6,7 @@ import { apiCommand, withSession, type Session } from './command.js';
 import { chooseContext, readCredentials, writeCredentials } from './credentials.js';
 import { FailedError, UsageError } from './exit-codes.js';
 import { Terminal, type Io } from './terminal.js';
+import { allowedBy } from './tokens.js';
 
 export function addSignInCommands(program: Command, io: Io): void {
   program
@@ -32,7 +33,7 @@ async function login(io: Io, options: { url?: string; token?: string; json?: boo
   const { body } = await client.call('showSession', {});
   const stored = readCredentials(io.env);
   writeCredentials(io.env, { contexts: { ...stored.contexts, [url]: { token: given } }, current: url });
-  terminal.fields({ url, ...body }, { 'Signed in to': url, 'As': body.owner, 'May': body.scopes.join(', ') });
+  terminal.fields({ url, ...body }, { 'Signed in to': url, 'As': body.owner, 'May': allowedBy(body) });
 }
 
 async function logout(io: Io, options: { url?: string }): Promise<void> {
@@ -46,7 +47,7 @@ async function logout(io: Io, options: { url?: string }): Promise<void> {
 
 async function whoami({ client, terminal }: Session): Promise<void> {
   const { body } = await client.call('showSession', {});
-  terminal.fields({ url: client.url, ...body }, { Server: client.url, Owner: body.owner, Token: body.tokenName, May: body.scopes.join(', '), Until: body.expiresAt });
+  terminal.fields({ url: client.url, ...body }, { Server: client.url, Owner: body.owner, Token: body.tokenName, May: allowedBy(body), Until: body.expiresAt });
 }
 
 async function status({ client, terminal }: Session): Promise<void> {

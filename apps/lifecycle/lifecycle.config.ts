@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { baseDomain, cidr, hostId, logLevel, url, wholeNumber } from '#boot/fields.js';
+import { baseDomain, bytes, cidr, hostId, logLevel, url, wholeNumber } from '#boot/fields.js';
+import { quotaFields } from '#boot/quota.js';
 
 /** What the lifecycle service needs of its environment. */
 export const lifecycleConfig = z.object({
@@ -12,6 +13,10 @@ export const lifecycleConfig = z.object({
   HOSTPLANE_NETWORK_POOL: cidr(24).default('10.77.0.0/16'),
   /** An operation whose step has not been answered for so long is given up, and taken back. */
   HOSTPLANE_STEP_DEADLINE_SECONDS: wholeNumber(10, 86_400).default(900),
+  /** What a container takes of its project's quota that has no limits of its own, as hosts give it. */
+  HOSTPLANE_MEMORY_LIMIT: bytes().default(512 * 1024 ** 2),
+  HOSTPLANE_CPU_LIMIT_MILLIS: wholeNumber(1, 1_000_000).default(1_000),
+  ...quotaFields,
   LOG_LEVEL: logLevel().default('info'),
 });
 
@@ -25,5 +30,11 @@ export abstract class LifecycleConfig implements LifecycleSettings {
   abstract readonly HOSTPLANE_HOST_ID: string;
   abstract readonly HOSTPLANE_NETWORK_POOL: string;
   abstract readonly HOSTPLANE_STEP_DEADLINE_SECONDS: number;
+  abstract readonly HOSTPLANE_MEMORY_LIMIT: number;
+  abstract readonly HOSTPLANE_CPU_LIMIT_MILLIS: number;
+  abstract readonly HOSTPLANE_QUOTA_SITES: number | null;
+  abstract readonly HOSTPLANE_QUOTA_MEMORY: number | null;
+  abstract readonly HOSTPLANE_QUOTA_CPU_MILLIS: number | null;
+  abstract readonly HOSTPLANE_QUOTA_DISK: number | null;
   abstract readonly LOG_LEVEL: LifecycleSettings['LOG_LEVEL'];
 }

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { EventStore } from '#eventstore/event-store.js';
 import { LifecycleConfig, type LifecycleSettings } from './lifecycle.config.js';
+import { MemberCommands } from './member.commands.js';
 import { OperationCommands } from './operation.commands.js';
 import { OperationReactor } from './operation.reactor.js';
 import { OperationPoller } from './operation.poller.js';
@@ -12,7 +13,7 @@ export class LifecycleModule {
   static with(settings: LifecycleSettings, store: EventStore): DynamicModule {
     return {
       module: LifecycleModule,
-      controllers: [SiteCommands, ProjectCommands, OperationCommands, OperationReactor],
+      controllers: [SiteCommands, ProjectCommands, MemberCommands, OperationCommands, OperationReactor],
       providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, OperationReactor, OperationPoller],
     };
   }

@@ -56,11 +56,13 @@ export class OperationReactor {
     if (isFact(event)) await this.move(event.data.operationId, { type: 'Answer', fact: event }, event);
   }
 
-  /** Moves an operation, and records in the same append what its end means to its site or project. */
-  async move(operationId: string, command: OperationCommand, cause: Pick<StoredMessage, 'id' | 'meta'>): Promise<{ position: number; operation: OperationState }> {
+  /** Moves an operation, and records in the same append what its end means to its site or project; or nothing at all if one of `unless` refuses. */
+  async move(
+    operationId: string, command: OperationCommand, cause: Pick<StoredMessage, 'id' | 'meta'>, unless: readonly Part[] = [],
+  ): Promise<{ position: number; operation: OperationState }> {
     const handled = await handle(this.store, cause, [on(operationDecider, operationId, command)], {
       actor: ACTOR,
-      then: ([operation]) => this.settle(operation as OperationState),
+      then: async ([operation]) => [...unless, ...(await this.settle(operation as OperationState))],
     });
     return { position: handled.position, operation: handled.states[0] as OperationState };
   }

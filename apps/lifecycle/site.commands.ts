@@ -1,25 +1,35 @@
 import { Controller } from '@nestjs/common';
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
 import type { CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite } from '#contracts/gen/hostplane/v1/site.js';
+import { usualQuota } from '#boot/quota.js';
 import type { Cause } from '#contracts/message.js';
+import type { Right } from '#domain/access/rights.js';
 import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
 import { checkName, hostLabels } from '#domain/naming/names.js';
 import { projectDecider, type Project } from '#domain/project/project.js';
+import { Refusal } from '#domain/refusal.js';
+import type { Amounts } from '#domain/project/quota.js';
+import { needsOf } from '#domain/site/needs.js';
 import { checkRequest, runtimesFor } from '#domain/site/request.js';
-import { siteDecider, type SiteCommand, type SiteState } from '#domain/site/site.js';
+import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { InTurn } from '#providers/in-turn.js';
+import { authorized, type Within } from './authorize.js';
 import { siteNameKey } from './claims.js';
+import { LifecycleConfig } from './lifecycle.config.js';
 
 /** Accepts or refuses what people ask of sites. */
 @Controller()
 export class SiteCommands {
-  /** New sites of one project wait for each other here rather than collide on the project's stream. */
+  /** What takes room in one project waits for its like here rather than collide on the project's stream. */
   private readonly admissions = new InTurn();
 
-  constructor(private readonly store: EventStore) {}
+  constructor(
+    private readonly store: EventStore,
+    private readonly config: LifecycleConfig,
+  ) {}
 
   @OnAsk('CreateSite')
   async create(ask: CreateSite, cause: Cause): Promise<Accepted> {
@@ -29,9 +39,9 @@ export class SiteCommands {
     checkName(request.name, 'site');
     checkRequest(request);
     return this.admissions.run(ask.projectId, async () => {
-      const admit = { type: 'AdmitSite', siteId: ask.siteId, ownerId: ask.ownerId, needsAddress: runtime === 'docker' } as const;
+      const admit = { type: 'AdmitSite', siteId: ask.siteId, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
       const { position } = await handle(this.store, cause, [on(projectDecider, ask.projectId, admit)], {
-        then: ([project]) => this.claim(request, project as Project),
+        then: ([project]) => this.claim(request, project as Project, cause),
       });
       return { resourceId: ask.siteId, operationId: ask.operationId, position };
     });
@@ -39,37 +49,47 @@ export class SiteCommands {
 
   @OnAsk('RetrySite')
   async retry(ask: RetrySite, cause: Cause): Promise<Accepted> {
-    return this.change(ask.siteId, { type: 'RetrySite', operationId: ask.operationId }, cause);
+    return this.change(ask.siteId, { type: 'RetrySite', operationId: ask.operationId }, { cause, right: 'sites:run' });
   }
 
   @OnAsk('DestroySite')
   async destroy(ask: DestroySite, cause: Cause): Promise<Accepted> {
-    return this.change(ask.siteId, { type: 'DestroySite', operationId: ask.operationId, keepData: ask.keepData }, cause);
+    return this.change(ask.siteId, { type: 'DestroySite', operationId: ask.operationId, keepData: ask.keepData }, { cause, right: 'sites:delete' });
   }
 
+  /** The upload must fit into the project's quota, which its newest one counts for. */
   @OnAsk('PublishRelease')
   async publish(ask: PublishRelease, cause: Cause): Promise<Accepted> {
-    const { operationId, releaseId, content } = ask;
-    const accepted = await this.change(ask.siteId, { type: 'PublishRelease', operationId, releaseId, content }, cause);
-    return { ...accepted, operationId };
+    const { siteId, operationId, releaseId, content } = ask;
+    const { state: site } = await loadState(this.store, siteDecider, siteId);
+    if (site.status === 'ABSENT') throw new Refusal('not-found', 'There is no such site.');
+    const measure = { type: 'MeasureSite', siteId, diskBytes: content?.sizeBytes ?? 0, usual: usualQuota(this.config) } as const;
+    const more = [on(projectDecider, site.request.projectId, measure)];
+    const command = { type: 'PublishRelease', operationId, releaseId, content } as const;
+    return this.admissions.run(site.request.projectId, async () => ({ ...(await this.change(siteId, command, { cause, right: 'sites:deploy' }, more)), operationId }));
   }
 
   @OnAsk('SwitchSite')
   async switch(ask: SwitchSite, cause: Cause): Promise<Accepted> {
-    return this.change(ask.siteId, { type: 'SwitchSite', operationId: ask.operationId, action: ask.action }, cause);
+    return this.change(ask.siteId, { type: 'SwitchSite', operationId: ask.operationId, action: ask.action }, { cause, right: 'sites:run' });
   }
 
-  /** The site with the address that its project leased to it, and its names; all in the append that admits it. */
-  private async claim(request: SiteRequested, project: Project): Promise<readonly Part[]> {
-    const { siteId, ownerId, name } = request;
-    const { hostId, subnet } = project.request;
+  /** The site with the address that its project leased to it, and its names in the namespace of the project's founder; all in the append that admits it. */
+  private async claim(request: SiteRequested, project: Project, cause: Cause): Promise<readonly Part[]> {
+    const { siteId, name } = request;
+    const { projectId, ownerId, hostId, subnet } = project.request;
     const hostname = await this.freeLabel(name, siteId);
-    const site = { ...request, hostId, hostname, subnet, address: project.sites.get(siteId) ?? '' };
+    const site = { ...request, ownerId, hostId, hostname, subnet, address: project.sites.get(siteId)?.address ?? '' };
     return [
+      authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
       on(nameDecider, siteNameKey(ownerId, name), { type: 'ClaimName', name, holderId: siteId }),
       on(hostnameDecider, hostname, { type: 'ClaimName', name: hostname, holderId: siteId }),
     ];
+  }
+
+  private needsOf(request: SiteRequested): Amounts {
+    return needsOf(request, { memoryBytes: this.config.HOSTPLANE_MEMORY_LIMIT, cpuMillis: this.config.HOSTPLANE_CPU_LIMIT_MILLIS });
   }
 
   private async freeLabel(name: string, siteId: string): Promise<string> {
@@ -81,10 +101,14 @@ export class SiteCommands {
     return labels.at(-1) ?? name;
   }
 
-  private async change(siteId: string, command: SiteCommand & { operationId: string }, cause: Cause): Promise<Accepted> {
-    const { position, states } = await handle(this.store, cause, [on(siteDecider, siteId, command)]);
+  private async change(siteId: string, command: SiteCommand & { operationId: string }, { cause, right }: { cause: Cause; right: Right }, more: readonly Part[] = []): Promise<Accepted> {
+    const { position, states } = await handle(this.store, cause, [on(siteDecider, siteId, command)], {
+      then: ([site]) => [authorized(cause, withinOf(site as Site), right), ...more],
+    });
     const site = states[0] as SiteState;
     const running = site.status === 'ABSENT' ? undefined : site.operation?.id;
     return { resourceId: siteId, operationId: running ?? command.operationId, position };
   }
 }
+
+const withinOf = ({ request }: Site): Within => ({ projectId: request.projectId, founderId: request.ownerId });

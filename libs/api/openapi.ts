@@ -30,7 +30,7 @@ function operationOf(name: string, route: Route): object {
     operationId: name,
     summary: route.summary,
     tags: [route.tag],
-    ...(route.scope === 'none' ? { security: [] } : { security: [{ token: [] }], description: `Needs a token with the scope \`${route.scope}\`.` }),
+    ...(route.scope === 'none' ? { security: [] } : { security: [{ token: [] }], description: needs(route) }),
     parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...headersOf(route)],
     ...(body ? { requestBody: body } : {}),
     responses: {
@@ -38,6 +38,10 @@ function operationOf(name: string, route: Route): object {
       default: { description: 'A problem (RFC 9457).', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
     },
   };
+}
+
+function needs({ scope, right }: Route): string {
+  return `Needs a token with the scope \`${scope}\`${right === 'none' ? '' : `, and the right \`${right}\``}.`;
 }
 
 function responseOf(answer: Answered): object {

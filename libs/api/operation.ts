@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { everyOwner, pageOf, pageQuery } from './paging.js';
+import { reference } from './reference.js';
 
 /** waiting: another operation holds the site. dropped: a newer one took its place while it waited. */
 export const operationStatus = z.enum(['waiting', 'running', 'undoing', 'succeeded', 'failed', 'dropped']);
@@ -32,12 +33,12 @@ export type Operation = z.output<typeof operation>;
 
 export const operationPage = pageOf(operation);
 export const operationFilter = pageQuery.extend({
-  siteId: z.string().max(200).optional(),
-  projectId: z.string().max(200).optional(),
+  siteId: reference('site', 'Id or name of a site').optional(),
+  projectId: reference('project', 'Id or name of a project').optional(),
   status: operationStatus.optional(),
   all: everyOwner,
 });
-export const operationRef = z.strictObject({ id: z.string().min(1).max(200) });
+export const operationRef = z.strictObject({ id: reference('operation', 'Id of the operation') });
 export const cancelInput = z.strictObject({ reason: z.string().max(500).optional() });
 
 /** Whether nothing more will happen in an operation of this status. */

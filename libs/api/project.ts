@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { role } from './member.js';
 import { everyOwner, pageOf, pageQuery } from './paging.js';
+import { quota, used } from './quota.js';
+import { reference } from './reference.js';
 
 export const projectStatus = z.enum(['pending', 'provisioning', 'running', 'failed', 'deleting', 'deleted']);
 
@@ -7,8 +10,12 @@ export const project = z.object({
   id: z.string(),
   name: z.string(),
   status: projectStatus,
+  owner: z.string().describe('Who founded it: its name, and those of its sites, are unique among theirs'),
+  role: role.optional().describe('What you are in it; absent for an operator of the plane who is no member'),
   hostId: z.string(),
   siteCount: z.int(),
+  quota: quota.describe('What it may have at most; null: as much as there is'),
+  use: used.describe('What its sites have of that'),
   lastError: z.string().optional(),
   createdAt: z.string(),
   updatedAt: z.string(),
@@ -28,4 +35,4 @@ export const projectFilter = pageQuery.extend({
   all: everyOwner,
 });
 
-export const projectRef = z.strictObject({ id: z.string().min(1).max(200).describe('Id or name of the project') });
+export const projectRef = z.strictObject({ id: reference('project', 'Id or name of the project') });

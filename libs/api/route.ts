@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Right } from '#domain/access/rights.js';
 import type { Scope } from './token.js';
 
 export const API_BASE = '/api/v1';
@@ -12,6 +13,8 @@ export interface Route {
   readonly tag: string;
   /** none: no token is asked for. */
   readonly scope: Scope | 'none';
+  /** What the caller must have the right to, in the project that is meant; none: it is about the caller alone, or for everybody. */
+  readonly right: Right | 'none';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;

@@ -1,7 +1,9 @@
-import { eventFilter, eventPage } from './event.js';
+import { eventFilter, eventPage, siteEventFilter } from './event.js';
 import { health } from './health.js';
+import { changedMember, member, memberFilter, memberPage, memberRef, newMember } from './member.js';
 import { cancelInput, operation, operationFilter, operationPage, operationRef } from './operation.js';
 import { newProject, project, projectAccepted, projectFilter, projectPage, projectRef } from './project.js';
+import { newQuota } from './quota.js';
 import type { Answered, Route } from './route.js';
 import { newSite, site, siteAccepted, siteFilter, sitePage, siteRef } from './site.js';
 import { issuedToken, newToken, session, token, tokenFilter, tokenPage, tokenRef } from './token.js';
@@ -11,32 +13,53 @@ const accepted = <T extends NonNullable<Answered['schema']>>(schema: T) => ({
 });
 const ok = <T extends NonNullable<Answered['schema']>>(schema: T, description = 'As asked.') => ({ 200: { description, schema } });
 const switchSite = (action: string, summary: string) =>
-  ({ method: 'POST', path: `/sites/{id}/${action}`, summary, tag: 'sites', scope: 'write', params: siteRef, idempotent: true, answers: accepted(siteAccepted) }) as const;
+  ({ method: 'POST', path: `/sites/{id}/${action}`, summary, tag: 'sites', scope: 'write', right: 'sites:run', params: siteRef, idempotent: true, answers: accepted(siteAccepted) }) as const;
 
 /** The public HTTP contract, line by line: served by the gateway, spoken by the CLI and the dashboard, published as OpenAPI. */
 export const routes = {
   createProject: {
-    method: 'POST', path: '/projects', summary: 'Make a project', tag: 'projects', scope: 'write', body: newProject, idempotent: true,
+    method: 'POST', path: '/projects', summary: 'Make a project', tag: 'projects', scope: 'write', right: 'projects:create', body: newProject, idempotent: true,
     answers: accepted(projectAccepted),
   },
-  listProjects: { method: 'GET', path: '/projects', summary: 'List projects, newest first', tag: 'projects', scope: 'read', query: projectFilter, answers: ok(projectPage) },
-  showProject: { method: 'GET', path: '/projects/{id}', summary: 'Show a project', tag: 'projects', scope: 'read', params: projectRef, answers: ok(project) },
+  listProjects: { method: 'GET', path: '/projects', summary: 'List projects, newest first', tag: 'projects', scope: 'read', right: 'projects:read', query: projectFilter, answers: ok(projectPage) },
+  showProject: { method: 'GET', path: '/projects/{id}', summary: 'Show a project', tag: 'projects', scope: 'read', right: 'projects:read', params: projectRef, answers: ok(project) },
   retryProject: {
-    method: 'POST', path: '/projects/{id}/retry', summary: 'Provision a failed project again', tag: 'projects', scope: 'write', params: projectRef,
+    method: 'POST', path: '/projects/{id}/retry', summary: 'Provision a failed project again', tag: 'projects', scope: 'write', right: 'projects:run', params: projectRef,
     idempotent: true, answers: accepted(projectAccepted),
   },
   deleteProject: {
-    method: 'DELETE', path: '/projects/{id}', summary: 'Delete a project that has no sites', tag: 'projects', scope: 'write', params: projectRef,
+    method: 'DELETE', path: '/projects/{id}', summary: 'Delete a project that has no sites', tag: 'projects', scope: 'write', right: 'projects:delete', params: projectRef,
     idempotent: true, answers: accepted(projectAccepted),
   },
 
-  createSite: {
-    method: 'POST', path: '/sites', summary: 'Put a site live', tag: 'sites', scope: 'write', body: newSite, idempotent: true, answers: accepted(siteAccepted),
+  setQuota: {
+    method: 'PUT', path: '/projects/{id}/quota', summary: 'Set what a project may have at most; below what it has, it only stops growing', tag: 'projects', scope: 'write',
+    right: 'quota:write', params: projectRef, body: newQuota, idempotent: true, answers: ok(project),
   },
-  listSites: { method: 'GET', path: '/sites', summary: 'List sites, newest first', tag: 'sites', scope: 'read', query: siteFilter, answers: ok(sitePage) },
-  showSite: { method: 'GET', path: '/sites/{id}', summary: 'Show a site', tag: 'sites', scope: 'read', params: siteRef, answers: ok(site) },
+  listMembers: {
+    method: 'GET', path: '/projects/{id}/members', summary: 'List members of a project', tag: 'projects', scope: 'read', right: 'projects:read', params: projectRef,
+    query: memberFilter, answers: ok(memberPage),
+  },
+  addMember: {
+    method: 'POST', path: '/projects/{id}/members', summary: 'Let somebody into a project', tag: 'projects', scope: 'write', right: 'members:write', params: projectRef,
+    body: newMember, idempotent: true, answers: { 201: { description: 'A member now.', schema: member } },
+  },
+  changeMember: {
+    method: 'PUT', path: '/projects/{id}/members/{member}', summary: 'Give a member another role', tag: 'projects', scope: 'write', right: 'members:write', params: memberRef,
+    body: changedMember, idempotent: true, answers: ok(member),
+  },
+  removeMember: {
+    method: 'DELETE', path: '/projects/{id}/members/{member}', summary: 'Remove a member; everybody may leave but the last owner', tag: 'projects', scope: 'write',
+    right: 'members:write', params: memberRef, idempotent: true, answers: ok(member, 'As it was until now.'),
+  },
+
+  createSite: {
+    method: 'POST', path: '/sites', summary: 'Put a site live', tag: 'sites', scope: 'write', right: 'sites:create', body: newSite, idempotent: true, answers: accepted(siteAccepted),
+  },
+  listSites: { method: 'GET', path: '/sites', summary: 'List sites, newest first', tag: 'sites', scope: 'read', right: 'sites:read', query: siteFilter, answers: ok(sitePage) },
+  showSite: { method: 'GET', path: '/sites/{id}', summary: 'Show a site', tag: 'sites', scope: 'read', right: 'sites:read', params: siteRef, answers: ok(site) },
   deleteSite: {
-    method: 'DELETE', path: '/sites/{id}', summary: 'Destroy a site and its data', tag: 'sites', scope: 'write', params: siteRef, idempotent: true,
+    method: 'DELETE', path: '/sites/{id}', summary: 'Destroy a site and its data', tag: 'sites', scope: 'write', right: 'sites:delete', params: siteRef, idempotent: true,
     answers: accepted(siteAccepted),
   },
   startSite: switchSite('start', 'Start a stopped site'),
@@ -44,43 +67,43 @@ export const routes = {
   restartSite: switchSite('restart', 'Restart a site'),
   retrySite: switchSite('retry', 'Provision a failed site again'),
   publishContent: {
-    method: 'PUT', path: '/sites/{id}/content', summary: 'Publish an archive (zip or tar.gz) as the content of a static site', tag: 'sites', scope: 'write',
+    method: 'PUT', path: '/sites/{id}/content', summary: 'Publish an archive (zip or tar.gz) as the content of a static site', tag: 'sites', scope: 'write', right: 'sites:deploy',
     params: siteRef, upload: true, idempotent: true,
     answers: {
       ...ok(site, 'The release is live.'),
       202: { description: 'Not live yet (after 30 s, or at once with Prefer: respond-async), or failed: see the operation.', schema: operation, hasLocation: true },
     },
   },
-  siteEvents: { method: 'GET', path: '/sites/{id}/events', summary: 'Events of a site, oldest first', tag: 'sites', scope: 'read', params: siteRef, query: eventFilter, answers: ok(eventPage) },
+  siteEvents: { method: 'GET', path: '/sites/{id}/events', summary: 'Events of a site, oldest first', tag: 'sites', scope: 'read', right: 'sites:read', params: siteRef, query: siteEventFilter, answers: ok(eventPage) },
 
-  listOperations: { method: 'GET', path: '/operations', summary: 'List operations, newest first', tag: 'operations', scope: 'read', query: operationFilter, answers: ok(operationPage) },
-  showOperation: { method: 'GET', path: '/operations/{id}', summary: 'Show an operation, step by step', tag: 'operations', scope: 'read', params: operationRef, answers: ok(operation) },
+  listOperations: { method: 'GET', path: '/operations', summary: 'List operations, newest first', tag: 'operations', scope: 'read', right: 'sites:read', query: operationFilter, answers: ok(operationPage) },
+  showOperation: { method: 'GET', path: '/operations/{id}', summary: 'Show an operation, step by step', tag: 'operations', scope: 'read', right: 'sites:read', params: operationRef, answers: ok(operation) },
   cancelOperation: {
-    method: 'POST', path: '/operations/{id}/cancel', summary: 'Give an operation up and take back what it did', tag: 'operations', scope: 'write',
+    method: 'POST', path: '/operations/{id}/cancel', summary: 'Give an operation up and take back what it did', tag: 'operations', scope: 'write', right: 'sites:run',
     params: operationRef, body: cancelInput.optional(), idempotent: true, answers: accepted(operation),
   },
 
   streamEvents: {
-    method: 'GET', path: '/events', summary: 'Events as they happen (SSE; resumes after Last-Event-ID), or a page of them as JSON', tag: 'events', scope: 'read', query: eventFilter,
+    method: 'GET', path: '/events', summary: 'Events as they happen (SSE; resumes after Last-Event-ID), or a page of them as JSON', tag: 'events', scope: 'read', right: 'sites:read', query: eventFilter,
     answers: { 200: { description: 'Server-sent events: id is the position, event the type, data a JSON event. As a page with format=json.', schema: eventPage, mediaType: 'text/event-stream' } },
   },
 
   issueToken: {
-    method: 'POST', path: '/tokens', summary: 'Issue a token; it is shown once', tag: 'tokens', scope: 'write', body: newToken, idempotent: true,
+    method: 'POST', path: '/tokens', summary: 'Issue a token; it is shown once', tag: 'tokens', scope: 'write', right: 'tokens:write', body: newToken, idempotent: true,
     answers: { 201: { description: 'Issued.', schema: issuedToken } },
   },
-  listTokens: { method: 'GET', path: '/tokens', summary: 'List tokens, newest first', tag: 'tokens', scope: 'read', query: tokenFilter, answers: ok(tokenPage) },
-  revokeToken: { method: 'DELETE', path: '/tokens/{id}', summary: 'Revoke a token', tag: 'tokens', scope: 'write', params: tokenRef, answers: ok(token, 'Revoked.') },
-  showSession: { method: 'GET', path: '/session', summary: 'Who am I?', tag: 'tokens', scope: 'read', answers: ok(session) },
+  listTokens: { method: 'GET', path: '/tokens', summary: 'List tokens, newest first', tag: 'tokens', scope: 'read', right: 'tokens:read', query: tokenFilter, answers: ok(tokenPage) },
+  revokeToken: { method: 'DELETE', path: '/tokens/{id}', summary: 'Revoke a token', tag: 'tokens', scope: 'write', right: 'tokens:write', params: tokenRef, answers: ok(token, 'Revoked.') },
+  showSession: { method: 'GET', path: '/session', summary: 'Who am I?', tag: 'tokens', scope: 'read', right: 'none', answers: ok(session) },
 
-  showHealth: { method: 'GET', path: '/health', summary: 'How it is, part by part', tag: 'health', scope: 'none', answers: { ...ok(health), 503: { description: 'Something is missing.', schema: health } } },
-  showLiveness: { method: 'GET', path: '/health/live', summary: 'Whether the process lives', tag: 'health', scope: 'none', answers: ok(health) },
+  showHealth: { method: 'GET', path: '/health', summary: 'How it is, part by part', tag: 'health', scope: 'none', right: 'none', answers: { ...ok(health), 503: { description: 'Something is missing.', schema: health } } },
+  showLiveness: { method: 'GET', path: '/health/live', summary: 'Whether the process lives', tag: 'health', scope: 'none', right: 'none', answers: ok(health) },
   showReadiness: {
-    method: 'GET', path: '/health/ready', summary: 'Whether requests can be worked on', tag: 'health', scope: 'none',
+    method: 'GET', path: '/health/ready', summary: 'Whether requests can be worked on', tag: 'health', scope: 'none', right: 'none',
     answers: { ...ok(health), 503: { description: 'Something is missing.', schema: health } },
   },
   showMetrics: {
-    method: 'GET', path: '/metrics', summary: 'Metrics for Prometheus; from this machine, or with an admin token', tag: 'health', scope: 'none',
+    method: 'GET', path: '/metrics', summary: 'Metrics for Prometheus; from this machine, or with an admin token', tag: 'health', scope: 'none', right: 'none',
     answers: { 200: { description: 'Metrics.', mediaType: 'text/plain' } },
   },
 } as const satisfies Record<string, Route>;

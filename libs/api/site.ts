@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { everyOwner, pageOf, pageQuery } from './paging.js';
+import { reference } from './reference.js';
 
 /** The states of L2; libs/domain/site/status.ts says which may follow which. */
 export const siteStatus = z.enum([
@@ -37,6 +38,7 @@ export const site = z.object({
   url: z.string().describe('Where visitors reach it'),
   runtime: z.string(),
   projectId: z.string(),
+  owner: z.string().describe('Who founded its project: its name is unique among theirs'),
   hostId: z.string(),
   lastError: z.string().optional().describe('Why the last operation failed'),
   app: shownApp.optional(),
@@ -63,7 +65,7 @@ const environment = (name: z.ZodString) => z.record(name, z.string().max(32_768)
 const envName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'The name of a variable has letters, digits and underscores, and no digit first.').max(200);
 
 const named = {
-  projectId: z.string().min(1).max(200).optional().describe('Id or name; without it your project "default", made when it is missing'),
+  projectId: reference('project', 'Id or name; without it your project "default", made when it is missing').optional(),
   name: z.string().min(1).max(200).describe('Letters a to z, digits and hyphens, at most 48; it becomes part of the address'),
 };
 
@@ -92,9 +94,9 @@ export type NewSite = z.input<typeof newSite>;
 export const siteFilter = pageQuery.extend({
   status: siteStatus.optional().describe('Without it, all that are not destroyed'),
   kind: siteKind.optional(),
-  projectId: z.string().max(200).optional().describe('Id or name of the project'),
+  projectId: reference('project', 'Id or name of the project').optional(),
   name: z.string().max(200).optional(),
   all: everyOwner,
 });
 
-export const siteRef = z.strictObject({ id: z.string().min(1).max(200).describe('Id or name of the site') });
+export const siteRef = z.strictObject({ id: reference('site', 'Id or name of the site') });

@@ -19,6 +19,16 @@ export const url = (...schemes: readonly string[]) =>
     return URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1));
   });
 
+/** A number of another kind, or `unlimited`, which is read as null. */
+export const unlimitedOr = (field: z.ZodType<number, string>) =>
+  z.string().transform((value, context): number | null => {
+    if (value === 'unlimited') return null;
+    const read = field.safeParse(value);
+    if (read.success) return read.data;
+    context.addIssue({ code: 'custom', message: `${read.error.issues[0]?.message.replace(/\.$/, '') ?? ''}; or unlimited.` });
+    return z.NEVER;
+  });
+
 /** An IPv4 range whose address is the range's first, for example 10.77.0.0/16. */
 export const cidr = (longestPrefix = 32) =>
   text(`an IPv4 range is needed, its first address and a prefix of at most ${longestPrefix}, for example 10.77.0.0/16.`, (value) => {

@@ -10,6 +10,8 @@ export interface Meta {
   readonly actor: string;
   /** Owner whose resource this is about; readers filter by it. */
   readonly owner: string;
+  /** On whose behalf it was asked, as projects know their members; absent for what nobody asked for. */
+  readonly member?: string;
   /** W3C trace context of the request. */
   readonly traceparent?: string;
 }

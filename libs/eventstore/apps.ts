@@ -1,7 +1,7 @@
 /** Apps that have a role in the database, and the categories whose streams each may write. */
 export const WRITERS = {
   'api-gateway': ['token'],
-  lifecycle: ['project', 'pool', 'name', 'hostname', 'site', 'operation'],
+  lifecycle: ['project', 'member', 'pool', 'name', 'hostname', 'site', 'operation'],
   domains: ['route'],
   secrets: ['keyring', 'secret', 'vault'],
   provisioner: ['home', 'workload', 'database', 'edge'],

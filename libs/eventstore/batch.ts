@@ -36,8 +36,8 @@ export function encode(parts: readonly AppendPart[]): Encoded {
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function encodeMeta({ meta }: NewMessage): string {
-  const { correlationId, causationId, actor, owner, traceparent } = meta;
-  return JSON.stringify({ correlationId, causationId, actor, owner, traceparent });
+  const { correlationId, causationId, actor, owner, member, traceparent } = meta;
+  return JSON.stringify({ correlationId, causationId, actor, owner, member, traceparent });
 }
 
 function size(texts: readonly string[]): number {

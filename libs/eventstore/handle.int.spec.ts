@@ -30,7 +30,7 @@ const token = (key: string): Decider<{ issued: number }, Ask, 'TokenIssued' | 'T
   decide: (ask, state) => {
     if (ask === 'revoke' && state.issued === 0) throw new Refusal('not-found', `There is no token "${key}".`);
     if (ask === 'revoke') return [{ type: 'TokenRevoked', data: { tokenId: key } }];
-    const data: MessageOf<'TokenIssued'>['data'] = { tokenId: key, ownerId: 'o', name: String(state.issued + 1), tokenHash: '', scopes: [], expiresAt: '' };
+    const data: MessageOf<'TokenIssued'>['data'] = { tokenId: key, ownerId: 'o', name: String(state.issued + 1), tokenHash: '', scopes: [], projects: [], verbs: [], expiresAt: '' };
     return state.issued < 50 ? [{ type: 'TokenIssued', data }] : [];
   },
   evolve: (state, message) => (message.type === 'TokenIssued' ? { issued: state.issued + 1 } : state),

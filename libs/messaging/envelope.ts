@@ -87,17 +87,19 @@ function line(name: string, value: string): string {
   return `${name}: ${printable(value)}\r\n`;
 }
 
-function metaFields({ correlationId, causationId, actor, owner }: Meta): (readonly [string, string])[] {
-  return [['ce-correlationid', correlationId], ['ce-causationid', causationId], ['ce-actor', actor], ['ce-owner', owner]];
+function metaFields({ correlationId, causationId, actor, owner, member }: Meta): (readonly [string, string])[] {
+  const always = [['ce-correlationid', correlationId], ['ce-causationid', causationId], ['ce-actor', actor], ['ce-owner', owner]] as const;
+  return member === undefined ? [...always] : [...always, ['ce-member', member]];
 }
 
 function readMeta(headers: MsgHdrs | undefined): Meta {
-  const traceparent = field(headers, 'ce-traceparent');
+  const [member, traceparent] = [field(headers, 'ce-member'), field(headers, 'ce-traceparent')];
   return {
     correlationId: field(headers, 'ce-correlationid'),
     causationId: field(headers, 'ce-causationid'),
     actor: field(headers, 'ce-actor'),
     owner: field(headers, 'ce-owner'),
+    ...(member && { member }),
     ...(traceparent && { traceparent }),
   };
 }

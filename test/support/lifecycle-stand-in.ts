@@ -2,15 +2,20 @@ import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Cause, NewMessage, StoredMessage } from '#contracts/message.js';
 import { decodeData, type Messages, type MessageOf, type MessageType } from '#contracts/registry.js';
+import { membersDecider, type MembersCommand } from '#domain/access/members.js';
+import type { Right } from '#domain/access/rights.js';
 import { nameDecider } from '#domain/naming/claim.js';
 import { checkName } from '#domain/naming/names.js';
 import { projectDecider } from '#domain/project/project.js';
 import { Refusal } from '#domain/refusal.js';
+import { wishOf, type Quota } from '#domain/project/quota.js';
+import { needsOf } from '#domain/site/needs.js';
 import { checkRequest } from '#domain/site/request.js';
-import { siteDecider, type SiteCommand } from '#domain/site/site.js';
+import { siteDecider, type Site, type SiteCommand } from '#domain/site/site.js';
 import type { EventStore } from '#eventstore/event-store.js';
-import { handle, on, type Part } from '#eventstore/handle.js';
+import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { readCause } from '#messaging/envelope.js';
+import { authorized } from '../../apps/lifecycle/authorize.js';
 
 /**
  * Answers the gateway's asks as lifecycle does, with the real deciders and the real log, and nothing behind it: what is accepted
@@ -61,6 +66,14 @@ export class LifecycleStandIn {
       case 'CreateProject': return this.createProject(data as Messages['CreateProject'], cause);
       case 'DeleteProject': return this.project(cause, data as Messages['DeleteProject'], 'DeleteProject');
       case 'RetryProject': return this.project(cause, data as Messages['RetryProject'], 'RetryProject');
+      case 'SetQuota': {
+        const { projectId, quota } = data as Messages['SetQuota'];
+        const { position } = await handle(this.store, cause, [on(projectDecider, projectId, { type: 'SetQuota', quota: wishOf(quota) })]);
+        return { resourceId: projectId, operationId: '', position };
+      }
+      case 'AddMember':
+      case 'ChangeMember':
+      case 'RemoveMember': return this.member(cause, { ...(data as Messages['ChangeMember']), type });
       case 'CreateSite': return this.createSite(data as Messages['CreateSite'], cause);
       case 'CancelOperation': {
         const { operationId, reason } = data as Messages['CancelOperation'];
@@ -82,8 +95,21 @@ export class LifecycleStandIn {
   }
 
   private async project(cause: Cause, { projectId, operationId }: { projectId: string; operationId: string }, type: 'DeleteProject' | 'RetryProject'): Promise<object> {
-    const { position } = await handle(this.store, cause, [on(projectDecider, projectId, { type, operationId })]);
+    const founderId = await this.founderOf(projectId);
+    const allowed = authorized(cause, { projectId, founderId }, type === 'DeleteProject' ? 'projects:delete' : 'projects:run');
+    const { position } = await handle(this.store, cause, [on(projectDecider, projectId, { type, operationId }), allowed]);
     return { resourceId: projectId, operationId, position };
+  }
+
+  private async member(cause: Cause, asked: Messages['ChangeMember'] & { type: 'AddMember' | 'ChangeMember' | 'RemoveMember' }): Promise<object> {
+    const command: MembersCommand = { ...asked, founderId: await this.founderOf(asked.projectId), by: cause.meta.member ?? '' };
+    const { position } = await handle(this.store, cause, [on(membersDecider, asked.projectId, command)]);
+    return { resourceId: asked.projectId, operationId: '', position };
+  }
+
+  private async founderOf(projectId: string): Promise<string> {
+    const { state } = await loadState(this.store, projectDecider, projectId);
+    return state.status === 'absent' ? '' : state.request.ownerId;
   }
 
   private async createSite(ask: Messages['CreateSite'], cause: Cause): Promise<object> {
@@ -92,7 +118,8 @@ export class LifecycleStandIn {
     const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom };
     checkRequest(site);
     const parts: Part[] = [
-      on(projectDecider, projectId, { type: 'AdmitSite', siteId, ownerId, needsAddress: false }),
+      on(projectDecider, projectId, { type: 'AdmitSite', siteId, needsAddress: false, needs: needsOf(site, { memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }), usual }),
+      authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
       on(nameDecider, `${ownerId}:site:${name}`, { type: 'ClaimName', name, holderId: siteId }),
     ];
@@ -110,7 +137,12 @@ export class LifecycleStandIn {
 
   private async site(type: MessageType, data: { siteId: string; operationId: string }, cause: Cause): Promise<object> {
     const { siteId, operationId } = data;
-    const { position, duplicate } = await handle(this.store, cause, [on(siteDecider, siteId, { ...data, type } as never)]);
+    const { position, duplicate } = await handle(this.store, cause, [on(siteDecider, siteId, { ...data, type } as never)], {
+      then: ([site]) => {
+        const { projectId, ownerId } = (site as Site).request;
+        return [authorized(cause, { projectId, founderId: ownerId }, rightsOf[type] ?? 'sites:run')];
+      },
+    });
     if (this.isEager && !duplicate) await this.finish(type, siteId, operationId, cause.meta.owner);
     return { resourceId: siteId, operationId, position };
   }
@@ -122,6 +154,9 @@ export class LifecycleStandIn {
     if (type === 'SwitchSite') await this.succeed(siteId, operationId, owner, 'stop-site', { type: 'FinishSwitch', operationId });
   }
 }
+
+const usual: Quota = { sites: null, memoryBytes: null, cpuMillis: null, diskBytes: null };
+const rightsOf: Partial<Record<MessageType, Right>> = { DestroySite: 'sites:delete', PublishRelease: 'sites:deploy' };
 
 function operationEvents(operationId: string, siteId: string, kind: string): MessageOf<MessageType>[] {
   const ids = { operationId, step: 'workload' };

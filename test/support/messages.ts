@@ -7,6 +7,6 @@ export const META: Meta = { correlationId: 'request-1', causationId: 'request-1'
 export function tokenIssued(tokenId: string, name = 'laptop', meta: Meta = META): NewMessage<'TokenIssued'> {
   return {
     id: randomUUID(), kind: 'event', type: 'TokenIssued', meta,
-    data: { tokenId, ownerId: meta.owner, name, tokenHash: 'f'.repeat(64), scopes: ['read'], expiresAt: '' },
+    data: { tokenId, ownerId: meta.owner, name, tokenHash: 'f'.repeat(64), scopes: ['read'], projects: [], verbs: [], expiresAt: '' },
   };
 }

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { given } from '../../../test/support/given.js';
 import { poolDecider, type PoolState } from '../network/pool.js';
 import { projectDecider, type ProjectState } from './project.js';
+import { nothing, type Quota } from './quota.js';
 import { canProjectMove, projectStatuses } from './status.js';
 
 // One row a status, one column a target, in the order of projectStatuses: x is allowed.
@@ -28,7 +29,9 @@ const requested = { type: 'ProjectRequested', data: request } as const;
 const provisioning = { type: 'ProjectProvisioningStarted', data: ids('o') } as const;
 const running = { type: 'ProjectStarted', data: ids('o') } as const;
 const failed = { type: 'ProjectFailed', data: { ...ids('o'), step: 'home', error: 'no room' } } as const;
-const admitted = (siteId: string, address: string) => ({ type: 'SiteAdmitted', data: { projectId: 'p', siteId, address } }) as const;
+const admitted = (siteId: string, address: string, takes = { memoryBytes: 0, cpuMillis: 0 }) => ({ type: 'SiteAdmitted', data: { projectId: 'p', siteId, address, ...takes } }) as const;
+const unlimited: Quota = { sites: null, memoryBytes: null, cpuMillis: null, diskBytes: null };
+const room = { needs: { ...nothing, sites: 1 }, usual: unlimited };
 
 describe('a project', () => {
   it('goes from pending to running, or fails with its error and is retried', () => {
@@ -48,12 +51,9 @@ describe('a project', () => {
     given(projectDecider, requested, provisioning, running, deleting, again).when({ type: 'DeleteProject', operationId: 'd2' }).thenTypes('ProjectDeletionRequested');
     given(projectDecider, requested, provisioning, running, deleting).when({ type: 'FinishDelete', operationId: 'd' }).then({ type: 'ProjectDeleted', data: ids('d') });
   });
-  it('hides itself from other owners', () => {
-    given(projectDecider, requested).when({ type: 'AdmitSite', siteId: 's', ownerId: 'eve', needsAddress: false }).refused('not-found');
-  });
   it('leases the address after the last one, and comes back to one that was released only when it has gone round', () => {
-    const admit = { type: 'AdmitSite', siteId: 'z', ownerId: 'admin', needsAddress: true } as const;
-    const released = (siteId: string) => ({ type: 'SiteReleased', data: { projectId: 'p', siteId } }) as const;
+    const admit = { type: 'AdmitSite', siteId: 'z', needsAddress: true, ...room } as const;
+    const released = (siteId: string) => ({ type: 'SiteReleased', data: { projectId: 'p', siteId, memoryBytes: 0, cpuMillis: 0, diskBytes: 0 } }) as const;
     given(projectDecider, requested, admitted('a', '10.77.0.2')).when(admit).then(admitted('z', '10.77.0.3'));
     given(projectDecider, requested, admitted('a', '10.77.0.2'), released('a')).when(admit).then(admitted('z', '10.77.0.3'));
     given(projectDecider, requested, admitted('a', '10.77.0.254'), released('a')).when(admit).then(admitted('z', '10.77.0.2'));
@@ -64,12 +64,47 @@ describe('a project', () => {
     fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), site), { maxLength: 60 }), (moves) => {
       let state: ProjectState = projectDecider.evolve(projectDecider.initial, requested);
       for (const [admit, siteId] of moves) {
-        const events = projectDecider.decide(admit ? { type: 'AdmitSite', siteId, ownerId: 'admin', needsAddress: true } : { type: 'ReleaseSite', siteId }, state);
+        const events = projectDecider.decide(admit ? { type: 'AdmitSite', siteId, needsAddress: true, ...room } : { type: 'ReleaseSite', siteId }, state);
         for (const event of events) state = projectDecider.evolve(state, event);
-        const held = state.status === 'absent' ? [] : [...state.sites.values()];
+        const held = state.status === 'absent' ? [] : [...state.sites.values()].map(({ address }) => address);
         expect(new Set(held).size).toBe(held.length);
       }
     }));
+  });
+});
+
+describe('a quota', () => {
+  const [MIB, one] = [1024 ** 2, { ...nothing, sites: 1, memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }];
+  const admit = (siteId: string, needs = one, usual = unlimited) => ({ type: 'AdmitSite', siteId, needsAddress: false, needs, usual }) as const;
+  const set = (quota: object) => ({ type: 'ProjectQuotaSet', data: { projectId: 'p', quota: { sites: undefined, memoryBytes: undefined, cpuMillis: undefined, diskBytes: undefined, ...quota } } }) as const;
+  const takes = (siteId: string) => admitted(siteId, '', { memoryBytes: 512 * MIB, cpuMillis: 1000 });
+  const measure = (diskBytes: number, usual = unlimited) => ({ type: 'MeasureSite', siteId: 'a', diskBytes, usual }) as const;
+  const measured = (diskBytes: number, grownBy: number) => ({ type: 'SiteMeasured', data: { projectId: 'p', siteId: 'a', diskBytes, grownBy } }) as const;
+
+  it('is set, changed, and taken back to what is usual', () => {
+    given(projectDecider, requested).when({ type: 'SetQuota', quota: { sites: 3, memoryBytes: null } }).then(set({ sites: 3, memoryBytes: -1 }));
+    given(projectDecider, requested, set({ sites: 3 })).when({ type: 'SetQuota', quota: {} }).then(set({}));
+    given(projectDecider, requested, set({ sites: 0 })).when(admit('a')).refused('quota-exceeded', /sites: 0 of 0 are used, 1 more/);
+    given(projectDecider, requested, set({ sites: -1 })).when(admit('a', one, { ...unlimited, sites: 0 })).thenTypes('SiteAdmitted');
+    given(projectDecider, requested).when(admit('a', one, { ...unlimited, sites: 0 })).refused('quota-exceeded');
+  });
+  it('says of each limit how much is used and how much was asked for', () => {
+    given(projectDecider, requested, set({ memoryBytes: 768 * MIB, cpuMillis: 1500 }), takes('a')).when(admit('b'))
+      .refused('quota-exceeded', /memory: 512 MiB of 768 MiB are used, 512 MiB more were asked for; cpu: 1 cores of 1.5 cores are used, 1 cores more/);
+    given(projectDecider, requested, set({ memoryBytes: 1024 * MIB }), takes('a')).when(admit('b')).thenTypes('SiteAdmitted');
+  });
+  it('below what is used stops growth and nothing else', () => {
+    const full = [requested, takes('a'), takes('b'), set({ sites: 1, memoryBytes: 0 })];
+    given(projectDecider, ...full).when(admit('c')).refused('quota-exceeded');
+    given(projectDecider, ...full).when({ type: 'ReleaseSite', siteId: 'a' }).then({ type: 'SiteReleased', data: { projectId: 'p', siteId: 'a', memoryBytes: 512 * MIB, cpuMillis: 1000, diskBytes: 0 } });
+    given(projectDecider, requested, takes('a'), set({ memoryBytes: 0 })).when(admit('b', { ...nothing, sites: 1 })).thenTypes('SiteAdmitted');
+  });
+  it('counts the disk as it is measured, and lets it shrink', () => {
+    const grown = [requested, takes('a'), measured(50, 50)];
+    given(projectDecider, requested, takes('a')).when(measure(50)).then(measured(50, 50));
+    given(projectDecider, ...grown, set({ diskBytes: 60 })).when(measure(61)).refused('quota-exceeded', /disk: 50 bytes of 60 bytes are used, 11 bytes more/);
+    given(projectDecider, ...grown, set({ diskBytes: 10 })).when(measure(40)).then(measured(40, -10));
+    given(projectDecider, ...grown).when(measure(50)).then();
   });
 });
 

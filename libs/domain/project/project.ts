@@ -4,14 +4,23 @@ import type { Decider } from '../decider.js';
 import { checkName } from '../naming/names.js';
 import { leasable } from '../network/ipv4.js';
 import { Refusal } from '../refusal.js';
+import { mustFit, nothing, plus, quotaOf, sameWish, wishOf, wishToProto, type Amounts, type Quota, type QuotaWish } from './quota.js';
 import { canProjectMove, type ProjectStatus } from './status.js';
+
+/** A site's place in its project. */
+export interface Place extends Amounts {
+  /** Empty for a site without a container. */
+  readonly address: string;
+}
 
 export interface Project {
   readonly status: ProjectStatus;
   readonly request: ProjectRequested;
   readonly operationId?: string;
-  /** Address by site; empty for a site without a container. Held from admission until the site is destroyed. */
-  readonly sites: ReadonlyMap<string, string>;
+  /** What each site holds, from its admission until it is destroyed. */
+  readonly sites: ReadonlyMap<string, Place>;
+  /** What was set of the quota. */
+  readonly quota: QuotaWish;
   /** The address that was leased last. */
   readonly lastAddress: string;
 }
@@ -26,12 +35,15 @@ export type ProjectCommand =
   | { type: 'DeleteProject'; operationId: string }
   | { type: 'FinishDelete'; operationId: string }
   | { type: 'FailDelete'; operationId: string; step: string; error: string }
-  | { type: 'AdmitSite'; siteId: string; ownerId: string; needsAddress: boolean }
+  /** `usual` is the quota where the project has none of its own. */
+  | { type: 'AdmitSite'; siteId: string; needsAddress: boolean; needs: Amounts; usual: Quota }
+  | { type: 'MeasureSite'; siteId: string; diskBytes: number; usual: Quota }
+  | { type: 'SetQuota'; quota: QuotaWish }
   | { type: 'ReleaseSite'; siteId: string };
 
 export type ProjectEventType =
   | 'ProjectRequested' | 'ProjectProvisioningStarted' | 'ProjectStarted' | 'ProjectFailed' | 'ProjectRetryRequested'
-  | 'ProjectDeletionRequested' | 'ProjectDeletionFailed' | 'ProjectDeleted' | 'SiteAdmitted' | 'SiteReleased';
+  | 'ProjectDeletionRequested' | 'ProjectDeletionFailed' | 'ProjectDeleted' | 'SiteAdmitted' | 'SiteReleased' | 'SiteMeasured' | 'ProjectQuotaSet';
 type ProjectEvent = MessageOf<ProjectEventType>;
 
 /**
@@ -44,11 +56,18 @@ export const projectDecider: Decider<ProjectState, ProjectCommand, ProjectEventT
   decide(command, state) {
     if (command.type === 'RequestProject') return request(command.project, state);
     if (state.status === 'absent') throw new Refusal('not-found', 'There is no such project.');
-    if (command.type === 'AdmitSite') return admit(state, command);
-    if (command.type === 'ReleaseSite') {
-      return state.sites.has(command.siteId) ? [{ type: 'SiteReleased', data: { projectId: state.request.projectId, siteId: command.siteId } }] : [];
+    switch (command.type) {
+      case 'AdmitSite':
+        return admit(state, command);
+      case 'MeasureSite':
+        return measure(state, command);
+      case 'ReleaseSite':
+        return release(state, command.siteId);
+      case 'SetQuota':
+        return sameWish(state.quota, command.quota) ? [] : [{ type: 'ProjectQuotaSet', data: { projectId: state.request.projectId, quota: wishToProto(command.quota) } }];
+      default:
+        return advance(state, command);
     }
-    return advance(state, command);
   },
   evolve,
 };
@@ -63,18 +82,40 @@ function request(project: ProjectRequested, state: ProjectState): readonly Proje
 }
 
 function admit(project: Project, command: Extract<ProjectCommand, { type: 'AdmitSite' }>): readonly ProjectEvent[] {
-  if (project.request.ownerId !== command.ownerId) throw new Refusal('not-found', 'There is no such project.', 'projectId');
   if (project.sites.has(command.siteId)) return [];
   if (['failed', 'deleting', 'deleted'].includes(project.status)) {
     throw new Refusal('conflict', `The project "${project.request.name}" is ${project.status} and takes no new sites.${project.status === 'failed' ? ' Retry it first: its lastError says what was wrong.' : ''}`, 'projectId');
   }
+  mustFit(quotaOf(project.quota, command.usual), useOf(project), command.needs);
   const address = command.needsAddress ? freeAddress(project) : '';
-  return [{ type: 'SiteAdmitted', data: { projectId: project.request.projectId, siteId: command.siteId, address } }];
+  const { memoryBytes, cpuMillis } = command.needs;
+  return [{ type: 'SiteAdmitted', data: { projectId: project.request.projectId, siteId: command.siteId, address, memoryBytes, cpuMillis } }];
+}
+
+/** A site that grows must fit; one that shrinks always does. */
+function measure(project: Project, { siteId, diskBytes, usual }: Extract<ProjectCommand, { type: 'MeasureSite' }>): readonly ProjectEvent[] {
+  const place = project.sites.get(siteId);
+  const grownBy = diskBytes - (place?.diskBytes ?? 0);
+  if (!place || grownBy === 0) return [];
+  mustFit(quotaOf(project.quota, usual), useOf(project), { ...nothing, diskBytes: grownBy });
+  return [{ type: 'SiteMeasured', data: { projectId: project.request.projectId, siteId, diskBytes, grownBy } }];
+}
+
+function release(project: Project, siteId: string): readonly ProjectEvent[] {
+  const place = project.sites.get(siteId);
+  if (!place) return [];
+  const { memoryBytes, cpuMillis, diskBytes } = place;
+  return [{ type: 'SiteReleased', data: { projectId: project.request.projectId, siteId, memoryBytes, cpuMillis, diskBytes } }];
+}
+
+/** What all sites of a project hold. */
+export function useOf({ sites }: Project): Amounts {
+  return [...sites.values()].reduce(plus, nothing);
 }
 
 /** Goes round, so that an address that came free rests for as long as it can: a visitor may still be on a slow way to it. */
 function freeAddress(project: Project): string {
-  const taken = new Set(project.sites.values());
+  const taken = new Set([...project.sites.values()].map(({ address }) => address));
   const { count, at } = leasable(project.request.subnet);
   const all = Array.from({ length: count }, (_, n) => at(n));
   const next = all.indexOf(project.lastAddress) + 1;
@@ -83,7 +124,7 @@ function freeAddress(project: Project): string {
   throw new Refusal('conflict', `All ${count} addresses of the project's network ${project.request.subnet} are in use. Delete a site, or use another project.`);
 }
 
-type Advance = Exclude<ProjectCommand, { type: 'RequestProject' | 'AdmitSite' | 'ReleaseSite' }>;
+type Advance = Exclude<ProjectCommand, { type: 'RequestProject' | 'AdmitSite' | 'MeasureSite' | 'ReleaseSite' | 'SetQuota' }>;
 
 function advance(project: Project, command: Advance): readonly ProjectEvent[] {
   const data = { projectId: project.request.projectId, operationId: command.operationId };
@@ -118,7 +159,7 @@ function remove(project: Project, data: { projectId: string; operationId: string
 function evolve(state: ProjectState, event: ProjectEvent): ProjectState {
   if (state.status === 'absent') {
     if (event.type !== 'ProjectRequested') throw new Error(`${event.type} for a project that was never requested.`);
-    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), lastAddress: '' };
+    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), quota: {}, lastAddress: '' };
   }
   switch (event.type) {
     case 'ProjectProvisioningStarted':
@@ -135,8 +176,16 @@ function evolve(state: ProjectState, event: ProjectEvent): ProjectState {
       return ended(state, 'failed');
     case 'ProjectDeleted':
       return ended(state, 'deleted');
-    case 'SiteAdmitted':
-      return { ...state, sites: new Map(state.sites).set(event.data.siteId, event.data.address), lastAddress: event.data.address || state.lastAddress };
+    case 'SiteAdmitted': {
+      const { siteId, address, memoryBytes, cpuMillis } = event.data;
+      return { ...state, sites: new Map(state.sites).set(siteId, { sites: 1, address, memoryBytes, cpuMillis, diskBytes: 0 }), lastAddress: address || state.lastAddress };
+    }
+    case 'SiteMeasured': {
+      const place = state.sites.get(event.data.siteId);
+      return place ? { ...state, sites: new Map(state.sites).set(event.data.siteId, { ...place, diskBytes: event.data.diskBytes }) } : state;
+    }
+    case 'ProjectQuotaSet':
+      return { ...state, quota: wishOf(event.data.quota) };
     case 'SiteReleased':
       return { ...state, sites: new Map([...state.sites].filter(([siteId]) => siteId !== event.data.siteId)) };
     default:

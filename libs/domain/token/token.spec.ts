@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Refusal } from '../refusal.js';
 import { tokenDecider, type TokenCommand, type TokenState } from './token.js';
 
-const issue: TokenCommand = { type: 'IssueToken', tokenId: 't', ownerId: 'ann', name: 'laptop', tokenHash: 'a', scopes: ['read'], expiresAt: '' };
+const issue: TokenCommand = { type: 'IssueToken', tokenId: 't', ownerId: 'ann', name: 'laptop', tokenHash: 'a', scopes: ['read'], projects: [], verbs: [], expiresAt: '' };
 const revoke: TokenCommand = { type: 'RevokeToken', tokenId: 't' };
 
 function after(...commands: TokenCommand[]): TokenState {

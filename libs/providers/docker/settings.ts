@@ -1,3 +1,5 @@
+import { staticContainer } from '#domain/site/needs.js';
+
 /** How an image that serves files is run: what it serves, from where, as whom. */
 export interface StaticImage {
   readonly image: string;
@@ -35,7 +37,7 @@ export interface DockerSettings {
 const MIB = 1024 * 1024;
 
 export const defaultSettings = {
-  staticLimits: { memoryBytes: 64 * MIB, cpus: 0.5, pids: 64 },
+  staticLimits: { memoryBytes: staticContainer.memoryBytes, cpus: staticContainer.cpuMillis / 1000, pids: 64 },
   appLimits: { memoryBytes: 512 * MIB, cpus: 1, pids: 256 },
   healthyWithinMs: 60_000,
   stopWithinSeconds: 10,

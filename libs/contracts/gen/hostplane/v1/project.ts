@@ -88,12 +88,55 @@ export interface SiteAdmitted {
   siteId: string;
   /** IPv4 address, empty for a site without a container. */
   address: string;
+  /** What it may use of the project's quota. */
+  memoryBytes: number;
+  /** Thousandths of a core. */
+  cpuMillis: number;
 }
 
 /** The site is destroyed, its address confirmed free by the edge and the runtime, and may be leased again. */
 export interface SiteReleased {
   projectId: string;
   siteId: string;
+  /** What of the project's quota comes free with it. */
+  memoryBytes: number;
+  cpuMillis: number;
+  diskBytes: number;
+}
+
+/** What a project may have at most. Absent: as the plane's configuration says. Below zero: as much as there is. */
+export interface Quota {
+  sites?: number | undefined;
+  memoryBytes?:
+    | number
+    | undefined;
+  /** Thousandths of a core. */
+  cpuMillis?: number | undefined;
+  diskBytes?: number | undefined;
+}
+
+/** Ask of lifecycle: this quota, in place of the one before. */
+export interface SetQuota {
+  projectId: string;
+  quota:
+    | Quota
+    | undefined;
+  /** Asked for by who runs the plane, member or not. */
+  byOperator: boolean;
+}
+
+export interface ProjectQuotaSet {
+  projectId: string;
+  quota: Quota | undefined;
+}
+
+/** A site takes more or less of the disk than before. */
+export interface SiteMeasured {
+  projectId: string;
+  siteId: string;
+  diskBytes: number;
+  /** By how much that is more than was recorded before; negative when it is less. */
+  grownBy: number;
 }
 
 export const CreateProject: MessageFns<CreateProject> = {
@@ -478,6 +521,16 @@ export const SiteAdmitted: MessageFns<SiteAdmitted> = {
         ? globalThis.String(object.site_id)
         : "",
       address: isSet(object.address) ? globalThis.String(object.address) : "",
+      memoryBytes: isSet(object.memoryBytes)
+        ? globalThis.Number(object.memoryBytes)
+        : isSet(object.memory_bytes)
+        ? globalThis.Number(object.memory_bytes)
+        : 0,
+      cpuMillis: isSet(object.cpuMillis)
+        ? globalThis.Number(object.cpuMillis)
+        : isSet(object.cpu_millis)
+        ? globalThis.Number(object.cpu_millis)
+        : 0,
     };
   },
 
@@ -491,6 +544,12 @@ export const SiteAdmitted: MessageFns<SiteAdmitted> = {
     }
     if (message.address !== "") {
       obj.address = message.address;
+    }
+    if (message.memoryBytes !== 0) {
+      obj.memoryBytes = Math.round(message.memoryBytes);
+    }
+    if (message.cpuMillis !== 0) {
+      obj.cpuMillis = Math.round(message.cpuMillis);
     }
     return obj;
   },
@@ -509,6 +568,21 @@ export const SiteReleased: MessageFns<SiteReleased> = {
         : isSet(object.site_id)
         ? globalThis.String(object.site_id)
         : "",
+      memoryBytes: isSet(object.memoryBytes)
+        ? globalThis.Number(object.memoryBytes)
+        : isSet(object.memory_bytes)
+        ? globalThis.Number(object.memory_bytes)
+        : 0,
+      cpuMillis: isSet(object.cpuMillis)
+        ? globalThis.Number(object.cpuMillis)
+        : isSet(object.cpu_millis)
+        ? globalThis.Number(object.cpu_millis)
+        : 0,
+      diskBytes: isSet(object.diskBytes)
+        ? globalThis.Number(object.diskBytes)
+        : isSet(object.disk_bytes)
+        ? globalThis.Number(object.disk_bytes)
+        : 0,
     };
   },
 
@@ -519,6 +593,155 @@ export const SiteReleased: MessageFns<SiteReleased> = {
     }
     if (message.siteId !== "") {
       obj.siteId = message.siteId;
+    }
+    if (message.memoryBytes !== 0) {
+      obj.memoryBytes = Math.round(message.memoryBytes);
+    }
+    if (message.cpuMillis !== 0) {
+      obj.cpuMillis = Math.round(message.cpuMillis);
+    }
+    if (message.diskBytes !== 0) {
+      obj.diskBytes = Math.round(message.diskBytes);
+    }
+    return obj;
+  },
+};
+
+export const Quota: MessageFns<Quota> = {
+  fromJSON(object: any): Quota {
+    return {
+      sites: isSet(object.sites) ? globalThis.Number(object.sites) : undefined,
+      memoryBytes: isSet(object.memoryBytes)
+        ? globalThis.Number(object.memoryBytes)
+        : isSet(object.memory_bytes)
+        ? globalThis.Number(object.memory_bytes)
+        : undefined,
+      cpuMillis: isSet(object.cpuMillis)
+        ? globalThis.Number(object.cpuMillis)
+        : isSet(object.cpu_millis)
+        ? globalThis.Number(object.cpu_millis)
+        : undefined,
+      diskBytes: isSet(object.diskBytes)
+        ? globalThis.Number(object.diskBytes)
+        : isSet(object.disk_bytes)
+        ? globalThis.Number(object.disk_bytes)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Quota): unknown {
+    const obj: any = {};
+    if (message.sites !== undefined) {
+      obj.sites = Math.round(message.sites);
+    }
+    if (message.memoryBytes !== undefined) {
+      obj.memoryBytes = Math.round(message.memoryBytes);
+    }
+    if (message.cpuMillis !== undefined) {
+      obj.cpuMillis = Math.round(message.cpuMillis);
+    }
+    if (message.diskBytes !== undefined) {
+      obj.diskBytes = Math.round(message.diskBytes);
+    }
+    return obj;
+  },
+};
+
+export const SetQuota: MessageFns<SetQuota> = {
+  fromJSON(object: any): SetQuota {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      quota: isSet(object.quota) ? Quota.fromJSON(object.quota) : undefined,
+      byOperator: isSet(object.byOperator)
+        ? globalThis.Boolean(object.byOperator)
+        : isSet(object.by_operator)
+        ? globalThis.Boolean(object.by_operator)
+        : false,
+    };
+  },
+
+  toJSON(message: SetQuota): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.quota !== undefined) {
+      obj.quota = Quota.toJSON(message.quota);
+    }
+    if (message.byOperator !== false) {
+      obj.byOperator = message.byOperator;
+    }
+    return obj;
+  },
+};
+
+export const ProjectQuotaSet: MessageFns<ProjectQuotaSet> = {
+  fromJSON(object: any): ProjectQuotaSet {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      quota: isSet(object.quota) ? Quota.fromJSON(object.quota) : undefined,
+    };
+  },
+
+  toJSON(message: ProjectQuotaSet): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.quota !== undefined) {
+      obj.quota = Quota.toJSON(message.quota);
+    }
+    return obj;
+  },
+};
+
+export const SiteMeasured: MessageFns<SiteMeasured> = {
+  fromJSON(object: any): SiteMeasured {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      diskBytes: isSet(object.diskBytes)
+        ? globalThis.Number(object.diskBytes)
+        : isSet(object.disk_bytes)
+        ? globalThis.Number(object.disk_bytes)
+        : 0,
+      grownBy: isSet(object.grownBy)
+        ? globalThis.Number(object.grownBy)
+        : isSet(object.grown_by)
+        ? globalThis.Number(object.grown_by)
+        : 0,
+    };
+  },
+
+  toJSON(message: SiteMeasured): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.diskBytes !== 0) {
+      obj.diskBytes = Math.round(message.diskBytes);
+    }
+    if (message.grownBy !== 0) {
+      obj.grownBy = Math.round(message.grownBy);
     }
     return obj;
   },

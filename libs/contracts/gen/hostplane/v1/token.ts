@@ -20,6 +20,10 @@ export interface TokenIssued {
   scopes: string[];
   /** RFC 3339; empty: it does not expire. */
   expiresAt: string;
+  /** Ids of the only projects that it is for; empty: all of its owner's. */
+  projects: string[];
+  /** The only rights that it carries, for example sites:deploy; empty: all that its scopes allow. */
+  verbs: string[];
 }
 
 export interface TokenRevoked {
@@ -53,6 +57,12 @@ export const TokenIssued: MessageFns<TokenIssued> = {
         : isSet(object.expires_at)
         ? globalThis.String(object.expires_at)
         : "",
+      projects: globalThis.Array.isArray(object?.projects)
+        ? object.projects.map((e: any) => globalThis.String(e))
+        : [],
+      verbs: globalThis.Array.isArray(object?.verbs)
+        ? object.verbs.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -75,6 +85,12 @@ export const TokenIssued: MessageFns<TokenIssued> = {
     }
     if (message.expiresAt !== "") {
       obj.expiresAt = message.expiresAt;
+    }
+    if (message.projects?.length) {
+      obj.projects = message.projects;
+    }
+    if (message.verbs?.length) {
+      obj.verbs = message.verbs;
     }
     return obj;
   },

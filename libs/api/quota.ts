@@ -1,0 +1,23 @@
+import { z } from 'zod';
+
+const most = (description: string) => z.int().min(0).nullable().describe(description);
+
+/** What a project may have at most; null: as much as there is. */
+export const quota = z.object({
+  sites: most('How many sites'),
+  memoryBytes: most('Memory of all containers'),
+  cpuMillis: most('Thousandths of a core, of all containers'),
+  diskBytes: most('Of uploads'),
+});
+export type ShownQuota = z.output<typeof quota>;
+
+/** What a project's sites have of it. */
+export const used = z.object({ sites: z.int(), memoryBytes: z.int(), cpuMillis: z.int(), diskBytes: z.int() });
+
+/** The whole quota, in place of the one before: what is left out is as the plane's configuration says. */
+export const newQuota = z.strictObject({
+  sites: quota.shape.sites.optional(),
+  memoryBytes: quota.shape.memoryBytes.optional(),
+  cpuMillis: quota.shape.cpuMillis.optional(),
+  diskBytes: quota.shape.diskBytes.optional(),
+});

@@ -1,0 +1,85 @@
+import type { MessageOf } from '#contracts/registry.js';
+import type { Decider } from '../decider.js';
+import { Refusal } from '../refusal.js';
+import { isRole, lacking, may, roles, type Right, type Role } from './rights.js';
+
+type MemberEventType = 'MemberAdded' | 'MemberRoleChanged' | 'MemberRemoved';
+
+/** What was said of each member. Of the founder nothing need have been said: they are owner by founding the project. */
+export type MembersState = ReadonlyMap<string, Role | 'none'>;
+
+/** Who asks, and who founded the project. */
+interface Asked {
+  readonly projectId: string;
+  readonly founderId: string;
+  /** Member on whose behalf it is asked; empty: nobody, who may nothing. */
+  readonly by: string;
+}
+
+export type MembersCommand =
+  | (Asked & { type: 'AddMember' | 'ChangeMember'; memberId: string; role: string })
+  | (Asked & { type: 'RemoveMember'; memberId: string })
+  /** Nothing follows, or a refusal: for the append of whatever else is decided, so that no member is let in who was removed meanwhile. */
+  | (Asked & { type: 'Authorize'; right: Right });
+
+/**
+ * Who belongs to a project, as what. A stream of its own beside the project's, because everything that is asked of the project or its sites is
+ * appended against its version: it is short and seldom changes, where the project's grows with each site.
+ */
+export const membersDecider: Decider<MembersState, MembersCommand, MemberEventType> = {
+  category: 'member',
+  initial: new Map(),
+  decide(command, state) {
+    if (command.type === 'Authorize') {
+      authorize(command, state, command.right);
+      return [];
+    }
+    const { projectId, memberId } = command;
+    const before = roleOf(state, command.founderId, memberId);
+    const asker = authorize(command, state, command.type === 'RemoveMember' && command.by === memberId ? 'projects:read' : 'members:write');
+    if (command.type === 'RemoveMember') {
+      if (before === undefined) return [];
+      mustRank(asker, before);
+      refuseLastOwner(command, state, before);
+      return [{ type: 'MemberRemoved', data: { projectId, memberId } }];
+    }
+    const { role } = command;
+    if (!isRole(role)) throw new Refusal('invalid', `"${role}" is not a role. Choose one of: ${roles.join(', ')}.`, 'role');
+    if (command.type === 'ChangeMember' && before === undefined) throw new Refusal('not-found', `"${memberId}" is not a member of the project.`);
+    if (before === role) return [];
+    mustRank(asker, role);
+    if (before === undefined) return [{ type: 'MemberAdded', data: { projectId, memberId, role } }];
+    if (command.type === 'AddMember') throw new Refusal('conflict', `"${memberId}" is a member already, as ${before}. Change the role instead.`, 'member');
+    mustRank(asker, before);
+    refuseLastOwner(command, state, before);
+    return [{ type: 'MemberRoleChanged', data: { projectId, memberId, role, before } }];
+  },
+  evolve(state, { type, data }: MessageOf<MemberEventType>) {
+    return new Map(state).set(data.memberId, type === 'MemberRemoved' ? 'none' : (data.role as Role));
+  },
+};
+
+/** A member's role; undefined for who is none. */
+export function roleOf(state: MembersState, founderId: string, memberId: string): Role | undefined {
+  if (memberId === '') return undefined;
+  const said = state.get(memberId) ?? (memberId === founderId ? 'owner' : 'none');
+  return said === 'none' ? undefined : said;
+}
+
+function authorize({ founderId, by }: Asked, state: MembersState, right: Right): Role {
+  const role = roleOf(state, founderId, by);
+  if (!role) throw new Refusal('not-found', 'There is no such thing in any project that you are a member of.');
+  if (!may(role, right)) throw new Refusal('forbidden', lacking(role, right));
+  return role;
+}
+
+/** Nobody makes, changes or removes somebody above themselves. */
+function mustRank(asker: Role, other: Role): void {
+  if (roles.indexOf(other) > roles.indexOf(asker)) throw new Refusal('forbidden', `Only an owner makes, changes or removes an owner; you are ${asker}.`);
+}
+
+function refuseLastOwner({ founderId, memberId }: { founderId: string; memberId: string }, state: MembersState, before: Role): void {
+  if (before !== 'owner') return;
+  const others = [founderId, ...state.keys()].filter((one) => one !== memberId && roleOf(state, founderId, one) === 'owner');
+  if (others.length === 0) throw new Refusal('conflict', `"${memberId}" is the last owner of the project, and stays: make somebody else owner first, or delete the project.`);
+}
