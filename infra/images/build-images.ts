@@ -84,9 +84,21 @@ function addApplets(root: string): void {
 
 async function importRoot(docker: Docker, root: string, recipe: Recipe): Promise<void> {
   const tar = spawn('tar', ['-C', root, '--owner=0', '--group=0', '--numeric-owner', '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [repo, tag] = testImage(recipe.name as ImageName).split(':');
+  const [repo, tag] = testImage(recipe.name as ImageName).split(':') as [string, string];
   const changes = [...recipe.changes, `LABEL ${LABEL}=${hashOf(recipe)}`];
-  const answer = await docker.importImage(tar.stdout, { fromSrc: '-', repo, tag, changes });
+  if (!recipe.finish) return importTar(docker, tar.stdout, { repo, tag, changes });
+  await importTar(docker, tar.stdout, { repo, tag: 'unfinished', changes: [] });
+  await finish(docker, recipe.finish, { repo, tag, changes });
+}
+
+interface Target {
+  readonly repo: string;
+  readonly tag: string;
+  readonly changes: readonly string[];
+}
+
+async function importTar(docker: Docker, tar: NodeJS.ReadableStream, { repo, tag, changes }: Target): Promise<void> {
+  const answer = await docker.importImage(tar, { fromSrc: '-', repo, tag, changes });
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(answer, (error: Error | null, said: { error?: string }[]) => {
       const problem = error?.message ?? said?.find((line) => line.error)?.error;
@@ -94,6 +106,21 @@ async function importRoot(docker: Docker, root: string, recipe: Recipe): Promise
       else resolve();
     });
   });
+}
+
+/** What needs the image's own programs is done in a container of it, which then becomes the image. */
+async function finish(docker: Docker, script: string, { repo, tag, changes }: Target): Promise<void> {
+  const unfinished = `${repo}:unfinished`;
+  const container = await docker.createContainer({ Image: unfinished, Hostname: 'localhost', Cmd: ['/bin/sh', '-euc', script], HostConfig: { NetworkMode: 'none' } });
+  try {
+    await container.start();
+    const { StatusCode } = (await container.wait()) as { StatusCode: number };
+    if (StatusCode !== 0) throw new Error(`${repo} could not be finished (${StatusCode}): ${String(await container.logs({ stdout: true, stderr: true }))}`);
+    await container.commit({ repo, tag, changes });
+  } finally {
+    await container.remove({ force: true, v: true });
+    await docker.getImage(unfinished).remove();
+  }
 }
 
 async function labelOf(docker: Docker, image: string): Promise<string | undefined> {

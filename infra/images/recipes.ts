@@ -11,6 +11,8 @@ export interface Recipe {
   readonly keep: readonly string[];
   /** As a Dockerfile says it. */
   readonly changes: readonly string[];
+  /** A line of shell that is run inside, as root, once everything is in its place. */
+  readonly finish?: string;
 }
 
 const PATH = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -42,6 +44,35 @@ export const recipes = {
     writable: ['tmp'],
     keep: ['bin/busybox', 'usr/bin/busybox'],
     changes: [PATH, 'USER 65534:65534', 'CMD ["/app/run"]', 'EXPOSE 8080'],
+  },
+  /** MariaDB with the official image's interface; its first start copies a data folder that was made here. */
+  mariadb: {
+    name: 'mariadb',
+    packages: ['mariadb-server-core', 'mariadb-client-core', 'mariadb-common', 'libstdc++6', 'busybox-static'],
+    dependencies: true,
+    writable: ['tmp', 'var/tmp', 'run/mysqld', 'var/lib/mysql'],
+    keep: [],
+    changes: [PATH, 'ENTRYPOINT ["docker-entrypoint.sh"]', 'CMD ["mariadbd"]', 'VOLUME /var/lib/mysql', 'EXPOSE 3306'],
+    finish:
+      'mariadb-install-db --user=root --datadir=/usr/share/mysql-seed --rpm --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --innodb-log-file-size=16M >/dev/null; ' +
+      'chmod -R a+rX /usr/share/mysql-seed',
+  },
+  /** WordPress and PHP under Apache with the official image's interface. */
+  wordpress: {
+    name: 'wordpress',
+    packages: [
+      'apache2-bin', 'libapache2-mod-php', 'php-cli', 'php-mysql', 'php-gd', 'php-mbstring', 'php-xml', 'php-zip', 'php-curl', 'wordpress',
+      'wordpress-theme-twentytwentyfive', 'ca-certificates', 'media-types', 'busybox-static',
+    ],
+    dependencies: true,
+    writable: ['tmp', 'var/tmp', 'var/www/html', 'run/apache2'],
+    keep: [],
+    changes: [PATH, 'ENTRYPOINT ["docker-entrypoint.sh"]', 'CMD ["apache2-foreground"]', 'VOLUME /var/www/html', 'WORKDIR /var/www/html', 'EXPOSE 80'],
+    finish:
+      'ln -sfn /run /var/run; cat /usr/share/ca-certificates/mozilla/*.crt > /etc/ssl/certs/ca-certificates.crt; cp -rL /usr/share/wordpress /usr/src/; rm -rf /usr/share/wordpress /usr/src/wordpress/wp-config.php; ' +
+      'mkdir -p /usr/src/wordpress/wp-content/uploads; mv /usr/src/htaccess /usr/src/wordpress/.htaccess; chmod -R a+rX /usr/src; ' +
+      'for php in /etc/php/*; do for use in apache2 cli; do rm -rf $php/$use/conf.d; mkdir -p $php/$use/conf.d; ln -s /usr/local/etc/php/conf.d/wordpress.ini $php/$use/conf.d/; done; ' +
+      'ln -sf php${php##*/} /usr/bin/php; echo "LoadModule php_module /usr/lib/apache2/modules/libphp${php##*/}.so" > /etc/apache2/php.load; done',
   },
 } as const satisfies Record<string, Recipe>;
 
