@@ -42,6 +42,20 @@ export interface WorkloadRemoval {
   readonly keepData: boolean;
 }
 
+/** A command to be run inside of a site's workload. */
+export interface WorkloadCommand {
+  readonly argv: readonly string[];
+  /** All that the command can read; secrets go here, for `argv` can be seen by others. */
+  readonly stdin: string;
+}
+
+/** How a command ended, and what it said. */
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** In what runtimes differ: asked for here, never by their name. */
 export interface RuntimeFeatures {
   /** Kinds of site it can run. */
@@ -75,6 +89,12 @@ export interface SiteRuntime {
 
   /** Nothing of the site is left; with `keepData` its volumes and releases stay. A site that is not there is fine. */
   remove(site: WorkloadRemoval, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Runs a command inside of a running site, as the user that the site runs as, and returns once it has ended. It goes on when the caller
+   * is killed. Absent where nothing can be run inside.
+   */
+  run?(siteId: string, command: WorkloadCommand, signal?: AbortSignal): Promise<CommandResult>;
 
   /** What is there of the site now, or undefined. */
   observe(siteId: string, signal?: AbortSignal): Promise<ObservedWorkload | undefined>;

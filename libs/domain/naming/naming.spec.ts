@@ -17,9 +17,10 @@ describe('resource names', () => {
     expect(naming.nginxConfigFile(ID)).toBe('site-agiljrt7hz6dvgsxaerukz4jvm.conf');
   });
   it('fit the strictest limit of their target', () => {
-    for (const name of [naming.phpContainer, naming.staticContainer, naming.appContainer, naming.volume, naming.staticVolume, naming.uploadContainer]) {
+    for (const name of [naming.phpContainer, naming.staticContainer, naming.appContainer, naming.volume, naming.staticVolume, naming.uploadContainer, naming.secretVolume]) {
       expect(name(site).length).toBeLessThanOrEqual(63);
     }
+    expect(naming.databaseVolume(ID, 'socket').length).toBeLessThanOrEqual(63);
     expect(naming.databaseUser(ID).length).toBeLessThanOrEqual(32);
     for (const label of hostLabels('x'.repeat(MAX_NAME_LENGTH), ID)) expect(label.length).toBeLessThanOrEqual(63);
   });
@@ -27,7 +28,7 @@ describe('resource names', () => {
     fc.assert(fc.property(fc.uuid(), fc.uuid(), (a, b) => (naming.shortId(a) === naming.shortId(b)) === (a === b)));
   });
   it('are distinct for each kind of resource', () => {
-    const all = [naming.phpContainer, naming.staticContainer, naming.appContainer, naming.volume, naming.staticVolume, naming.uploadContainer].map((f) => f(site));
+    const all = [naming.phpContainer, naming.staticContainer, naming.appContainer, naming.volume, naming.staticVolume, naming.uploadContainer, naming.secretVolume].map((f) => f(site));
     expect(new Set(all).size).toBe(all.length);
     expect(naming.containerFor('app', site)).toBe(naming.appContainer(site));
   });

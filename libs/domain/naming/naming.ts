@@ -47,6 +47,13 @@ export function containerFor(kind: SiteKind, site: Named): string {
 
 export const projectNetwork = (projectId: string): string => `hp-net-${shortId(projectId)}`;
 
+/** What a container is handed to read and no inspection may show. */
+export const secretVolume = (site: Named): string => resource('secret', site);
+
+/** A database server and its volumes; `serverId` is that of the project which has it for itself, or one that follows from plane and host. */
+export const databaseContainer = (serverId: string): string => `hp-db-${shortId(serverId)}`;
+export const databaseVolume = (serverId: string, part: 'data' | 'socket' | 'secret'): string => `hp-db-${part}-${shortId(serverId)}`;
+
 /** MySQL: 64 characters for a database, 32 for a user; underscores need no quoting. */
 export const wordpressDatabase = (siteId: string): string => `hp_${shortId(siteId)}`;
 export const databaseUser = (siteId: string): string => `hp_${shortId(siteId)}`;

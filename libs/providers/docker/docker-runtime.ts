@@ -1,10 +1,10 @@
-import type { DockerOptions } from 'dockerode';
+import type { DockerOptions, VolumeInspectInfo } from 'dockerode';
 import type { ContentStore } from '#content/content-store.js';
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
-import { noSecrets, type HomeSpec, type ObservedWorkload, type SiteRuntime, type WorkloadRemoval, type WorkloadSecrets } from '../site-runtime.js';
+import { noSecrets, type CommandResult, type HomeSpec, type ObservedWorkload, type SiteRuntime, type WorkloadCommand, type WorkloadRemoval, type WorkloadSecrets } from '../site-runtime.js';
 import { specHash } from '../spec-hash.js';
 import { foundContainer, observedWorkload, onePerSite, type FoundContainer } from './containers.js';
 import { Engine } from './engine.js';
@@ -29,7 +29,7 @@ export type DockerRuntimeOptions = Pick<DockerSettings, 'plane' | 'staticImage'>
  */
 export class DockerRuntime implements SiteRuntime {
   readonly name = 'docker';
-  readonly features = { kinds: ['static', 'app'], addresses: true } as const;
+  readonly features = { kinds: ['static', 'app', 'wordpress'], addresses: true } as const;
   private readonly engine: Engine;
   private readonly settings: DockerSettings;
   private readonly networks: ProjectNetworks;
@@ -54,32 +54,38 @@ export class DockerRuntime implements SiteRuntime {
   }
 
   async ensure(spec: WorkloadSpec, signal?: AbortSignal, secrets: WorkloadSecrets = noSecrets): Promise<Target> {
-    if (spec.kind === 'app' ? !spec.app : spec.kind !== 'static') throw new ProviderError(`A site of kind "${spec.kind}" cannot run in Docker as it is described.`, false);
+    if (!canRun(spec)) throw new ProviderError(`A site of kind "${spec.kind}" cannot run in Docker as it is described.`, false);
     return this.turns.run(spec.siteId, async () => {
       const hash = specHash(spec);
-      const open = opened(spec, secrets);
+      const wanted = { spec: opened(spec, secrets), hash, secrets };
       const { live, old } = await this.tidied(spec.siteId, hash, signal);
       const kept = live !== undefined && live.specHash === hash && (await this.workloads.isOnItsNetwork(live, spec, signal));
-      if (kept) await this.workloads.settle(live, old, open, signal);
+      if (kept) await this.workloads.settle(live, old, wanted, signal);
       else {
         if (live && old) await this.engine.removeContainer(live.id, signal);
-        await this.workloads.replace(old ?? live, open, hash, signal);
+        await this.workloads.replace(old ?? live, wanted, signal);
       }
       await this.dropOldReleases(spec.siteId, hash, signal);
-      return { address: spec.address, port: spec.app?.port ?? this.settings.staticImage.port, root: '' };
+      return { address: spec.address, port: this.workloads.portOf(spec), root: '' };
     });
   }
 
-  async remove({ siteId, projectId, keepData }: WorkloadRemoval, signal?: AbortSignal): Promise<void> {
+  async remove({ siteId, projectId, dataId, keepData }: WorkloadRemoval, signal?: AbortSignal): Promise<void> {
     await this.turns.run(siteId, async () => {
       for (const { id, running } of await this.containersOf(siteId, signal)) {
         if (running) await this.engine.stopContainer(id, signal);
         await this.engine.removeContainer(id, signal);
       }
-      const volumes = keepData ? [] : await this.engine.volumes(this.ours({ [LABEL.site]: siteId }), signal);
-      for (const { Name } of volumes) await this.engine.removeVolume(Name, signal);
+      const isGoing = ({ Labels }: VolumeInspectInfo) => !keepData || Labels[LABEL.role] === 'secret';
+      for (const { Name } of (await this.volumesOf([siteId, dataId], signal)).filter(isGoing)) await this.engine.removeVolume(Name, signal);
       await this.networks.removeIfUnused(projectId, signal);
     });
+  }
+
+  async run(siteId: string, { argv, stdin }: WorkloadCommand, signal?: AbortSignal): Promise<CommandResult> {
+    const [found] = onePerSite((await this.containersOf(siteId, signal)).filter((c) => c.role === 'workload'));
+    if (!found?.running) throw new ProviderError('Nothing can be run in a site that is not running: start it first.', false);
+    return this.engine.exec(found.id, argv, stdin, signal);
   }
 
   async observe(siteId: string, signal?: AbortSignal): Promise<ObservedWorkload | undefined> {
@@ -115,6 +121,12 @@ export class DockerRuntime implements SiteRuntime {
     for (const { Name } of releases.filter((v) => v.Labels[LABEL.spec] !== hash)) await this.engine.removeVolume(Name, signal);
   }
 
+  /** The site's own volumes, and those of the site whose data it took over. */
+  private async volumesOf(siteIds: readonly (string | undefined)[], signal?: AbortSignal): Promise<VolumeInspectInfo[]> {
+    const owners = [...new Set(siteIds.filter((id): id is string => !!id))];
+    return (await Promise.all(owners.map((id) => this.engine.volumes(this.ours({ [LABEL.site]: id }), signal)))).flat();
+  }
+
   private async containersOf(siteId: string, signal?: AbortSignal): Promise<FoundContainer[]> {
     return (await this.engine.containers(this.ours({ [LABEL.site]: siteId }), signal)).map(foundContainer);
   }
@@ -122,6 +134,10 @@ export class DockerRuntime implements SiteRuntime {
   private ours(labels: Record<string, string>): Record<string, string> {
     return { [LABEL.plane]: this.settings.plane, ...labels };
   }
+}
+
+function canRun({ kind, app, wordpress }: WorkloadSpec): boolean {
+  return { static: true, app: app !== undefined, wordpress: wordpress !== undefined }[kind] ?? false;
 }
 
 /** The spec with what the vault opened for it. Its hash is that of the sealed one. */

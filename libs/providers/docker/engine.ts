@@ -17,6 +17,13 @@ interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+/** What a command in a container ended with. */
+export interface Executed {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /**
  * Sends requests to a Docker Engine and says what became of them: an engine that does not answer, or fails by itself, is a retryable ProviderError;
  * a request that it refuses is not. Each call passes the probes `docker:<verb>` and `docker:<verb>:done`, has a time limit and obeys the signal.
@@ -81,13 +88,34 @@ export class Engine {
   /** The last lines that a container wrote, at most 4 KiB. */
   async lastLog(id: string, signal?: AbortSignal): Promise<string> {
     const raw = await this.call('logs', `read the log of container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).logs({ stdout: true, stderr: true, follow: false, tail: LOG_LINES, abortSignal }), { fine: [404] });
-    return raw ? demuxed(raw).subarray(-LOG_BYTES).toString('utf8').trim() : '';
+    return raw ? demuxed(raw).both.subarray(-LOG_BYTES).toString('utf8').trim() : '';
+  }
+
+  /** Whether a container, running or not, has something at this path. */
+  async hasPath(id: string, path: string, signal?: AbortSignal): Promise<boolean> {
+    const look = (abortSignal: AbortSignal) => this.docker.getContainer(id).infoArchive({ path, abortSignal } as never) as Promise<unknown>;
+    return (await this.call('stat', `look for ${path} in container ${id}`, signal, look, { fine: [404] })) !== undefined;
   }
 
   /** Unpacks a tar stream into a folder of a container. */
   async putArchive(id: string, path: string, tar: Readable, signal?: AbortSignal): Promise<void> {
     const put = (abortSignal: AbortSignal) => this.docker.getContainer(id).putArchive(tar, { path, abortSignal });
     await this.call('put-archive', `unpack files into container ${id}`, signal, put, { timeoutMs: TRANSFER_MS });
+  }
+
+  /** Runs a command in a running container, gives it `stdin`, and answers what it said once it has ended. */
+  async exec(id: string, argv: readonly string[], stdin: string, signal?: AbortSignal): Promise<Executed> {
+    const command = { Cmd: [...argv], AttachStdin: true, AttachStdout: true, AttachStderr: true };
+    const run = async (abortSignal: AbortSignal) => {
+      const exec = await this.docker.getContainer(id).exec({ ...command, abortSignal });
+      const stream = await exec.start({ hijack: true, stdin: true });
+      abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
+      stream.end(stdin);
+      const said = demuxed(await bufferOf(stream));
+      const { ExitCode } = await exec.inspect();
+      return { exitCode: ExitCode ?? -1, stdout: said.stdout.toString('utf8'), stderr: said.stderr.toString('utf8') };
+    };
+    return (await this.call('exec', `run ${argv[0]} in container ${id}`, signal, run, { timeoutMs: TRANSFER_MS }))!;
   }
 
   inspectImage(image: string, signal?: AbortSignal): Promise<ImageInspectInfo | undefined> {
@@ -197,13 +225,20 @@ function tagged(image: string): string {
   return /[:@]/.test(image.slice(image.lastIndexOf('/') + 1)) ? image : `${image}:latest`;
 }
 
-/** A log comes in frames with a header of 8 bytes, whose last four are the length. */
-function demuxed(raw: Buffer): Buffer {
-  const parts: Buffer[] = [];
+/** Output comes in frames with a header of 8 bytes: the first says which stream, the last four are the length. */
+function demuxed(raw: Buffer): { both: Buffer; stdout: Buffer; stderr: Buffer } {
+  const frames: { stream: number; bytes: Buffer }[] = [];
   for (let at = 0; at + 8 <= raw.length; ) {
     const length = raw.readUInt32BE(at + 4);
-    parts.push(raw.subarray(at + 8, at + 8 + length));
+    frames.push({ stream: raw[at]!, bytes: raw.subarray(at + 8, at + 8 + length) });
     at += 8 + length;
   }
-  return Buffer.concat(parts);
+  const of = (streams: readonly number[]) => Buffer.concat(frames.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes));
+  return { both: of([0, 1, 2]), stdout: of([0, 1]), stderr: of([2]) };
+}
+
+async function bufferOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }

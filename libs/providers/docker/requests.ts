@@ -1,7 +1,8 @@
-import type { ContainerCreateOptions, MountSettings, NetworkCreateOptions, VolumeCreateOptions } from 'dockerode';
+import type { ContainerCreateOptions, HostConfig, MountSettings, NetworkCreateOptions, VolumeCreateOptions } from 'dockerode';
 import type { AppSpec } from '#contracts/gen/hostplane/v1/site.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
-import { appContainer, appVolume, projectNetwork, releaseVolume, staticContainer, uploadContainer } from '#domain/naming/naming.js';
+import { appVolume, containerFor, projectNetwork, releaseVolume, uploadContainer } from '#domain/naming/naming.js';
+import type { SiteKind } from '#domain/site/status.js';
 import type { DockerSettings, Limits } from './settings.js';
 import { gatewayOf } from './subnets.js';
 
@@ -12,8 +13,10 @@ export const LABEL = {
   site: 'hostplane.site',
   /** Hash of the spec. */
   spec: 'hostplane.spec',
-  /** workload, upload, release or data. */
+  /** workload, upload, release, data or secret; database for a server, database-data, -socket and -secret for its volumes. */
   role: 'hostplane.role',
+  /** Id of a database server. */
+  server: 'hostplane.server',
   address: 'hostplane.address',
   port: 'hostplane.port',
   /** Path that answers when healthy; empty where an open port is enough. */
@@ -25,8 +28,23 @@ export const LABEL = {
 /** Where an upload container has the volume that it fills: a path that no image has. */
 export const UPLOAD_FOLDER = '/hostplane-release';
 
+/** Where a container finds the secrets that it was handed as files. */
+export const SECRETS_FOLDER = '/hostplane-secrets';
+
+/** No capability, no way to get one, and back by itself after a crash or a restart of the engine. */
+export const LOCKED_DOWN: HostConfig = { RestartPolicy: { Name: 'unless-stopped' }, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'] };
+
 export function containerName(spec: WorkloadSpec): string {
-  return spec.kind === 'app' ? appContainer(spec) : staticContainer(spec);
+  return containerFor(spec.kind as SiteKind, spec);
+}
+
+/** What a site may use: its own limits, and the host's where it has none. */
+export function limitsOf({ limits }: WorkloadSpec, usual: Limits): Limits {
+  return {
+    memoryBytes: limits?.memoryBytes || usual.memoryBytes,
+    cpus: limits?.cpuMillis ? limits.cpuMillis / 1000 : usual.cpus,
+    pids: limits?.pids || usual.pids,
+  };
 }
 
 export function networkRequest(settings: DockerSettings, projectId: string, subnet: string): NetworkCreateOptions {
@@ -43,8 +61,10 @@ export function releaseVolumeRequest(settings: DockerSettings, spec: WorkloadSpe
   return { Name: releaseVolume(spec, hash), Labels: { ...siteLabels(settings, spec), [LABEL.role]: 'release', [LABEL.spec]: hash } };
 }
 
+/** Labelled with whose data it is, so that a site which takes it over finds it. */
 export function dataVolumeRequest(settings: DockerSettings, spec: WorkloadSpec, path: string): VolumeCreateOptions {
-  return { Name: appVolume(spec, path), Labels: { ...siteLabels(settings, spec), [LABEL.role]: 'data', [LABEL.path]: path } };
+  const siteId = spec.dataId || spec.siteId;
+  return { Name: appVolume({ ...spec, siteId }, path), Labels: { ...siteLabels(settings, { ...spec, siteId }), [LABEL.role]: 'data', [LABEL.path]: path } };
 }
 
 /** A container that is never started: it only gives the engine a place to unpack into. */
@@ -62,7 +82,7 @@ export function uploadRequest(settings: DockerSettings, spec: WorkloadSpec, volu
 export function staticRequest(settings: DockerSettings, spec: WorkloadSpec, hash: string): ContainerCreateOptions {
   const { image, docroot, port, user, command, tmpfs, stopSignal } = settings.staticImage;
   const mount: MountSettings = { Type: 'volume', Source: releaseVolume(spec, hash), Target: docroot, ReadOnly: true, VolumeOptions: NO_COPY };
-  const request = workload(settings, spec, hash, { image, port, healthPath: '', limits: settings.staticLimits, mounts: [mount] });
+  const request = workload(settings, spec, hash, { image, port, healthPath: '', limits: limitsOf(spec, settings.staticLimits), mounts: [mount] });
   return {
     ...request,
     User: user,
@@ -79,7 +99,7 @@ export function staticRequest(settings: DockerSettings, spec: WorkloadSpec, hash
 export function appRequest(settings: DockerSettings, spec: WorkloadSpec & { app: AppSpec }, hash: string, volumes: ReadonlyMap<string, string>): ContainerCreateOptions {
   const { image, port, env, healthPath } = spec.app;
   const mounts = [...volumes].map(([Target, Source]): MountSettings => ({ Type: 'volume', Source, Target }));
-  const request = workload(settings, spec, hash, { image, port, healthPath, limits: settings.appLimits, mounts });
+  const request = workload(settings, spec, hash, { image, port, healthPath, limits: limitsOf(spec, settings.appLimits), mounts });
   return { ...request, Env: Object.entries(env).map(([k, v]) => `${k}=${v}`), HostConfig: { ...request.HostConfig, CapAdd: ['NET_BIND_SERVICE'] } };
 }
 
@@ -91,7 +111,7 @@ interface Workload {
   readonly mounts: MountSettings[];
 }
 
-function workload(settings: DockerSettings, spec: WorkloadSpec, hash: string, { image, port, healthPath, limits, mounts }: Workload): ContainerCreateOptions {
+export function workload(settings: DockerSettings, spec: WorkloadSpec, hash: string, { image, port, healthPath, limits, mounts }: Workload): ContainerCreateOptions {
   const network = projectNetwork(spec.projectId);
   const how = { [LABEL.address]: spec.address, [LABEL.port]: String(port), [LABEL.health]: healthPath };
   return {
@@ -100,22 +120,24 @@ function workload(settings: DockerSettings, spec: WorkloadSpec, hash: string, { 
     Labels: { ...siteLabels(settings, spec), [LABEL.role]: 'workload', [LABEL.spec]: hash, ...how },
     StopTimeout: settings.stopWithinSeconds,
     HostConfig: {
+      ...LOCKED_DOWN,
       NetworkMode: network,
-      RestartPolicy: { Name: 'unless-stopped' },
-      CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges'],
       Memory: limits.memoryBytes,
       MemorySwap: limits.memoryBytes,
       NanoCpus: limits.cpus * 1e9,
       PidsLimit: limits.pids,
-      LogConfig: { Type: 'json-file', Config: { 'max-size': settings.logMaxSize, 'max-file': String(settings.logMaxFiles) } },
+      LogConfig: logConfig(settings),
       Mounts: mounts,
     },
     NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: spec.address } } } },
   };
 }
 
-function siteLabels(settings: DockerSettings, spec: WorkloadSpec): Record<string, string> {
+export function logConfig(settings: Pick<DockerSettings, 'logMaxSize' | 'logMaxFiles'>): NonNullable<HostConfig['LogConfig']> {
+  return { Type: 'json-file', Config: { 'max-size': settings.logMaxSize, 'max-file': String(settings.logMaxFiles) } };
+}
+
+export function siteLabels(settings: DockerSettings, spec: WorkloadSpec): Record<string, string> {
   return { [LABEL.plane]: settings.plane, [LABEL.project]: spec.projectId, [LABEL.site]: spec.siteId };
 }
 

@@ -20,12 +20,35 @@ export interface Limits {
   readonly pids: number;
 }
 
+/** How WordPress is run. */
+export interface WordPressImage {
+  /** `{php}` stands for the version of PHP that a site asks for. */
+  readonly image: string;
+  /** For sites that ask for none. */
+  readonly phpVersion: string;
+  /** uid:gid, never root. */
+  readonly user: string;
+  /** Where visitors come in with TLS, beside the address that the spec has. */
+  readonly tlsPort?: number;
+}
+
+/** How a server of databases is run. */
+export interface DatabaseImage {
+  readonly image: string;
+  /** uid:gid, never root. */
+  readonly user: string;
+  readonly limits: Limits;
+}
+
 export interface DockerSettings {
   /** Name of this plane: the label that tells our resources from all others. */
   readonly plane: string;
   readonly staticImage: StaticImage;
   readonly staticLimits: Limits;
+  /** Of apps and WordPress. */
   readonly appLimits: Limits;
+  readonly wordpress: WordPressImage;
+  readonly database: DatabaseImage;
   /** How long a container may take to become healthy. */
   readonly healthyWithinMs: number;
   /** How long it may take to stop by itself before it is killed. */
@@ -39,6 +62,8 @@ const MIB = 1024 * 1024;
 export const defaultSettings = {
   staticLimits: { memoryBytes: staticContainer.memoryBytes, cpus: staticContainer.cpuMillis / 1000, pids: 64 },
   appLimits: { memoryBytes: 512 * MIB, cpus: 1, pids: 256 },
+  wordpress: { image: 'wordpress:6.8-php{php}-apache', phpVersion: '8.3', user: '33:33' },
+  database: { image: 'mariadb:11.8', user: '999:999', limits: { memoryBytes: 1024 * MIB, cpus: 2, pids: 1024 } },
   healthyWithinMs: 60_000,
   stopWithinSeconds: 10,
   logMaxSize: '10m',

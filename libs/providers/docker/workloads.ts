@@ -1,21 +1,31 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode';
 import type { ContentStore } from '#content/content-store.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { oldContainer, projectNetwork } from '#domain/naming/naming.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
+import type { WorkloadSecrets } from '../site-runtime.js';
 import type { FoundContainer } from './containers.js';
 import type { Engine } from './engine.js';
 import { waitUntilHealthy } from './health.js';
+import { imageHere } from './images.js';
 import type { ProjectNetworks } from './project-networks.js';
 import { makeReleaseVolume } from './release-volume.js';
+import { putSecret } from './secret-files.js';
 import { appRequest, containerName, dataVolumeRequest, LABEL, staticRequest } from './requests.js';
 import type { DockerSettings } from './settings.js';
+import { DATABASE_PASSWORD_FILE, secretVolumeRequest, wordpressImage, wordpressRequest, wordpressVolumeRequest } from './wordpress-request.js';
 
 /** Creating more than four containers at once gains nothing on an engine. */
 const CREATIONS_AT_ONCE = 4;
-const PULL_ATTEMPTS = 3;
+
+/** A workload as it shall be, and what was opened for it. */
+export interface Wanted {
+  readonly spec: WorkloadSpec;
+  /** Of the spec as it came, without anything opened. */
+  readonly hash: string;
+  readonly secrets: WorkloadSecrets;
+}
 
 /** Makes one site's container be as its spec says. The caller sees to it that one site is worked on once at a time. */
 export class Workloads {
@@ -28,6 +38,10 @@ export class Workloads {
     private readonly content: ContentStore,
   ) {}
 
+  portOf(spec: WorkloadSpec): number {
+    return this.shapeOf(spec).port;
+  }
+
   /** A container whose network was taken away under it cannot be started again. */
   async isOnItsNetwork(live: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<boolean> {
     return this.networks.inNetwork(spec, async (network) => {
@@ -37,7 +51,8 @@ export class Workloads {
   }
 
   /** Brings a container that is as it should be to the power that it should have; `old` made room for it and goes once it is healthy. */
-  async settle(live: FoundContainer, old: FoundContainer | undefined, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
+  async settle(live: FoundContainer, old: FoundContainer | undefined, { spec, secrets }: Wanted, signal?: AbortSignal): Promise<void> {
+    await this.handOver(live.id, secrets, signal);
     if (live.isOld) await this.engine.renameContainer(live.id, containerName(spec), signal);
     if (spec.power === 'stopped') {
       if (live.running) await this.engine.stopContainer(live.id, signal);
@@ -57,15 +72,22 @@ export class Workloads {
    * Containers are only renamed while they stand still: renaming running ones makes an engine (20.10) lose count of its networks' endpoints
    * when much goes on at once, and a network with such a count can never be removed.
    */
-  async replace(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<void> {
+  async replace(old: FoundContainer | undefined, { spec, hash, secrets }: Wanted, signal?: AbortSignal): Promise<void> {
     const request = await this.request(old, spec, hash, signal);
     if (old) await this.makeRoom(old, spec, signal);
     const next = await this.creations.run('create', () => this.networks.inNetwork(spec, () => this.engine.createContainer(request, signal), signal)).catch(async (error: unknown) => {
       if (old) await this.putBack(old, spec);
       throw error;
     });
+    await this.handOver(next, secrets, signal);
     if (spec.power !== 'stopped') await this.prove(next, old, spec, signal);
     if (old) await this.engine.removeContainer(old.id, signal);
+  }
+
+  /** What a container reads from a file is put there whether or not it is new, for it may have been changed. */
+  private async handOver(id: string, { databasePassword }: WorkloadSecrets, signal?: AbortSignal): Promise<void> {
+    if (databasePassword === undefined) return;
+    await putSecret(this.engine, id, Number(this.settings.wordpress.user.split(':')[1]), DATABASE_PASSWORD_FILE, databasePassword, signal);
   }
 
   private async makeRoom(old: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
@@ -74,6 +96,7 @@ export class Workloads {
   }
 
   private request(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<ContainerCreateOptions> {
+    if (spec.kind === 'wordpress') return this.wordpressRequest(spec, hash, signal);
     return spec.kind === 'app' ? this.appRequest(spec, hash, signal) : this.staticRequest(old, spec, hash, signal);
   }
 
@@ -97,23 +120,32 @@ export class Workloads {
   }
 
   private async staticRequest(old: FoundContainer | undefined, spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<ContainerCreateOptions> {
-    await this.image(this.settings.staticImage.image, signal);
+    await imageHere(this.engine, this.settings.staticImage.image, signal);
     if (old?.specHash !== hash) await makeReleaseVolume(this.engine, this.settings, this.content, spec, hash, signal);
     return staticRequest(this.settings, spec, hash);
   }
 
   private async appRequest(spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<ContainerCreateOptions> {
     const app = spec.app!;
-    const declared = (await this.image(app.image, signal)).Config.Volumes as Record<string, unknown> | null | undefined;
+    const declared = (await imageHere(this.engine, app.image, signal)).Config.Volumes as Record<string, unknown> | null | undefined;
     const volumes = await this.dataVolumes(spec, Object.keys(declared ?? {}), signal);
     return appRequest(this.settings, { ...spec, app }, hash, volumes);
+  }
+
+  private async wordpressRequest(spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<ContainerCreateOptions> {
+    await imageHere(this.engine, wordpressImage(this.settings, spec), signal);
+    const data = wordpressVolumeRequest(this.settings, spec);
+    const [kept] = await this.engine.volumes(data.Labels!, signal);
+    if (!kept) await this.engine.createVolume(data, signal);
+    await this.engine.createVolume(secretVolumeRequest(this.settings, spec), signal);
+    return wordpressRequest(this.settings, { ...spec, wordpress: spec.wordpress! }, hash, kept?.Name ?? data.Name!);
   }
 
   /** The volumes that the image declares: those of an earlier container of the site are found by their path and used again. */
   private async dataVolumes(spec: WorkloadSpec, paths: readonly string[], signal?: AbortSignal): Promise<Map<string, string>> {
     const volumes = new Map<string, string>();
     if (paths.length === 0) return volumes;
-    const found = await this.engine.volumes({ [LABEL.plane]: this.settings.plane, [LABEL.site]: spec.siteId, [LABEL.role]: 'data' }, signal);
+    const found = await this.engine.volumes({ [LABEL.plane]: this.settings.plane, [LABEL.site]: spec.dataId || spec.siteId, [LABEL.role]: 'data' }, signal);
     for (const path of paths) {
       const request = dataVolumeRequest(this.settings, spec, path);
       const kept = found.find((volume) => volume.Labels[LABEL.path] === path);
@@ -123,28 +155,9 @@ export class Workloads {
     return volumes;
   }
 
-  private async image(image: string, signal?: AbortSignal) {
-    const here = await this.engine.inspectImage(image, signal);
-    if (here) return here;
-    await this.pull(image, signal);
-    const pulled = await this.engine.inspectImage(image, signal);
-    if (!pulled) throw new ProviderError(`The image ${image} was pulled, and yet it is not there.`, true);
-    return pulled;
-  }
-
-  /** A registry that does not answer may be one that does not exist: after a few tries somebody is told, rather than kept waiting. */
-  private async pull(image: string, signal?: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const error = await this.engine.pullImage(image, signal).then(() => undefined, (reason: ProviderError) => reason);
-      if (!error) return;
-      if (!error.retryable || attempt === PULL_ATTEMPTS) throw new ProviderError(`${error.message} Check the image's name, and that this host reaches its registry; then retry.`, false, { cause: error });
-      await sleep(1_000 * attempt, undefined, { signal });
-    }
-  }
-
   /** Waits until the container answers; a container that ends meanwhile, or does not answer in time, is told with its last words. */
   private async healthy(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
-    const { port, healthPath, image } = spec.app ?? { ...this.settings.staticImage, healthPath: '' };
+    const { port, healthPath, image } = this.shapeOf(spec);
     const fail = async (found: string) => {
       const log = await this.engine.lastLog(id, signal);
       const words = withoutValues(log, Object.values(spec.app?.env ?? {}));
@@ -157,6 +170,11 @@ export class Workloads {
     };
     const found = await waitUntilHealthy({ address: spec.address, port, path: healthPath }, this.settings.healthyWithinMs, check, signal);
     if (found !== undefined) throw await fail(`did not become healthy within ${this.settings.healthyWithinMs / 1000} s: ${found}`);
+  }
+
+  private shapeOf(spec: WorkloadSpec): { image: string; port: number; healthPath: string } {
+    if (spec.kind === 'wordpress') return { image: wordpressImage(this.settings, spec), port: 80, healthPath: '/' };
+    return spec.app ?? { ...this.settings.staticImage, healthPath: '' };
   }
 
   private async inspected(id: string, signal?: AbortSignal): Promise<ContainerInspectInfo> {

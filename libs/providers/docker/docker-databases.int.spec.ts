@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
+import { expect, it, jest } from '@jest/globals';
+import { DatabaseSpec } from '#contracts/gen/hostplane/v1/database.js';
+import { databaseContainer, databaseVolume } from '#domain/naming/naming.js';
+import { describeWithDocker } from '../../../test/support/docker.js';
+import { databaseContract, type DatabaseWorld } from '../contract/databases.contract.js';
+import { serverIdOf } from './database-requests.js';
+import { DockerDatabases, type DockerDatabasesOptions } from './docker-databases.js';
+import { LABEL } from './requests.js';
+import { defaultSettings } from './settings.js';
+
+jest.setTimeout(120_000);
+const run = promisify(execFile);
+/** Built by infra/images; `npm test` sees to it. */
+const IMAGE = 'hostplane-test/mariadb:latest';
+const ROOT = 'planted-root-password';
+const docker = async (...args: string[]): Promise<string> => (await run('docker', args)).stdout.trim();
+const lines = (text: string): string[] => text.split('\n').filter(Boolean);
+
+interface DockerWorld extends DatabaseWorld {
+  readonly plane: string;
+  with(options: Partial<DockerDatabasesOptions>): DockerDatabases;
+}
+
+async function open(): Promise<DockerWorld> {
+  const plane = `test-${randomUUID().slice(0, 8)}`;
+  const options = { plane, database: { ...defaultSettings.database, image: IMAGE }, healthyWithinMs: 20_000 };
+  const ours = `label=${LABEL.plane}=${plane}`;
+  const make = () => new DockerDatabases(options);
+  return {
+    plane,
+    databases: make(),
+    restarted: make,
+    with: (other) => new DockerDatabases({ ...options, ...other }),
+    freshSpec: (server = 'shared') => DatabaseSpec.fromJSON({ siteId: randomUUID(), projectId: randomUUID(), runtime: 'docker', server, passwordSecret: 'unused' }),
+    rootPassword: ROOT,
+    ask: async (spec, { user, password }, sql) => {
+      const socket = databaseVolume(serverIdOf({ plane }, spec), 'socket');
+      const client = ['run', '--rm', '--network', 'none', '--user', '33:33', '-v', `${socket}:/s:ro`, '-e', `MYSQL_PWD=${password}`, IMAGE, 'mariadb', '--no-defaults', '-u', user, '--socket=/s/mysqld.sock', '-NB', '-e', sql];
+      return docker(...client).then((said) => ({ said }), (error: { stderr: string }) => ({ problem: error.stderr }));
+    },
+    powerCut: async () => {
+      const servers = lines(await docker('ps', '-q', '--filter', ours));
+      for (const id of servers) await docker('exec', id, 'sh', '-c', 'kill -9 1; kill 1').catch(() => '');
+      await docker('kill', ...servers);
+      await docker('start', ...servers);
+      for (const id of servers) for (let i = 0; i < 100 && !(await docker('exec', id, 'sh', '-c', 'echo | nc local:/run/mysqld/mysqld.sock && echo up').catch(() => '')); i++) await new Promise((go) => setTimeout(go, 100));
+    },
+    leftovers: async () => (await Promise.all([docker('ps', '-a', '--format', '{{.Names}}', '--filter', ours), docker('volume', 'ls', '-q', '--filter', ours)])).flatMap(lines),
+    close: async () => undefined,
+  };
+}
+
+describeWithDocker('docker', () => databaseContract('docker', open));
+
+describeWithDocker('the docker database server itself', () => {
+  it('runs without root, capabilities or a network, within its limits, and shows its root password nowhere', async () => {
+    const world = await open();
+    const spec = world.freshSpec();
+    await world.databases.ensure(spec, { rootPassword: ROOT, password: 'planted-user-password' });
+    const name = databaseContainer(serverIdOf(world, spec));
+    const status = await docker('exec', name, 'cat', '/proc/1/status');
+    expect([/Uid:\s+999\s+999/, /CapEff:\s+0{16}\n/, /NoNewPrivs:\s+1/].map((one) => one.test(status))).toEqual([true, true, true]);
+    const inspected = await docker('inspect', name);
+    expect(JSON.parse(inspected)).toMatchObject([{ HostConfig: { NetworkMode: 'none', ReadonlyRootfs: true, CapDrop: ['ALL'], Memory: 1024 ** 3, PidsLimit: 1024, RestartPolicy: { Name: 'unless-stopped' } } }]);
+    const everything = [inspected, await docker('logs', name), await docker('exec', name, 'sh', '-c', 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /hostplane-secrets/* /var/lib/mysql/.init.sql')].join();
+    expect(everything).not.toMatch(/planted-/);
+    await world.databases.remove(spec, false, async () => ROOT);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it.each([
+    ['an image that is nowhere', { image: 'hostplane.invalid/nothing:here' }, /hostplane\.invalid\/nothing/],
+    ['an image that is no database server', { image: 'hostplane-test/static:latest' }, /did not become healthy|ended/],
+  ])('leaves nothing behind when a new server does not come up: %s', async (_, image, message) => {
+    const world = await open();
+    const databases = world.with({ database: { ...defaultSettings.database, ...image }, healthyWithinMs: 1_500 });
+    const spec = world.freshSpec();
+    await expect(databases.ensure(spec, { rootPassword: ROOT, password: 'x' })).rejects.toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(message) });
+    await databases.remove(spec, false, () => Promise.reject(new Error('Nobody needs to sign in.')));
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it('brings a server that somebody stopped up again, and makes one anew whose container somebody removed', async () => {
+    const world = await open();
+    const spec = world.freshSpec();
+    const secrets = { rootPassword: ROOT, password: 'x' };
+    const name = databaseContainer(serverIdOf(world, spec));
+    await world.databases.ensure(spec, secrets);
+    await world.ask(spec, { user: 'nobody', password: '' }, '');
+    for (const harm of [['stop', '-t', '10', name], ['rm', '-f', name]]) {
+      await docker(...harm);
+      await world.databases.ensure(spec, secrets);
+    }
+    await docker('rm', '-f', name);
+    await world.databases.remove(spec, false, async () => ROOT);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it('lets go of a database that was never made while its server is down', async () => {
+    const world = await open();
+    const [there, never] = [world.freshSpec(), world.freshSpec()];
+    await world.databases.ensure(there, { rootPassword: ROOT, password: 'x' });
+    const broken = world.with({ healthyWithinMs: 1_000 });
+    await broken.remove(never, false, async () => 'not the root password');
+    await expect(broken.remove(there, false, async () => 'not the root password')).rejects.toMatchObject({ name: 'ProviderError' });
+    await world.databases.remove(there, false, async () => ROOT);
+    expect(await world.leftovers()).toEqual([]);
+  });
+});

@@ -1,0 +1,49 @@
+import type { DockerOptions } from 'dockerode';
+import type { DatabaseSpec } from '#contracts/gen/hostplane/v1/database.js';
+import type { DatabaseSecrets, DatabaseServer } from '../databases.js';
+import { wordpressDatabase } from '#domain/naming/naming.js';
+import { InTurn } from '../in-turn.js';
+import { serverIdOf, type DatabaseSettings } from './database-requests.js';
+import { DatabaseContainer } from './database-server.js';
+import { Engine } from './engine.js';
+import { defaultSettings, type DockerSettings } from './settings.js';
+import { COUNT_SQL, ensureSql, removeSql } from './sql.js';
+
+export type DockerDatabasesOptions = Pick<DockerSettings, 'plane'> & Partial<DockerSettings> & {
+  /** How to reach the engine; by default DOCKER_HOST, or the local socket. */
+  readonly engine?: DockerOptions;
+};
+
+/** Databases in MariaDB containers of this host: one that sites share, and one for each project that asks for its own. */
+export class DockerDatabases implements DatabaseServer {
+  readonly name = 'docker';
+  private readonly engine: Engine;
+  private readonly settings: DatabaseSettings;
+  private readonly turns = new InTurn();
+
+  constructor({ engine, ...settings }: DockerDatabasesOptions) {
+    this.engine = new Engine(engine);
+    this.settings = { ...defaultSettings, ...settings };
+  }
+
+  async ensure(spec: DatabaseSpec, { rootPassword, password }: DatabaseSecrets, signal?: AbortSignal): Promise<void> {
+    await this.onServer(spec, (server) => server.query(rootPassword, ensureSql(spec, password), signal));
+  }
+
+  async remove(spec: DatabaseSpec, keepData: boolean, rootPassword: () => Promise<string>, signal?: AbortSignal): Promise<void> {
+    await this.onServer(spec, async (server) => {
+      if (!(await server.exists(signal))) return;
+      const sql = `${removeSql(spec, keepData)}\n${COUNT_SQL}`;
+      const [left] = await server.query(await rootPassword(), sql, signal).catch(async (error: unknown) => {
+        if (await server.holds(wordpressDatabase(spec.dataId || spec.siteId), signal)) throw error;
+        return [];
+      });
+      if (left === '0') await server.remove(signal);
+    });
+  }
+
+  private onServer<T>(spec: DatabaseSpec, work: (server: DatabaseContainer) => Promise<T>): Promise<T> {
+    const serverId = serverIdOf(this.settings, spec);
+    return this.turns.run(serverId, () => work(new DatabaseContainer(this.engine, this.settings, serverId)));
+  }
+}
