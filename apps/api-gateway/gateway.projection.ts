@@ -11,7 +11,7 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 4,
+  version: 5,
   tables: [projectsTable, membersTable, sitesTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
     for (const table of [projectsTable, membersTable, sitesTable, tokensTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);

@@ -50,6 +50,7 @@ function operationIdOf(message: StoredMessage): string | undefined {
 function wishedKind(message: StoredMessage): string | undefined {
   switch (message.type) {
     case 'SiteRequested':
+      return message.data.kind === 'wordpress' ? 'launch-wordpress' : 'launch-site';
     case 'SiteRetryRequested':
       return 'launch-site';
     case 'SiteDestroyRequested':

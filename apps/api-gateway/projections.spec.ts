@@ -64,7 +64,7 @@ describe('a site is shown', () => {
   });
   it('with its last error, until something succeeds', () => {
     const failed: MessageOf<'SiteFailed'> = { type: 'SiteFailed', data: { ...ids, step: 'workload', error: 'it broke', undone: [] } };
-    expect(site(failed)).toMatchObject({ status: 'FAILED', last_error: 'it broke', operation_id: null });
+    expect(site(failed)).toMatchObject({ status: 'FAILED', last_error: 'workload: it broke', operation_id: null });
     expect(site(failed, { type: 'SiteRetryRequested', data: ids }, { type: 'SiteProvisioningStarted', data: ids }, activated)).toMatchObject({ status: 'ACTIVE', last_error: null });
   });
   it('with the release that is live, whatever waits', () => {
@@ -77,7 +77,7 @@ describe('a site is shown', () => {
     const dropped: MessageOf<'SiteReleaseDropped'> = { type: 'SiteReleaseDropped', data: { ...ids, releaseId: 'r', reason: 'newer' } };
     expect(site(activated, requested, dropped)!.next_release).toBeNull();
     const failed: MessageOf<'SiteReleaseFailed'> = { type: 'SiteReleaseFailed', data: { ...ids, releaseId: 'r', step: 'route', error: 'it broke' } };
-    expect(site(activated, started, published, started, failed)).toMatchObject({ last_error: 'it broke', next_release: null, release: expect.stringContaining('"live"') });
+    expect(site(activated, started, published, started, failed)).toMatchObject({ last_error: 'route: it broke', next_release: null, release: expect.stringContaining('"live"') });
   });
   it('without the values of its environment', () => {
     const row = fold(sitesTable, 'site/s', { ...asked, data: { ...asked.data, kind: 'app', app } });

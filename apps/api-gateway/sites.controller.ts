@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
-import type { AppSpec } from '#contracts/gen/hostplane/v1/site.js';
+import type { AppSpec, Limits, WordPressSpec } from '#contracts/gen/hostplane/v1/site.js';
 import type { Cause } from '#contracts/message.js';
 import { accepted, type Answer } from './answer.js';
 import { asksForAll } from './access.js';
@@ -30,7 +30,7 @@ export class SitesController {
     const ids = { siteId: call.id('site'), operationId: call.id('operation') };
     return this.idempotency.once(call, async () => {
       const { id: projectId, owner } = await this.choice.for(call, body.projectId);
-      const site = { ownerId: owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: await this.appOf(body, projectId, call), wordpress: undefined, limits: undefined, restoreFrom: '' };
+      const site = { ownerId: owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: await this.appOf(body, projectId, call), wordpress: wordpressOf(body), limits: limitsOf(body), restoreFrom: '' };
       await this.lifecycle.ask('CreateSite', { ...ids, projectId, ...site }, call.causeFor(owner));
       return this.accepted(call, ids.siteId, ids.operationId);
     });
@@ -94,4 +94,12 @@ export class SitesController {
   private async accepted(call: Call, id: string, operationId: string): Promise<Answer> {
     return accepted({ ...(await this.sites.find(call, id)), operationId }, operationId);
   }
+}
+
+function wordpressOf({ kind, name, phpVersion = '', title = name, adminUser = 'admin', adminEmail = '', locale = '', database = 'shared' }: InputOf<Routes['createSite']>['body']): WordPressSpec | undefined {
+  return kind === 'wordpress' ? { phpVersion, title, adminUser, adminEmail, locale, database } : undefined;
+}
+
+function limitsOf({ limits }: InputOf<Routes['createSite']>['body']): Limits | undefined {
+  return limits && { memoryBytes: limits.memoryBytes ?? 0, cpuMillis: limits.cpuMillis ?? 0, pids: limits.pids ?? 0 };
 }

@@ -1,4 +1,4 @@
-import type { AppSpec, ContentRef, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
+import type { AppSpec, ContentRef, SiteRequested, WordPressSpec } from '#contracts/gen/hostplane/v1/site.js';
 import { keyOf, type StoredMessage } from '#contracts/message.js';
 import type { KeyedTable } from './keyed-table.js';
 
@@ -16,6 +16,10 @@ export type SiteRow = {
   power: string;
   /** JSON; the names of its variables, never their values. */
   app: string | null;
+  /** JSON. */
+  wordpress: string | null;
+  /** JSON of those that are not the host's. */
+  limits: string | null;
   /** JSON of the release that is live. */
   release: string | null;
   /** JSON of the release that is on its way. */
@@ -33,7 +37,7 @@ export const sitesTable: KeyedTable<SiteRow> = {
   table: 'sites',
   columns: {
     id: 'text', owner: 'text', project_id: 'text', name: 'text', kind: 'text', runtime: 'text', host_id: 'text', hostname: 'text', status: 'text', power: 'text',
-    app: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text',
+    app: 'text', wordpress: 'text', limits: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['project_id, created_position DESC', 'project_id, name', 'created_position DESC'],
@@ -51,23 +55,24 @@ const free = { operation_id: null, operation_kind: null };
 function requested(data: SiteRequested, { position, recordedAt }: StoredMessage): SiteRow {
   return {
     id: data.siteId, owner: data.ownerId, project_id: data.projectId, name: data.name, kind: data.kind, runtime: data.runtime, host_id: data.hostId,
-    hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, release: null, next_release: null,
-    operation_id: data.operationId, operation_kind: 'launch-site', last_error: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
+    hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, wordpress: data.wordpress ? shownWordPress(data.wordpress) : null, limits: shownLimits(data),
+    release: null, next_release: null,
+    operation_id: data.operationId, operation_kind: launchOf(data), last_error: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
 
 function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | undefined {
   switch (message.type) {
     case 'SiteProvisioningStarted':
-      return { status: 'PROVISIONING', operation_id: message.data.operationId, operation_kind: 'launch-site' };
+      return { status: 'PROVISIONING', operation_id: message.data.operationId, operation_kind: launchOf(row) };
     case 'SiteActivated':
       return { ...free, status: 'ACTIVE', power: 'running', last_error: null };
     case 'SiteFailed':
-      return { ...free, status: 'FAILED', last_error: message.data.error };
+      return { ...free, status: 'FAILED', last_error: errorAt(message.data) };
     case 'SiteRetryRequested':
-      return { operation_id: message.data.operationId, operation_kind: 'launch-site' };
+      return { operation_id: message.data.operationId, operation_kind: launchOf(row) };
     case 'SiteDestroyRequested':
-      return { status: 'DESTROYING', operation_id: message.data.operationId, operation_kind: 'remove-site' };
+      return { status: 'DESTROYING', operation_id: message.data.operationId, operation_kind: row.kind === 'wordpress' ? 'remove-wordpress' : 'remove-site' };
     case 'SiteDestroyed':
       return { ...free, status: 'DESTROYED', last_error: null, next_release: null };
     case 'SiteSwitchRequested':
@@ -75,7 +80,7 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
     case 'SiteSwitched':
       return { ...free, power: message.data.power === 'stopped' ? 'stopped' : 'running', last_error: null };
     case 'SiteSwitchFailed':
-      return { ...free, last_error: message.data.error };
+      return { ...free, last_error: errorAt(message.data) };
     default:
       return releaseChange(row, message);
   }
@@ -92,7 +97,7 @@ function releaseChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> |
     case 'SiteReleasePublished':
       return { ...free, release: row.next_release?.replace('"publishing"', '"live"') ?? row.release, next_release: null, last_error: null };
     case 'SiteReleaseFailed':
-      return { ...free, next_release: null, last_error: message.data.error };
+      return { ...free, next_release: null, last_error: errorAt(message.data) };
     default:
       return undefined;
   }
@@ -102,6 +107,20 @@ function shownApp({ image, port, env, healthPath, sealedEnv }: AppSpec): string 
   const envNames = [...Object.keys(env), ...sealedEnv.map(({ name }) => name)].sort();
   return JSON.stringify({ image, port, envNames, healthPath });
 }
+
+function shownWordPress({ phpVersion, adminUser, database }: WordPressSpec): string {
+  return JSON.stringify({ ...(phpVersion && { phpVersion }), adminUser, database });
+}
+
+function shownLimits({ limits }: SiteRequested): string | null {
+  const set = Object.entries(limits ?? {}).filter(([, value]) => value !== 0);
+  return set.length > 0 ? JSON.stringify(Object.fromEntries(set)) : null;
+}
+
+const launchOf = ({ kind }: { kind: string }): string => (kind === 'wordpress' ? 'launch-wordpress' : 'launch-site');
+
+/** Why it failed, and at which step. */
+const errorAt = ({ step, error }: { step: string; error: string }): string => (step ? `${step}: ${error}` : error);
 
 function shownRelease({ releaseId, content }: { releaseId: string; content: ContentRef | undefined }, status: string): string {
   const { sha256 = '', sizeBytes = 0, format = '', fileCount = 0 } = content ?? {};

@@ -70,6 +70,19 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** A size such as 512M, in bytes. */
+export function bytes(text: string): number {
+  const found = /^(\d{1,9})([KMG]?)$/i.exec(text);
+  if (!found) throw new InvalidArgumentError('A size is a whole number, with K, M or G for powers of 1024, for example 512M.');
+  return Number(found[1]) * 1024 ** ' KMG'.indexOf((found[2] || ' ').toUpperCase());
+}
+
+/** A number of cores such as 0.5, in thousandths. */
+export function millis(text: string): number {
+  if (!/^\d{1,4}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('A number of cores is like 0.5 or 2.');
+  return Math.round(Number(text) * 1000);
+}
+
 /** Every page of a list, up to `most` items. */
 export async function allPages<T>(most: number, ask: (cursor: string | undefined, limit: number) => Promise<{ items: T[]; nextCursor?: string }>): Promise<T[]> {
   const items: T[] = [];

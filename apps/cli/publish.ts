@@ -6,13 +6,21 @@ import { UsageError } from './exit-codes.js';
 import { archiveOf, type Archive } from './pack-folder.js';
 
 export interface CreateOptions {
-  readonly kind?: 'static' | 'app';
+  readonly kind?: 'static' | 'app' | 'wordpress';
   readonly dir?: string;
   readonly archive?: string;
   readonly image?: string;
   readonly port?: number;
   readonly env: readonly string[];
   readonly healthPath?: string;
+  readonly php?: string;
+  readonly title?: string;
+  readonly adminUser?: string;
+  readonly adminEmail?: string;
+  readonly locale?: string;
+  readonly database?: 'shared' | 'own';
+  readonly memory?: number;
+  readonly cpus?: number;
   readonly runtime?: 'files' | 'docker';
   readonly project?: string;
 }
@@ -46,16 +54,21 @@ async function showOutcome({ client, terminal, options }: Session, siteId: strin
   const { body } = await client.call('showSite', { params: { id: siteId } });
   if (terminal.isJson) terminal.json(options.wait === false ? { ...body, operationId } : body);
   else if (options.wait === false) terminal.line(`${body.name} is ${body.status}.${operationId ? ` Follow it with: hostplane operation watch ${operationId}` : ''}`);
-  else terminal.line(`${body.name} is live at ${body.url}`);
+  else {
+    terminal.line(`${body.name} is live at ${body.url}`);
+    if (body.wordpress) terminal.line(`Sign in as ${body.wordpress.adminUser} at ${body.wordpress.adminUrl}`);
+  }
 }
 
 function siteOf(name: string, options: CreateOptions): NewSite {
   const kind = options.kind ?? (options.image ? 'app' : 'static');
-  if (kind === 'app' && (options.dir ?? options.archive)) throw new UsageError('An app runs an image: --dir and --archive are for static sites.');
+  if (kind !== 'static' && (options.dir ?? options.archive)) throw new UsageError(`A site of the kind ${kind} takes no content: --dir and --archive are for static sites.`);
   const env = envOf(options.env);
   return {
     name, kind, projectId: options.project, runtime: options.runtime, image: options.image, port: options.port, healthPath: options.healthPath,
+    phpVersion: options.php, title: options.title, adminUser: options.adminUser, adminEmail: options.adminEmail, locale: options.locale, database: options.database,
     ...(options.env.length > 0 ? { env } : {}),
+    ...(options.memory !== undefined || options.cpus !== undefined ? { limits: { memoryBytes: options.memory, cpuMillis: options.cpus } } : {}),
   };
 }
 

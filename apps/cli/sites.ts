@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
+import { allPages, apiCommand, bytes, millis, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { listEvents } from './events.js';
 import { createSite, publishSite, type CreateOptions } from './publish.js';
 import { renderTime } from './table.js';
@@ -11,6 +11,7 @@ const examples = `
 Examples:
   hostplane site create hello --dir ./public
   hostplane site create shop --kind app --image registry.example/shop:2 --port 3000 --env MODE=live --health-path /healthz
+  hostplane site create blog --kind wordpress --title 'My blog' --admin-email me@example.com
   hostplane site publish hello ./public
   hostplane site list --json`;
 
@@ -20,7 +21,7 @@ export function addSiteCommands(program: Command, io: Io): void {
   apiCommand(site, 'list', 'list sites')
     .option('--status <status>', 'only those in this state, for example ACTIVE')
     .option('--project <project>', 'only those of this project')
-    .addOption(new Option('--kind <kind>', 'only those of this kind').choices(['static', 'app']))
+    .addOption(new Option('--kind <kind>', 'only those of this kind').choices(['static', 'app', 'wordpress']))
     .option('--limit <n>', 'how many at most', wholeNumber, 1000)
     .action(withSession(io, list));
   apiCommand(site, 'show <site>', 'show a site, by name or id').action(withSession(io, show));
@@ -39,13 +40,21 @@ type Turn = 'startSite' | 'stopSite' | 'restartSite' | 'retrySite';
 
 function addCreate(site: Command, io: Io): void {
   operationCommand(site, 'create <name>', 'put a site live')
-    .addOption(new Option('--kind <kind>', 'static: files; app: an image (default: app with --image, else static)').choices(['static', 'app']))
+    .addOption(new Option('--kind <kind>', 'static: files; app: an image; wordpress (default: app with --image, else static)').choices(['static', 'app', 'wordpress']))
     .addOption(new Option('--dir <folder>', 'static: publish this folder').conflicts('archive'))
     .option('--archive <file>', 'static: publish this archive (zip, tar.gz)')
     .option('--image <image>', 'app: the image to run')
     .option('--port <port>', 'app: the port that it listens on', wholeNumber)
     .option('--env <name=value>', 'app: a variable of its environment; may be said again', (said: string, all: string[]) => [...all, said], [])
     .option('--health-path <path>', 'app: a path that answers 2xx or 3xx once it is healthy')
+    .option('--php <version>', "wordpress: version of PHP, for example 8.3 (default: the host's)")
+    .option('--title <title>', 'wordpress: its title (default: its name)')
+    .option('--admin-user <name>', 'wordpress: its first administrator (default: admin)')
+    .option('--admin-email <address>', 'wordpress: where it writes to')
+    .option('--locale <locale>', 'wordpress: its language, for example de_DE (default: English)')
+    .addOption(new Option('--database <server>', "wordpress: shared: on the host's database server; own: on one of the project's own").choices(['shared', 'own']))
+    .option('--memory <size>', 'most memory of its container, for example 512M', bytes)
+    .option('--cpus <cores>', 'most of the processor, for example 0.5', millis)
     .addOption(new Option('--runtime <runtime>', 'files: served by the edge; docker: a container').choices(['files', 'docker']))
     .option('--project <project>', 'name or id of the project (default: your project "default")')
     .action(withSession(io, (session, name: string, options: CreateOptions) => createSite(session, name, options)));
@@ -90,6 +99,8 @@ function fieldsOf(site: Site): Record<string, string | number | undefined> {
     Kind: `${site.kind}, ${site.runtime}`,
     Image: site.app?.image,
     Port: site.app?.port,
+    Admin: site.wordpress && `${site.wordpress.adminUser} at ${site.wordpress.adminUrl}`,
+    PHP: site.wordpress?.phpVersion,
     Environment: site.app?.envNames.join(', '),
     Release: site.release && `${site.release.id} (${site.release.status}, ${site.release.fileCount} files)`,
     Operation: site.operation && `${site.operation.kind} (${site.operation.status})`,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { baseDomain, bytes, cidr, hostId, logLevel, url, wholeNumber } from '#boot/fields.js';
+import { baseDomain, bytes, cidr, hostId, logLevel, port, url, wholeNumber } from '#boot/fields.js';
 import { quotaFields } from '#boot/quota.js';
 
 /** What the lifecycle service needs of its environment. */
@@ -7,6 +7,7 @@ export const lifecycleConfig = z.object({
   HOSTPLANE_LIFECYCLE_DATABASE_URL: url('postgres', 'postgresql'),
   HOSTPLANE_LIFECYCLE_NATS_URL: url('nats', 'tls'),
   HOSTPLANE_BASE_DOMAIN: baseDomain().default('localhost'),
+  HOSTPLANE_EDGE_HTTP_PORT: port().default(8080),
   /** Host that new projects and sites are placed on. */
   HOSTPLANE_HOST_ID: hostId().default('local'),
   /** Each project gets a /24 of it. */
@@ -27,6 +28,7 @@ export abstract class LifecycleConfig implements LifecycleSettings {
   abstract readonly HOSTPLANE_LIFECYCLE_DATABASE_URL: string;
   abstract readonly HOSTPLANE_LIFECYCLE_NATS_URL: string;
   abstract readonly HOSTPLANE_BASE_DOMAIN: string;
+  abstract readonly HOSTPLANE_EDGE_HTTP_PORT: number;
   abstract readonly HOSTPLANE_HOST_ID: string;
   abstract readonly HOSTPLANE_NETWORK_POOL: string;
   abstract readonly HOSTPLANE_STEP_DEADLINE_SECONDS: number;

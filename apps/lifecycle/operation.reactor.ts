@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { keyOf, type StoredMessage } from '#contracts/message.js';
 import { operationDecider, type Operation, type OperationCommand, type OperationState } from '#domain/operation/operation.js';
+import { siteWorkflows } from '#domain/operation/workflows.js';
 import { factTypes, isFact, type FactType, type WorkflowKind } from '#domain/operation/workflow.js';
 import { projectDecider } from '#domain/project/project.js';
 import { siteDecider } from '#domain/site/site.js';
@@ -23,22 +24,22 @@ export class OperationReactor {
 
   @OnEvent('SiteRequested', 'SiteRetryRequested')
   async launchSite(event: StoredMessage<'SiteRequested' | 'SiteRetryRequested'>): Promise<void> {
-    await this.startSite('launch-site', event);
+    await this.startSite((kind) => siteWorkflows(kind).launch, event);
   }
 
   @OnEvent('SiteDestroyRequested')
   async removeSite(event: StoredMessage<'SiteDestroyRequested'>): Promise<void> {
-    await this.startSite('remove-site', event);
+    await this.startSite((kind) => siteWorkflows(kind).remove, event);
   }
 
   @OnEvent('SiteReleaseStarted')
   async publishRelease(event: StoredMessage<'SiteReleaseStarted'>): Promise<void> {
-    await this.startSite('publish-release', event);
+    await this.startSite(() => 'publish-release', event);
   }
 
   @OnEvent('SiteSwitchRequested')
   async switchSite(event: StoredMessage<'SiteSwitchRequested'>): Promise<void> {
-    await this.startSite(`${event.data.action}-site` as WorkflowKind, event);
+    await this.startSite(() => `${event.data.action}-site` as WorkflowKind, event);
   }
 
   @OnEvent('ProjectRequested', 'ProjectRetryRequested')
@@ -74,12 +75,13 @@ export class OperationReactor {
       : settleProject(operation, (await loadState(this.store, projectDecider, operation.projectId)).state);
   }
 
-  private async startSite(kind: WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {
+  private async startSite(workflow: (siteKind: string) => WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {
     const { state: site } = await loadState(this.store, siteDecider, keyOf(event.streamId));
     const { operationId } = event.data;
     if (site.status === 'ABSENT' || site.operation?.id !== operationId) return;
-    const start = startSiteOperation(kind, operationId, site, { baseDomain: this.config.HOSTPLANE_BASE_DOMAIN, requestedAt: event.recordedAt });
-    const begin = kind === 'launch-site' ? [on(siteDecider, site.request.siteId, { type: 'BeginProvisioning', operationId })] : [];
+    const kind = workflow(site.request.kind);
+    const start = startSiteOperation(kind, operationId, site, { baseDomain: this.config.HOSTPLANE_BASE_DOMAIN, httpPort: this.config.HOSTPLANE_EDGE_HTTP_PORT, requestedAt: event.recordedAt });
+    const begin = site.operation.kind === 'launch' ? [on(siteDecider, site.request.siteId, { type: 'BeginProvisioning', operationId })] : [];
     await handle(this.store, event, [on(operationDecider, operationId, start), ...begin], { actor: ACTOR });
   }
 

@@ -6,6 +6,14 @@ import type { WorkflowKind } from '#domain/operation/workflow.js';
 import type { Project } from '#domain/project/project.js';
 import type { Release, Site } from '#domain/site/site.js';
 
+/** How the plane is set up, and when the operation was asked for. */
+interface PlaneSettings {
+  readonly baseDomain: string;
+  /** Where visitors come in. */
+  readonly httpPort: number;
+  readonly requestedAt: string;
+}
+
 type StartOperation = Extract<OperationCommand, { type: 'StartOperation' }>;
 
 /** Starts a workflow for a project with all that its steps need to know. */
@@ -15,12 +23,13 @@ export function startProjectOperation(kind: WorkflowKind, id: string, { request 
 }
 
 /** Starts a workflow for a site with all that its steps need to know, as the site is now. */
-export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, settings: { baseDomain: string; requestedAt: string }): StartOperation {
+export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, settings: PlaneSettings): StartOperation {
   const { request } = site;
   const release = site.operation?.kind === 'release' ? site.operation.release : site.release;
+  const hostname = siteDomain(request.hostname, settings.baseDomain);
   const input: SiteInput = {
     hostId: request.hostId,
-    hostnames: [siteDomain(request.hostname, settings.baseDomain)],
+    hostnames: [hostname],
     spec: {
       siteId: request.siteId,
       projectId: request.projectId,
@@ -34,14 +43,15 @@ export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, s
       wordpress: request.wordpress,
       limits: request.limits,
       dataId: request.dataId,
-      url: '',
+      // Only what makes links to itself is made anew when its address changes.
+      url: request.kind === 'wordpress' ? `http://${hostname}${settings.httpPort === 80 ? '' : `:${settings.httpPort}`}` : '',
       ...contentOf(release),
       restartedAfter: kind === 'restart-site' ? settings.requestedAt : '',
     },
     previous: contentOf(site.release),
     power: site.power,
     target: site.target,
-    keepData: kind === 'remove-site' ? site.keepsData : site.wasActive,
+    keepData: site.operation?.kind === 'remove' ? site.keepsData : site.wasActive || request.dataId !== '',
   };
   return { type: 'StartOperation', id, kind, siteId: request.siteId, projectId: request.projectId, input };
 }

@@ -5,6 +5,7 @@ import { EventStore } from '#eventstore/event-store.js';
 import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import { answer } from './answer.js';
 import { HostEdge } from './host-edge.js';
+import { confirmPage, EdgeDoor } from './visit.js';
 
 /** Makes this host's edge serve what the log says. */
 @Controller()
@@ -12,6 +13,7 @@ export class EdgeCommands {
   constructor(
     private readonly store: EventStore,
     private readonly edge: HostEdge,
+    private readonly door: EdgeDoor,
   ) {}
 
   @OnCommand('EnsureEdge')
@@ -24,6 +26,21 @@ export class EdgeCommands {
       act: async () => {
         const { revision, configHash } = await this.edge.serve(command.position);
         return { type: 'EdgeApplied', data: { ...ids, servedRevision: revision, configHash } };
+      },
+      failed: (error) => ({ type: 'EdgeFailed', data: { ...ids, error } }),
+    });
+  }
+
+  @OnCommand('ConfirmPage')
+  async confirm(command: StoredMessage<'ConfirmPage'>, context: HandlerContext): Promise<void> {
+    const { operationId, siteId, hostId, turn, hostname, expected } = command.data;
+    const ids = { operationId, siteId, hostId, turn, revision: command.position };
+    await answer(this.store, command, context, {
+      decider: edgeDecider,
+      key: siteId,
+      act: async () => {
+        await confirmPage(this.door, hostname, expected, context.signal);
+        return { type: 'PageConfirmed', data: ids };
       },
       failed: (error) => ({ type: 'EdgeFailed', data: { ...ids, error } }),
     });

@@ -19,6 +19,12 @@ export const provisionerConfig = z.object({
   HOSTPLANE_DOCKER: oneOf('auto', 'on', 'off').default('auto'),
   HOSTPLANE_NGINX_IMAGE: z.string().default('nginx:1.28'),
   HOSTPLANE_STATIC_IMAGE: z.string().default('busybox:1.37'),
+  /** `{php}` stands for the version of PHP that a site asks for. */
+  HOSTPLANE_WORDPRESS_IMAGE: z.string().default('wordpress:6.8-php{php}-apache'),
+  /** Of sites that ask for none. */
+  HOSTPLANE_PHP_VERSION: z.string().regex(/^[0-9]\.[0-9]{1,2}$/, 'a version of PHP is like 8.3.').default('8.3'),
+  HOSTPLANE_DATABASE_IMAGE: z.string().default('mariadb:11.8'),
+  HOSTPLANE_DATABASE_MEMORY_LIMIT: bytes().default(1024 ** 3),
   /** Greatest body of a request that a visitor sends to a site. */
   HOSTPLANE_EDGE_MAX_BODY_BYTES: bytes().default(1024 ** 3),
   HOSTPLANE_MEMORY_LIMIT: bytes().default(512 * 1024 ** 2),

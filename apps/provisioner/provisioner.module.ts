@@ -3,16 +3,21 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { Logger } from '#boot/logger.js';
 import { EventStore } from '#eventstore/event-store.js';
 import type { BusClient } from '#messaging/bus-client.js';
+import { CronPoller } from './cron.poller.js';
+import { DatabaseCommands } from './database.commands.js';
+import { Databases } from './databases.js';
 import { EdgeCommands } from './edge.commands.js';
 import { chooseEdge } from './edge.module.js';
 import { EdgePoller } from './edge.poller.js';
 import { HostEdge } from './host-edge.js';
+import { InstalledSites } from './installed-sites.projection.js';
 import { planeId } from './plane-id.js';
 import type { ProvisionerSettings } from './provisioner.config.js';
 import { followRoutes } from './routes.projection.js';
 import { Runtimes } from './runtimes.js';
-import { chooseRuntimes } from './runtimes.module.js';
+import { chooseDatabases, chooseRuntimes } from './runtimes.module.js';
 import { Vault } from './vault.js';
+import { EdgeDoor } from './visit.js';
 import { WorkloadCommands } from './workload.commands.js';
 
 @Module({})
@@ -28,13 +33,17 @@ export class ProvisionerModule {
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
     return {
       module: ProvisionerModule,
-      controllers: [WorkloadCommands, EdgeCommands],
+      controllers: [WorkloadCommands, DatabaseCommands, EdgeCommands],
       providers: [
         { provide: EventStore, useValue: store },
         { provide: Runtimes, useValue: runtimes },
         { provide: HostEdge, useValue: edge },
         { provide: Vault, useValue: new Vault(bus) },
+        { provide: Databases, useValue: chooseDatabases(settings, plane, runtimes) },
+        { provide: EdgeDoor, useValue: { bind: settings.HOSTPLANE_BIND, httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT, withinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 } satisfies EdgeDoor },
+        { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
         EdgePoller,
+        CronPoller,
       ],
     };
   }

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { ContentStore } from '#content/content-store.js';
-import { DockerRuntime } from '#providers/docker/docker-runtime.js';
+import { DockerDatabases } from '#providers/docker/docker-databases.js';
+import { DockerRuntime, type DockerRuntimeOptions } from '#providers/docker/docker-runtime.js';
 import { Engine } from '#providers/docker/engine.js';
 import { busyboxImage, defaultSettings, nginxImage } from '#providers/docker/settings.js';
 import { FilesRuntime } from '#providers/files/files-runtime.js';
 import type { SiteRuntime } from '#providers/site-runtime.js';
+import { Databases } from './databases.js';
 import type { ProvisionerSettings } from './provisioner.config.js';
 import { Runtimes } from './runtimes.js';
 
@@ -15,9 +17,14 @@ export async function chooseRuntimes(settings: ProvisionerSettings, plane: strin
   const available = new Map<string, SiteRuntime>([[files.name, files]]);
   const missing = new Map<string, string>();
   const reason = settings.HOSTPLANE_DOCKER === 'off' ? 'HOSTPLANE_DOCKER is off' : await whyNoEngine(new Engine());
-  if (settings.HOSTPLANE_DOCKER === 'on' || !reason) available.set('docker', dockerRuntime(settings, plane, content));
+  if (settings.HOSTPLANE_DOCKER === 'on' || !reason) available.set('docker', new DockerRuntime({ ...dockerSettings(settings, plane), content }));
   else missing.set('docker', reason);
   return new Runtimes(available, missing);
+}
+
+/** The database servers that sites of this host's runtimes can have. */
+export function chooseDatabases(settings: ProvisionerSettings, plane: string, runtimes: Runtimes): Databases {
+  return new Databases(runtimes.has('docker') ? [new DockerDatabases(dockerSettings(settings, plane))] : []);
 }
 
 export const sitesFolder = (settings: ProvisionerSettings): string => join(settings.HOSTPLANE_DATA, 'sites');
@@ -30,15 +37,16 @@ async function whyNoEngine(engine: Engine): Promise<string | undefined> {
   );
 }
 
-function dockerRuntime(settings: ProvisionerSettings, plane: string, content: ContentStore): DockerRuntime {
+function dockerSettings(settings: ProvisionerSettings, plane: string): Omit<DockerRuntimeOptions, 'content'> {
   const image = settings.HOSTPLANE_STATIC_IMAGE;
   const limits = { memoryBytes: settings.HOSTPLANE_MEMORY_LIMIT, cpus: settings.HOSTPLANE_CPU_LIMIT_MILLIS / 1000, pids: settings.HOSTPLANE_PIDS_LIMIT };
-  return new DockerRuntime({
+  return {
     ...defaultSettings,
-    content,
     plane,
     staticImage: /(^|\/)nginx(:|@|$)/.test(image) ? nginxImage(image) : busyboxImage(image),
     appLimits: limits,
+    wordpress: { ...defaultSettings.wordpress, image: settings.HOSTPLANE_WORDPRESS_IMAGE, phpVersion: settings.HOSTPLANE_PHP_VERSION, tlsPort: settings.HOSTPLANE_EDGE_HTTPS_PORT },
+    database: { ...defaultSettings.database, image: settings.HOSTPLANE_DATABASE_IMAGE, limits: { ...defaultSettings.database.limits, memoryBytes: settings.HOSTPLANE_DATABASE_MEMORY_LIMIT } },
     healthyWithinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000,
-  });
+  };
 }

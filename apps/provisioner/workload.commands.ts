@@ -1,9 +1,14 @@
 import { Controller } from '@nestjs/common';
 import { streamId, type StoredMessage } from '#contracts/message.js';
+import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { homeDecider, workloadDecider } from '#domain/answers.js';
+import { adminPasswordKey, databasePasswordKey } from '#domain/naming/naming.js';
+import { dataOf } from '#domain/operation/wordpress-steps.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
+import type { WorkloadSecrets } from '#providers/site-runtime.js';
+import { installWordPress } from '#providers/wordpress-install.js';
 import { answer } from './answer.js';
 import { Runtimes } from './runtimes.js';
 import { Vault } from './vault.js';
@@ -57,9 +62,26 @@ export class WorkloadCommands {
       act: async () => {
         if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
         const runtime = this.runtimes.get(spec.runtime);
-        const { sealed: env } = await this.vault.open({ projectId: spec.projectId, sealed: spec.app?.sealedEnv ?? [], purpose: 'workload' }, command);
-        const target = await runtime.ensure(spec, context.signal, { env });
+        const target = await runtime.ensure(spec, context.signal, await this.secretsOf(spec, command));
         return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power } };
+      },
+      failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),
+    });
+  }
+
+  @OnCommand('InstallWorkload')
+  async install(command: StoredMessage<'InstallWorkload'>, context: HandlerContext): Promise<void> {
+    const { operationId, siteId, hostId, turn, spec } = command.data;
+    const ids = { operationId, siteId, hostId, turn, revision: command.position };
+    await answer(this.store, command, context, {
+      decider: workloadDecider,
+      key: siteId,
+      act: async () => {
+        if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
+        const name = adminPasswordKey(dataOf(spec));
+        const { secrets } = await this.vault.open({ projectId: spec.projectId, names: [name], purpose: 'install' }, command);
+        await installWordPress(this.runtimes.get(spec.runtime), spec, secrets[name]!, context.signal);
+        return { type: 'WorkloadInstalled', data: ids };
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),
     });
@@ -78,6 +100,14 @@ export class WorkloadCommands {
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),
     });
+  }
+
+  /** What the vault opens for a workload that is to run. */
+  private async secretsOf(spec: WorkloadSpec, command: StoredMessage): Promise<WorkloadSecrets> {
+    const key = databasePasswordKey(dataOf(spec));
+    const names = spec.kind === 'wordpress' && spec.power === 'running' ? [key] : [];
+    const { secrets, sealed: env } = await this.vault.open({ projectId: spec.projectId, names, sealed: spec.app?.sealedEnv ?? [], purpose: 'workload' }, command);
+    return { env, ...(names.length > 0 && { databasePassword: secrets[key]! }) };
   }
 
   /** On a host without the runtime there can only be something of the site when it once ran there. */

@@ -9,7 +9,7 @@ export const siteStatus = z.enum([
 ]);
 export type SiteStatus = z.output<typeof siteStatus>;
 
-export const siteKind = z.enum(['static', 'app']);
+export const siteKind = z.enum(['static', 'app', 'wordpress']);
 export const siteRuntime = z.enum(['files', 'docker']);
 
 /** An app as shown: the values of its environment may be secret and are never shown. */
@@ -18,6 +18,19 @@ export const shownApp = z.object({
   port: z.int(),
   envNames: z.array(z.string()),
   healthPath: z.string(),
+});
+
+export const shownWordPress = z.object({
+  phpVersion: z.string().optional().describe('Without it, the default of its host'),
+  adminUser: z.string(),
+  adminUrl: z.string().describe('Where its people sign in'),
+  database: z.enum(['shared', 'own']),
+});
+
+export const limits = z.strictObject({
+  memoryBytes: z.int().positive().optional(),
+  cpuMillis: z.int().positive().optional().describe('Thousandths of a core'),
+  pids: z.int().positive().optional(),
 });
 
 export const shownRelease = z.object({
@@ -42,6 +55,8 @@ export const site = z.object({
   hostId: z.string(),
   lastError: z.string().optional().describe('Why the last operation failed'),
   app: shownApp.optional(),
+  wordpress: shownWordPress.optional(),
+  limits: limits.optional().describe('What it may use, where that is not the default of its host'),
   release: shownRelease.optional().describe('What is live, or the first upload on its way there'),
   operation: z.object({ id: z.string(), kind: z.string(), status: z.string() }).optional().describe('What is under way'),
   createdAt: z.string(),
@@ -69,6 +84,11 @@ const named = {
   name: z.string().min(1).max(200).describe('Letters a to z, digits and hyphens, at most 48; it becomes part of the address'),
 };
 
+const onlyOf = {
+  app: ['image', 'port', 'env', 'healthPath'],
+  wordpress: ['phpVersion', 'title', 'adminUser', 'adminEmail', 'locale', 'database'],
+} as const;
+
 export const newSite = z
   .strictObject({
     ...named,
@@ -78,6 +98,13 @@ export const newSite = z
     port: z.int().min(1).max(65535).optional().describe('app: the port it listens on'),
     env: environment(envName).optional().describe('app: its environment; values are never shown again'),
     healthPath: z.string().regex(/^\/[^\s]*$/, 'It begins with a slash and has no spaces.').max(500).optional().describe('app: answers 2xx or 3xx once it is healthy'),
+    phpVersion: z.string().regex(/^[0-9]\.[0-9]{1,2}$/, 'A version of PHP is like 8.3.').optional().describe('wordpress: the version of PHP; without it, the default of its host'),
+    title: z.string().min(1).max(200).optional().describe('wordpress: its title; without it, its name'),
+    adminUser: z.string().min(1).max(60).optional().describe('wordpress: its first user, an administrator; without it, admin'),
+    adminEmail: z.email().max(100).optional().describe('wordpress: where it writes to; without it, admin at its address'),
+    locale: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?(_[a-z0-9]{1,10})?$/, 'A locale is like de_DE.').optional().describe('wordpress: its language; without it, English'),
+    database: z.enum(['shared', 'own']).optional().describe("wordpress: on the host's database server, or on one that the project has for itself"),
+    limits: limits.optional().describe('What its container may use; without it, the defaults of its host'),
   })
   .superRefine((input, context) => {
     const say = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
@@ -85,8 +112,10 @@ export const newSite = z
       if (!input.image) say('image', 'An app needs an image.');
       if (!input.port) say('port', 'An app needs the port that it listens on.');
       if (input.runtime === 'files') say('runtime', 'An app runs in a container: leave runtime out, or say docker.');
-    } else {
-      for (const field of ['image', 'port', 'env', 'healthPath'] as const) if (input[field] !== undefined) say(field, 'Only an app has this.');
+    }
+    if (input.kind === 'wordpress' && input.runtime === 'files') say('runtime', 'WordPress runs in a container: leave runtime out, or say docker.');
+    for (const [kind, fields] of Object.entries(onlyOf)) {
+      if (input.kind !== kind) for (const field of fields) if (input[field] !== undefined) say(field, `Only a site of the kind ${kind} has this.`);
     }
   });
 export type NewSite = z.input<typeof newSite>;

@@ -1,19 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { MessageOf } from '#contracts/registry.js';
+import { launchWordPress } from '../launch-wordpress/launch-wordpress.js';
+import { adminPasswordKey, databasePasswordKey, projectRootPasswordKey } from '../naming/naming.js';
 import { given } from '../../../test/support/given.js';
 import { operationDecider, settlementOf, type OperationCommand, type OperationEventType, type OperationState } from './operation.js';
 import type { SiteInput } from './site-steps.js';
-import type { AskType, Fact, WorkflowKind } from './workflow.js';
+import type { Ask, AskType, Fact, WorkflowKind } from './workflow.js';
 import { workflows } from './workflows.js';
 
 type Message = MessageOf<OperationEventType | AskType>;
+const [SITE, PROJECT, OTHER] = ['0190b4c6-7f3e-7c3a-9a57-0123456789ab', '0190b4c6-7f3e-7c3a-9a57-0123456789ac', '0190b4c6-7f3e-7c3a-9a57-0123456789ad'] as const;
 const target = { address: '10.77.0.2', port: 80, root: '' };
 const spec = {
-  siteId: 's', projectId: 'p', name: 'blog', kind: 'app', runtime: 'docker', subnet: '10.77.0.0/24', address: '10.77.0.2', power: 'running',
+  siteId: SITE, projectId: PROJECT, name: 'blog', kind: 'app', runtime: 'docker', subnet: '10.77.0.0/24', address: '10.77.0.2', power: 'running',
   app: undefined, releaseId: '', content: undefined, restartedAfter: '', wordpress: undefined, limits: undefined, dataId: '', url: '',
 };
 const input: SiteInput = { hostId: 'local', hostnames: ['blog.localhost'], spec, previous: { releaseId: '', content: undefined }, power: 'running', keepData: false };
+const WORDPRESS = ['EnsureSecrets', 'EnsureSecrets', 'EnsureDatabase', 'EnsureWorkload', 'InstallWorkload', 'EnsureRoute', 'ConfirmPage'];
 const start = (kind: WorkflowKind): OperationCommand => ({ type: 'StartOperation', id: 'o', kind, siteId: 's', projectId: 'p', input: kind.endsWith('project') ? { projectId: 'p', hostId: 'local', subnet: '10.77.0.0/24' } : input });
 
 /** The answer that the world gives to an ask, by its type. */
@@ -28,6 +32,11 @@ function answer(ask: MessageOf<AskType>, ok: boolean): Fact {
     case 'RemoveWorkload': return ok ? { type: 'WorkloadRemoved', data: site } : { type: 'WorkloadFailed', data: { ...site, error } };
     case 'EnsureKeyring': return ok ? { type: 'SecretsReady', data: { ...ids, projectId: 'p', siteId: '' } } : { type: 'SecretsFailed', data: { ...ids, projectId: 'p', siteId: '', error } };
     case 'DestroyKeyring': return ok ? { type: 'SecretsRemoved', data: { ...ids, projectId: 'p' } } : { type: 'SecretsFailed', data: { ...ids, projectId: 'p', siteId: '', error } };
+    case 'EnsureSecrets': return ok ? { type: 'SecretsReady', data: { ...site, projectId: 'p' } } : { type: 'SecretsFailed', data: { ...site, projectId: 'p', error } };
+    case 'EnsureDatabase': return ok ? { type: 'DatabaseReady', data: site } : { type: 'DatabaseFailed', data: { ...site, error } };
+    case 'RemoveDatabase': return ok ? { type: 'DatabaseRemoved', data: site } : { type: 'DatabaseFailed', data: { ...site, error } };
+    case 'InstallWorkload': return ok ? { type: 'WorkloadInstalled', data: site } : { type: 'WorkloadFailed', data: { ...site, error } };
+    case 'ConfirmPage': return ok ? { type: 'PageConfirmed', data: site } : { type: 'EdgeFailed', data: { ...site, error } };
     default: return ok ? { type: 'EdgeApplied', data: { ...site, servedRevision: 1, configHash: '' } } : { type: 'EdgeFailed', data: { ...site, error } };
   }
 }
@@ -58,6 +67,14 @@ describe('an operation', () => {
     ['launch-site', [1], ['EnsureWorkload', 'RemoveWorkload'], { step: 'workload', undone: ['workload'] }],
     ['launch-site', [2], ['EnsureWorkload', 'EnsureRoute', 'RemoveRoute', 'RemoveWorkload'], { step: 'route', undone: ['route', 'workload'] }],
     ['launch-site', [2, 3], ['EnsureWorkload', 'EnsureRoute', 'RemoveRoute', 'RemoveWorkload'], { step: 'route', undone: ['workload'] }],
+    ['launch-wordpress', [1], WORDPRESS.slice(0, 1), { step: 'server secret', undone: [] }],
+    ['launch-wordpress', [2], WORDPRESS.slice(0, 2), { step: 'secrets', undone: [] }],
+    ['launch-wordpress', [3], [...WORDPRESS.slice(0, 3), 'RemoveDatabase'], { step: 'database', undone: ['database'] }],
+    ['launch-wordpress', [4], [...WORDPRESS.slice(0, 4), 'RemoveWorkload', 'RemoveDatabase'], { step: 'workload', undone: ['workload', 'database'] }],
+    ['launch-wordpress', [5], [...WORDPRESS.slice(0, 5), 'RemoveWorkload', 'RemoveDatabase'], { step: 'install', undone: ['workload', 'database'] }],
+    ['launch-wordpress', [6], [...WORDPRESS.slice(0, 6), 'RemoveRoute', 'RemoveWorkload', 'RemoveDatabase'], { step: 'route', undone: ['route', 'workload', 'database'] }],
+    ['launch-wordpress', [7], [...WORDPRESS, 'RemoveRoute', 'RemoveWorkload', 'RemoveDatabase'], { step: 'page', undone: ['route', 'workload', 'database'] }],
+    ['remove-wordpress', [3], ['RemoveRoute', 'RemoveWorkload', 'RemoveDatabase'], { step: 'database', undone: [] }],
     ['remove-site', [2], ['RemoveRoute', 'RemoveWorkload'], { step: 'workload', undone: [] }],
     ['publish-release', [2], ['EnsureWorkload', 'EnsureRoute', 'EnsureWorkload'], { step: 'route' }],
     ['stop-site', [2], ['EnsureRoute', 'EnsureWorkload', 'EnsureWorkload', 'EnsureRoute'], { step: 'workload' }],
@@ -78,9 +95,23 @@ describe('an operation', () => {
     expect(run('remove-project', []).asked).toEqual(['RemoveHome', 'DestroyKeyring']);
   });
   it('ends whatever fails', () => {
-    fc.assert(fc.property(fc.constantFrom(...(Object.keys(workflows) as WorkflowKind[])), fc.uniqueArray(fc.integer({ min: 1, max: 8 })), (kind, failing) => {
+    fc.assert(fc.property(fc.constantFrom(...(Object.keys(workflows) as WorkflowKind[])), fc.uniqueArray(fc.integer({ min: 1, max: 14 })), (kind, failing) => {
       expect(['succeeded', 'failed']).toContain(run(kind, failing).state.status);
     }));
+  });
+  it('asks the vault for what a WordPress site needs, and always for the same: its own names, and the root password of the server that it is on', () => {
+    const asks = (database: string, dataId = '') => {
+      const wordpress = { phpVersion: '8.3', title: 'Blog', adminUser: 'admin', adminEmail: '', locale: '', database };
+      const site = { ...input, spec: { ...spec, siteId: SITE, projectId: PROJECT, dataId, kind: 'wordpress', wordpress } };
+      return launchWordPress.steps.map(({ ask }) => ask(site, {}));
+    };
+    const wishes = (ask: Ask | undefined) => (ask?.type === 'EnsureSecrets' ? [ask.data.projectId, ...ask.data.wishes.map(({ name }) => name)] : []);
+    const [server, own] = asks('shared');
+    expect([wishes(server), wishes(own)]).toEqual([['host-local', 'host/local/database-root-password'], [PROJECT, databasePasswordKey(SITE), adminPasswordKey(SITE)]]);
+    expect(wishes(asks('own')[0])).toEqual([PROJECT, projectRootPasswordKey(PROJECT)]);
+    expect(wishes(asks('shared', OTHER)[1])).toEqual([PROJECT, databasePasswordKey(OTHER), adminPasswordKey(OTHER)]);
+    expect(asks('shared').at(-1)).toMatchObject({ type: 'ConfirmPage', data: { hostname: 'blog.localhost', expected: 'Blog' } });
+    expect(asks('shared', OTHER).at(-1)).toMatchObject({ data: { expected: '' } });
   });
   it('ignores answers that are late, repeated, or meant for another', () => {
     const started = operationDecider.decide(start('launch-site'), operationDecider.initial) as readonly Message[];

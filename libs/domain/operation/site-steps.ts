@@ -14,7 +14,7 @@ export interface SiteInput {
   readonly power: 'running' | 'stopped';
   /** Where the site is reached before the operation; absent at a launch. */
   readonly target?: Target | undefined;
-  /** Whether a removal leaves volumes and releases. */
+  /** Whether a removal, and taking a launch back, leaves volumes, releases and database: always when they held what was live. */
   readonly keepData: boolean;
 }
 

@@ -3,7 +3,8 @@ import type { SiteCommand } from '../site/site.js';
 import type { ProjectCommand } from '../project/project.js';
 
 export type WorkflowKind =
-  | 'launch-site' | 'remove-site' | 'publish-release' | 'stop-site' | 'start-site' | 'restart-site' | 'launch-project' | 'remove-project';
+  | 'launch-site' | 'remove-site' | 'publish-release' | 'stop-site' | 'start-site' | 'restart-site' | 'launch-project' | 'remove-project'
+  | 'launch-wordpress' | 'remove-wordpress';
 
 export type AskType =
   | 'EnsureHome' | 'RemoveHome' | 'EnsureKeyring' | 'DestroyKeyring' | 'EnsureSecrets' | 'EnsureDatabase' | 'RemoveDatabase'

@@ -1,8 +1,10 @@
 import { launchProject } from '../launch-project/launch-project.js';
+import { launchWordPress } from '../launch-wordpress/launch-wordpress.js';
 import { launchSite } from '../launch-site/launch-site.js';
 import { publishRelease } from '../publish-release/publish-release.js';
 import { removeProject } from '../remove-project/remove-project.js';
 import { removeSite } from '../remove-site/remove-site.js';
+import { removeWordPress } from '../remove-wordpress/remove-wordpress.js';
 import { restartSite, startSite, stopSite } from '../switch-site/switch-site.js';
 import type { Workflow, WorkflowKind } from './workflow.js';
 
@@ -16,7 +18,13 @@ export const workflows: Readonly<Record<WorkflowKind, Workflow<never>>> = {
   'restart-site': restartSite,
   'launch-project': launchProject,
   'remove-project': removeProject,
+  'launch-wordpress': launchWordPress,
+  'remove-wordpress': removeWordPress,
 };
+
+/** The workflow that puts a kind of site live, and the one that takes it away. */
+export const siteWorkflows = (siteKind: string): { readonly launch: WorkflowKind; readonly remove: WorkflowKind } =>
+  siteKind === 'wordpress' ? { launch: 'launch-wordpress', remove: 'remove-wordpress' } : { launch: 'launch-site', remove: 'remove-site' };
 
 export function workflowOf(kind: string): Workflow<never> {
   const workflow = (workflows as Partial<Record<string, Workflow<never>>>)[kind];

@@ -1,10 +1,11 @@
-import type { SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
+import type { Limits, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
 import { Refusal } from '../refusal.js';
 
 /** Runtimes that can run a kind of site, the default first. */
 export const runtimesFor: Readonly<Record<string, readonly string[]>> = {
   static: ['files', 'docker'],
   app: ['docker'],
+  wordpress: ['docker'],
 };
 
 /** Refuses a request whose parts do not fit together, naming the field. */
@@ -16,6 +17,9 @@ export function checkRequest(request: SiteRequested): void {
   }
   if (request.kind === 'app') checkApp(request);
   else if (request.app) throw new Refusal('invalid', `A site of the kind ${request.kind} takes no image, port or environment.`, 'image');
+  if (request.kind === 'wordpress') checkWordPress(request);
+  else if (request.wordpress) throw new Refusal('invalid', `A site of the kind ${request.kind} takes no settings of WordPress.`, 'kind');
+  if (request.limits) checkLimits(request, request.limits);
 }
 
 /** An image reference as the engine's reference grammar has it, kept to what is safe to print and to store. */
@@ -32,4 +36,37 @@ function checkApp({ app }: SiteRequested): void {
     if (!/^[A-Za-z0-9+/]{100,}={0,2}$/.test(box)) throw new Refusal('invalid', `The value of ${name} is not sealed.`, `env.${name}`);
   }
   if (new Set(app.sealedEnv.map(({ name }) => name)).size < app.sealedEnv.length) throw new Refusal('invalid', 'A variable of the environment is there twice.', 'env');
+}
+
+/** As WordPress itself takes them: https://developer.wordpress.org/reference/functions/sanitize_user/ in its strict form. */
+const USER = /^[A-Za-z0-9_.@-](?:[A-Za-z0-9_.@ -]{0,58}[A-Za-z0-9_.@-])?$/;
+const EMAIL = /^[A-Za-z0-9.!#$%&*+/=?^_{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+$/;
+
+function checkWordPress({ wordpress }: SiteRequested): void {
+  if (!wordpress) throw new Refusal('invalid', 'A WordPress site needs a title and an administrator.', 'title');
+  const { phpVersion, title, adminUser, adminEmail, locale, database } = wordpress;
+  const refuse = (isRight: boolean, field: string, value: string, what: string): void => {
+    if (!isRight) throw new Refusal('invalid', `"${value.slice(0, 80)}" is not ${what}.`, field);
+  };
+  refuse(phpVersion === '' || /^[0-9]\.[0-9]{1,2}$/.test(phpVersion), 'phpVersion', phpVersion, 'a version of PHP such as 8.3');
+  refuse(/^[^\p{C}]{1,200}$/u.test(title) && title.trim() !== '', 'title', title, 'a title of 1 to 200 characters without control characters');
+  refuse(USER.test(adminUser), 'adminUser', adminUser, 'a user name of 1 to 60 letters, digits, spaces and the characters . _ @ -');
+  refuse(adminEmail === '' || (EMAIL.test(adminEmail) && adminEmail.length <= 100), 'adminEmail', adminEmail, 'an e-mail address of at most 100 characters');
+  refuse(locale === '' || /^[a-z]{2,3}(_[A-Z]{2})?(_[a-z0-9]{1,10})?$/.test(locale), 'locale', locale, 'a locale such as de_DE');
+  refuse(['shared', 'own'].includes(database), 'database', database, 'one of shared, own');
+}
+
+const MIB = 1024 ** 2;
+
+/** What a container cannot start with, and what no machine has. */
+function checkLimits({ kind, runtime }: SiteRequested, { memoryBytes, cpuMillis, pids }: Limits): void {
+  if (memoryBytes + cpuMillis + pids === 0) return;
+  if (runtime === 'files') throw new Refusal('invalid', `A site of the kind ${kind} on "files" is served by the edge itself: limits are for containers.`, 'limits');
+  const within = (field: string, value: number, least: number, most: number): void => {
+    if (value === 0 || (Number.isInteger(value) && value >= least && value <= most)) return;
+    throw new Refusal('invalid', `The limit ${value} is not between ${least} and ${most}.`, `limits.${field}`);
+  };
+  within('memoryBytes', memoryBytes, kind === 'wordpress' ? 128 * MIB : 16 * MIB, 1024 ** 4);
+  within('cpuMillis', cpuMillis, 10, 1_000_000);
+  within('pids', pids, 8, 100_000);
 }
