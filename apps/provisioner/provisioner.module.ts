@@ -3,6 +3,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { Logger } from '#boot/logger.js';
 import { EventStore } from '#eventstore/event-store.js';
 import type { BusClient } from '#messaging/bus-client.js';
+import { ownAddressOf } from '#providers/edge/edge-settings.js';
 import { CronPoller } from './cron.poller.js';
 import { DatabaseCommands } from './database.commands.js';
 import { Databases } from './databases.js';
@@ -40,7 +41,7 @@ export class ProvisionerModule {
         { provide: HostEdge, useValue: edge },
         { provide: Vault, useValue: new Vault(bus) },
         { provide: Databases, useValue: chooseDatabases(settings, plane, runtimes) },
-        { provide: EdgeDoor, useValue: { bind: settings.HOSTPLANE_BIND, httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT, withinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 } satisfies EdgeDoor },
+        { provide: EdgeDoor, useValue: { address: ownAddressOf(settings.HOSTPLANE_BIND), httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT, withinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 } satisfies EdgeDoor },
         { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
         EdgePoller,
         CronPoller,

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Reply<T = Record<string, unknown>> {
@@ -61,12 +62,13 @@ export interface Visit {
   readonly headers: Record<string, string | string[] | undefined>;
 }
 
-/** Visits a site as a browser would, whether or not the machine resolves names below localhost. */
+/** Visits a site as a browser would, whether or not the machine resolves names below localhost, and whoever signed its certificate. */
 export function visit(url: string, headers: Record<string, string> = {}): Promise<Visit> {
-  const { hostname, port, pathname, search, host } = new URL(url);
+  const { protocol, hostname, port, pathname, search, host } = new URL(url);
+  const tls = protocol === 'https:' ? { servername: hostname, rejectUnauthorized: false } : undefined;
   const address = hostname.endsWith('localhost') ? '127.0.0.1' : hostname;
   return new Promise((resolve, reject) => {
-    const sent = request({ host: address, port, path: pathname + search, headers: { host, ...headers }, agent: false, timeout: 10_000 }, (response) => {
+    const sent = (tls ? requestTls : request)({ host: address, port, path: pathname + search, headers: { host, ...headers }, agent: false, timeout: 10_000, ...tls }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (body += chunk));

@@ -125,6 +125,8 @@ export async function startPlane(options: StartOptions = {}): Promise<Plane> {
     HOSTPLANE_EDGE_HTTPS_PORT: String(httpsPort),
     HOSTPLANE_STATIC_IMAGE: testImage('static'),
     HOSTPLANE_NGINX_IMAGE: testImage('nginx'),
+    HOSTPLANE_WORDPRESS_IMAGE: testImage('wordpress'),
+    HOSTPLANE_DATABASE_IMAGE: testImage('mariadb'),
     ...options.env,
   };
   const said: string[] = [];

@@ -93,7 +93,7 @@ export class Engine {
 
   /** Whether a container, running or not, has something at this path. */
   async hasPath(id: string, path: string, signal?: AbortSignal): Promise<boolean> {
-    const look = (abortSignal: AbortSignal) => this.docker.getContainer(id).infoArchive({ path, abortSignal } as never) as Promise<unknown>;
+    const look = (abortSignal: AbortSignal) => this.docker.getContainer(id).infoArchive({ path, abortSignal }) as Promise<unknown>;
     return (await this.call('stat', `look for ${path} in container ${id}`, signal, look, { fine: [404] })) !== undefined;
   }
 
