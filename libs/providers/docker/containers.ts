@@ -1,7 +1,7 @@
 import type { ContainerInfo } from 'dockerode';
 import type { Power } from '../site-runtime.js';
 import type { ObservedWorkload } from '../site-runtime.js';
-import type { HealthProbe } from './health.js';
+import type { HealthProbe } from '../health.js';
 import { LABEL } from './requests.js';
 
 /** A container of a site, as a listing shows it. */

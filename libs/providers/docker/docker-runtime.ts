@@ -8,7 +8,7 @@ import { noSecrets, type CommandResult, type HomeSpec, type ObservedWorkload, ty
 import { specHash } from '../spec-hash.js';
 import { foundContainer, observedWorkload, onePerSite, type FoundContainer } from './containers.js';
 import { Engine } from './engine.js';
-import { probe } from './health.js';
+import { probe } from '../health.js';
 import { ProjectNetworks } from './project-networks.js';
 import { LABEL } from './requests.js';
 import { defaultSettings, type DockerSettings } from './settings.js';

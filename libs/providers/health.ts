@@ -2,6 +2,7 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Where a workload is asked whether it is healthy. */
 export interface HealthProbe {
   readonly address: string;
   readonly port: number;
