@@ -60,7 +60,7 @@ export interface CommandResult {
 export interface RuntimeFeatures {
   /** Kinds of site it can run. */
   readonly kinds: readonly ('static' | 'app' | 'wordpress')[];
-  /** Whether a workload has an address of its own (a container) or is served by the edge from a folder. */
+  /** Whether a workload takes the address that its project leased to it; else it is a folder that the edge serves, or has a port of a server. */
   readonly addresses: boolean;
 }
 

@@ -76,3 +76,8 @@ export const nginxConfigFile = (siteId: string): string => `site-${shortId(siteI
 
 /** `{base}:deploy_{first 8 of the deployment id}`. */
 export const deploymentImage = (base: string, deploymentId: string): string => `${base}:deploy_${deploymentId.slice(0, 8)}`;
+
+/** A project's room at a vendor that groups what runs. */
+export const projectRoom = (projectId: string): string => `hp-project-${shortId(projectId)}`;
+/** One version of an app where versions stand beside each other until the new one is healthy. `hash` is that of the spec. */
+export const appVersion = (site: Named, hash: string): string => `${appContainer(site)}-${hash.slice(0, 8)}`;

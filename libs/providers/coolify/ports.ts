@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto';
+import { ProviderError } from '../provider-error.js';
+import type { PortRange } from './settings.js';
+
+/** Host ports of Coolify's mappings, for example 20001 of `20001:80,20002:81`. */
+export function hostPorts(mappings: string | null | undefined): number[] {
+  return (mappings ?? '').split(',').flatMap((mapping) => (/^\d+:\d+$/.test(mapping) ? [Number(mapping.split(':')[0])] : []));
+}
+
+/** The port that is a site's own by its id, or the next one that is free: the same world gives the same port. */
+export function choosePort(siteId: string, { first, last }: PortRange, taken: ReadonlySet<number>): number {
+  const size = last - first + 1;
+  const start = createHash('sha256').update(siteId).digest().readUInt32BE() % size;
+  for (let i = 0; i < size; i++) {
+    const port = first + ((start + i) % size);
+    if (!taken.has(port)) return port;
+  }
+  throw new ProviderError(`All ${size} ports from ${first} to ${last} of the Coolify server are taken: set COOLIFY_PORTS to a wider range.`, false);
+}

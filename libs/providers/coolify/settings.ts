@@ -1,0 +1,52 @@
+/** How to reach a Coolify, and how it is used. */
+export interface CoolifySettings {
+  /** Name of this plane: the mark that tells our resources from all others. */
+  readonly plane: string;
+  /** For example https://coolify.example.com; the path /api/v1 may be left out. */
+  readonly url: string;
+  /** With the permissions read, write, deploy and read:sensitive. */
+  readonly token: string;
+  /** Needed only where the Coolify has several servers. */
+  readonly serverUuid?: string | undefined;
+  /** One destination (network) for all projects; without it each project gets its own. */
+  readonly destinationUuid?: string | undefined;
+  /** Where the edge reaches the server's ports; without it the server's own address. */
+  readonly serverAddress?: string | undefined;
+  /** Ports of the server that apps may be published on. */
+  readonly ports: PortRange;
+  readonly appLimits: { readonly memoryBytes: number; readonly cpus: number };
+  /** How long an app may take to become healthy once it is deployed. */
+  readonly healthyWithinMs: number;
+  /** How long a deployment may take, its time in the queue included. */
+  readonly deployedWithinMs: number;
+  /** How long a stop or a deletion may take. */
+  readonly settledWithinMs: number;
+  /** How long one request may take. */
+  readonly callMs: number;
+  /** How often a request is sent until it is given up. */
+  readonly attempts: number;
+  /** Pause before the second attempt; it doubles. */
+  readonly pauseMs: number;
+  /** First and longest pause between two looks at what Coolify works on. */
+  readonly lookMs: readonly [number, number];
+  readonly requestsPerMinute: number;
+}
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export const defaultSettings = {
+  ports: { first: 20_000, last: 29_999 },
+  appLimits: { memoryBytes: 512 * 1024 * 1024, cpus: 1 },
+  healthyWithinMs: 60_000,
+  deployedWithinMs: 600_000,
+  settledWithinMs: 120_000,
+  callMs: 30_000,
+  attempts: 5,
+  pauseMs: 500,
+  lookMs: [500, 3_000],
+  // Coolify takes 200 a minute of a token (config/api.php): some are left to whoever else uses it.
+  requestsPerMinute: 180,
+} as const;
