@@ -21,7 +21,7 @@ export interface CreateOptions {
   readonly database?: 'shared' | 'own';
   readonly memory?: number;
   readonly cpus?: number;
-  readonly runtime?: 'files' | 'docker';
+  readonly runtime?: 'files' | 'docker' | 'coolify';
   readonly project?: string;
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { baseDomain, bytes, cidr, hostId, logLevel, port, url, wholeNumber } from '#boot/fields.js';
+import { baseDomain, bytes, cidr, hostId, logLevel, oneOf, port, url, wholeNumber } from '#boot/fields.js';
 import { quotaFields } from '#boot/quota.js';
 
 /** What the lifecycle service needs of its environment. */
@@ -12,6 +12,8 @@ export const lifecycleConfig = z.object({
   HOSTPLANE_HOST_ID: hostId().default('local'),
   /** Each project gets a /24 of it. */
   HOSTPLANE_NETWORK_POOL: cidr(24).default('10.77.0.0/16'),
+  /** Where sites that need a container run when nobody says where. The launcher says coolify when that is configured. */
+  HOSTPLANE_APP_RUNTIME: oneOf('docker', 'coolify').default('docker'),
   /** An operation whose step has not been answered for so long is given up, and taken back. */
   HOSTPLANE_STEP_DEADLINE_SECONDS: wholeNumber(10, 86_400).default(900),
   /** What a container takes of its project's quota that has no limits of its own, as hosts give it. */
@@ -31,6 +33,7 @@ export abstract class LifecycleConfig implements LifecycleSettings {
   abstract readonly HOSTPLANE_EDGE_HTTP_PORT: number;
   abstract readonly HOSTPLANE_HOST_ID: string;
   abstract readonly HOSTPLANE_NETWORK_POOL: string;
+  abstract readonly HOSTPLANE_APP_RUNTIME: LifecycleSettings['HOSTPLANE_APP_RUNTIME'];
   abstract readonly HOSTPLANE_STEP_DEADLINE_SECONDS: number;
   abstract readonly HOSTPLANE_MEMORY_LIMIT: number;
   abstract readonly HOSTPLANE_CPU_LIMIT_MILLIS: number;

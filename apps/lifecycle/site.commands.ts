@@ -10,7 +10,7 @@ import { projectDecider, type Project } from '#domain/project/project.js';
 import { Refusal } from '#domain/refusal.js';
 import type { Amounts } from '#domain/project/quota.js';
 import { needsOf } from '#domain/site/needs.js';
-import { checkRequest, runtimesFor } from '#domain/site/request.js';
+import { checkRequest, defaultRuntime } from '#domain/site/request.js';
 import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
@@ -33,7 +33,7 @@ export class SiteCommands {
 
   @OnAsk('CreateSite')
   async create(ask: CreateSite, cause: Cause): Promise<Accepted> {
-    const runtime = ask.runtime || (runtimesFor[ask.kind]?.[0] ?? '');
+    const runtime = ask.runtime || defaultRuntime(ask.kind, this.config.HOSTPLANE_APP_RUNTIME);
     const { restoreFrom: dataId, ...wish } = ask;
     const request: SiteRequested = { ...wish, runtime, dataId, hostId: '', hostname: '', address: '', subnet: '' };
     checkName(request.name, 'site');

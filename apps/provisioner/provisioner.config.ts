@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { baseDomain, bindAddress, bytes, folder, hostId, logLevel, oneOf, port, url, wholeNumber } from '#boot/fields.js';
+import { baseDomain, bindAddress, bytes, folder, hostId, logLevel, oneOf, port, portRange, url, wholeNumber } from '#boot/fields.js';
 
 /** What a host's provisioner needs of its environment. */
 export const provisionerConfig = z.object({
@@ -33,7 +33,20 @@ export const provisionerConfig = z.object({
   HOSTPLANE_PIDS_LIMIT: wholeNumber(8, 100_000).default(256),
   /** How long a new container may take until it is healthy. */
   HOSTPLANE_HEALTH_DEADLINE_SECONDS: wholeNumber(1, 3600).default(60),
+  /** With the token: apps run at this Coolify unless somebody asks for docker. */
+  COOLIFY_API_URL: url('http', 'https').optional(),
+  COOLIFY_API_TOKEN: z.string().optional(),
+  /** Of its servers the one to use; needed where there are several. */
+  COOLIFY_SERVER_UUID: z.string().optional(),
+  /** One network for all projects, instead of one each. */
+  COOLIFY_DESTINATION_UUID: z.string().optional(),
+  /** Where the edge reaches the server's ports, when it is not the address that Coolify has of it. */
+  COOLIFY_SERVER_ADDRESS: z.string().optional(),
+  COOLIFY_PORTS: portRange().prefault('20000-29999'),
   LOG_LEVEL: logLevel().default('info'),
+}).superRefine(({ COOLIFY_API_URL: address, COOLIFY_API_TOKEN: token }, context) => {
+  if (address !== undefined && token === undefined) context.addIssue({ code: 'custom', path: ['COOLIFY_API_TOKEN'], message: 'COOLIFY_API_URL needs a token.' });
+  if (token !== undefined && address === undefined) context.addIssue({ code: 'custom', path: ['COOLIFY_API_URL'], message: 'COOLIFY_API_TOKEN needs an address, for example https://coolify.example.com.' });
 });
 
 export type ProvisionerSettings = z.infer<typeof provisionerConfig>;

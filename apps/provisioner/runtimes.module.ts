@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ContentStore } from '#content/content-store.js';
+import { CoolifyRuntime } from '#providers/coolify/coolify-runtime.js';
 import { DockerDatabases } from '#providers/docker/docker-databases.js';
 import { DockerRuntime, type DockerRuntimeOptions } from '#providers/docker/docker-runtime.js';
 import { Engine } from '#providers/docker/engine.js';
@@ -10,7 +11,7 @@ import { Databases } from './databases.js';
 import type { ProvisionerSettings } from './provisioner.config.js';
 import { Runtimes } from './runtimes.js';
 
-/** The runtimes that this host has: files always, Docker as configured or when an engine answers. */
+/** The runtimes that this host has: files always, Docker as configured or when an engine answers, Coolify when it is configured. */
 export async function chooseRuntimes(settings: ProvisionerSettings, plane: string): Promise<Runtimes> {
   const content = new ContentStore(join(settings.HOSTPLANE_DATA, 'content'));
   const files = new FilesRuntime({ sitesFolder: sitesFolder(settings), content, plane });
@@ -19,6 +20,9 @@ export async function chooseRuntimes(settings: ProvisionerSettings, plane: strin
   const reason = settings.HOSTPLANE_DOCKER === 'off' ? 'HOSTPLANE_DOCKER is off' : await whyNoEngine(new Engine());
   if (settings.HOSTPLANE_DOCKER === 'on' || !reason) available.set('docker', new DockerRuntime({ ...dockerSettings(settings, plane), content }));
   else missing.set('docker', reason);
+  const coolify = coolifyRuntime(settings, plane);
+  if (coolify) available.set('coolify', coolify);
+  else missing.set('coolify', 'COOLIFY_API_URL and COOLIFY_API_TOKEN are not set');
   return new Runtimes(available, missing);
 }
 
@@ -35,6 +39,22 @@ async function whyNoEngine(engine: Engine): Promise<string | undefined> {
     () => undefined,
     (error: unknown) => `no Docker Engine answers (${(error as Error).message})`,
   );
+}
+
+function coolifyRuntime(settings: ProvisionerSettings, plane: string): CoolifyRuntime | undefined {
+  const { COOLIFY_API_URL: address, COOLIFY_API_TOKEN: token } = settings;
+  if (address === undefined || token === undefined) return undefined;
+  return new CoolifyRuntime({
+    plane,
+    url: address,
+    token,
+    serverUuid: settings.COOLIFY_SERVER_UUID,
+    destinationUuid: settings.COOLIFY_DESTINATION_UUID,
+    serverAddress: settings.COOLIFY_SERVER_ADDRESS,
+    ports: settings.COOLIFY_PORTS,
+    appLimits: { memoryBytes: settings.HOSTPLANE_MEMORY_LIMIT, cpus: settings.HOSTPLANE_CPU_LIMIT_MILLIS / 1000 },
+    healthyWithinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000,
+  });
 }
 
 function dockerSettings(settings: ProvisionerSettings, plane: string): Omit<DockerRuntimeOptions, 'content'> {

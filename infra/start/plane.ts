@@ -15,7 +15,7 @@ import { findNatsServer } from './nats-server.js';
 import { assertPlanePorts } from './plane-ports.js';
 import { startPostgres } from './postgres.js';
 import type { Say } from './say.js';
-import { apiUrl, dockerAddress, readSettings, vaultFolder, type Settings } from './settings.js';
+import { apiUrl, appRuntime, dockerAddress, readSettings, vaultFolder, type Settings } from './settings.js';
 
 export interface PlaneOptions {
   /** What a person configured; see settings.ts and each app's configuration. */
@@ -155,7 +155,7 @@ export class Plane {
     const controlPlane = this.launch({
       ...nodeProcess('control-plane', 'infra/start/control-plane.js', 'words' in isolation ? isolation.words : []),
       env: {
-        ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'secrets', 'relay']), HOSTPLANE_DATA, HOSTPLANE_VAULT_DIR: vaultFolder(this.settings), HOSTPLANE_ADMIN_TOKEN: adminToken, HOSTPLANE_ISOLATION: said,
+        ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'secrets', 'relay']), HOSTPLANE_DATA, HOSTPLANE_VAULT_DIR: vaultFolder(this.settings), HOSTPLANE_ADMIN_TOKEN: adminToken, HOSTPLANE_ISOLATION: said, HOSTPLANE_APP_RUNTIME: appRuntime(env),
         ...Object.fromEntries(compileCache(env).map((folder) => ['NODE_COMPILE_CACHE', folder])),
       },
       isReady: async (_, hasSaidSo) => hasSaidSo && (await isHealthy(this.apiUrl)),
@@ -166,7 +166,7 @@ export class Plane {
       isReady: (_, hasSaidSo) => Promise.resolve(hasSaidSo),
     });
     await this.show('control plane', `${this.apiUrl}, the engine's socket out of its reach: ${said}`, controlPlane);
-    await this.show('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: static sites only`, provisioner);
+    await this.show('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: ${appRuntime(env) === 'coolify' ? 'apps at Coolify' : 'static sites only'}`, provisioner);
   }
 
   /** Both processes start at once: neither waits for the other. */

@@ -40,6 +40,11 @@ export function apiUrl(settings: Settings): string {
   return `http://${host}:${port}`;
 }
 
+/** Where apps run when nobody says where: at Coolify when it is configured. The control plane is told this, and not how to reach it. */
+export function appRuntime(env: NodeJS.ProcessEnv): string {
+  return env['HOSTPLANE_APP_RUNTIME'] || (env['COOLIFY_API_URL'] && env['COOLIFY_API_TOKEN'] ? 'coolify' : 'docker');
+}
+
 /** The socket of a Docker Engine on this machine, as the environment or the usual place has it. */
 export function dockerAddress(env: NodeJS.ProcessEnv, usual = '/var/run/docker.sock'): string | undefined {
   return env['DOCKER_HOST'] || (existsSync(usual) ? `unix://${usual}` : undefined);

@@ -10,7 +10,7 @@ export const siteStatus = z.enum([
 export type SiteStatus = z.output<typeof siteStatus>;
 
 export const siteKind = z.enum(['static', 'app', 'wordpress']);
-export const siteRuntime = z.enum(['files', 'docker']);
+export const siteRuntime = z.enum(['files', 'docker', 'coolify']);
 
 /** An app as shown: the values of its environment may be secret and are never shown. */
 export const shownApp = z.object({
@@ -93,7 +93,7 @@ export const newSite = z
   .strictObject({
     ...named,
     kind: siteKind,
-    runtime: siteRuntime.optional().describe('files: served by the edge itself (static only). docker: a container'),
+    runtime: siteRuntime.optional().describe('files: served by the edge itself (static only). docker: a container. coolify: an application there (app only)'),
     image: z.string().min(1).max(500).optional().describe('app: the image to run'),
     port: z.int().min(1).max(65535).optional().describe('app: the port it listens on'),
     env: environment(envName).optional().describe('app: its environment; values are never shown again'),
@@ -111,8 +111,9 @@ export const newSite = z
     if (input.kind === 'app') {
       if (!input.image) say('image', 'An app needs an image.');
       if (!input.port) say('port', 'An app needs the port that it listens on.');
-      if (input.runtime === 'files') say('runtime', 'An app runs in a container: leave runtime out, or say docker.');
+      if (input.runtime === 'files') say('runtime', 'An app runs in a container: leave runtime out, or say docker or coolify.');
     }
+    if (input.kind !== 'app' && input.runtime === 'coolify') say('runtime', `A site of the kind ${input.kind} does not run at Coolify: leave runtime out, or choose another.`);
     if (input.kind === 'wordpress' && input.runtime === 'files') say('runtime', 'WordPress runs in a container: leave runtime out, or say docker.');
     for (const [kind, fields] of Object.entries(onlyOf)) {
       if (input.kind !== kind) for (const field of fields) if (input[field] !== undefined) say(field, `Only a site of the kind ${kind} has this.`);

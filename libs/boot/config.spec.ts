@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { type ConfigError, readConfig } from './config.js';
-import { baseDomain, bytes, cidr, folder, hostId, oneOf, port, url } from './fields.js';
+import { baseDomain, bytes, cidr, folder, hostId, oneOf, port, portRange, url } from './fields.js';
 
 const schema = z.object({
   PORT: port().default(7080),
@@ -53,6 +53,11 @@ describe('fields', () => {
 
   it('cidr: the first address of a range, and room enough', () => {
     expect(accepts(cidr(24), ['10.77.0.0/16', '10.77.0.0/24', '10.77.0.0/25', '10.77.0.1/16', '10.77/16', 'fd00::/8', '10.77.0.0'])).toEqual(['10.77.0.0/16', '10.77.0.0/24']);
+  });
+
+  it('portRange: from the first to the last', () => {
+    expect(accepts(portRange(), ['20000-29999', '80-80', '0-80', '80', '90-80', '1-65536', 'a-b', '1-2-3'])).toEqual(['20000-29999', '80-80']);
+    expect(portRange().parse('20000-29999')).toEqual({ first: 20_000, last: 29_999 });
   });
 
   it('hostId: fits a bus subject', () => {

@@ -10,6 +10,13 @@ export const port = () => wholeNumber(1, 65_535, 'a port is a whole number from 
 export const wholeNumber = (least: number, most: number, allowed = `a whole number from ${least} to ${most} is allowed.`) =>
   text(allowed, (value) => /^\d{1,15}$/.test(value) && Number(value) >= least && Number(value) <= most).transform(Number);
 
+/** A range of ports such as 20000-29999, as its first and last. */
+export const portRange = () =>
+  text('a range of ports is needed, for example 20000-29999.', (value) => {
+    const [first, last] = portsOf(value);
+    return /^\d{1,5}-\d{1,5}$/.test(value) && first >= 1 && last <= 65_535 && first <= last;
+  }).transform((value) => ({ first: portsOf(value)[0], last: portsOf(value)[1] }));
+
 /** A size such as 1048576, 512K, 100M or 2G (powers of 1024), in bytes. */
 export const bytes = () =>
   text('a size is a whole number of bytes, with K, M or G for powers of 1024, for example 100M.', (value) => sizeOf(value) > 0).transform(sizeOf);
@@ -63,6 +70,11 @@ function sizeOf(value: string): number {
   if (!found) return 0;
   const size = Number(found[1]) * 1024 ** ' KMG'.indexOf((found[2] || ' ').toUpperCase());
   return Number.isSafeInteger(size) ? size : 0;
+}
+
+function portsOf(range: string): [number, number] {
+  const [first = 0, last = 0] = range.split('-').map(Number);
+  return [first, last];
 }
 
 function firstOf(range: string): string {

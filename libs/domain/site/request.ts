@@ -4,9 +4,15 @@ import { Refusal } from '../refusal.js';
 /** Runtimes that can run a kind of site, the default first. */
 export const runtimesFor: Readonly<Record<string, readonly string[]>> = {
   static: ['files', 'docker'],
-  app: ['docker'],
+  app: ['docker', 'coolify'],
   wordpress: ['docker'],
 };
+
+/** Where a site runs when nobody says where: what needs a container, on the plane's runtime for containers if that can run its kind. */
+export function defaultRuntime(kind: string, forContainers: string): string {
+  const [first = '', ...others] = runtimesFor[kind] ?? [];
+  return first === 'docker' && others.includes(forContainers) ? forContainers : first;
+}
 
 /** Refuses a request whose parts do not fit together, naming the field. */
 export function checkRequest(request: SiteRequested): void {

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { visit, type SiteView } from '../support/api.js';
+import { describeWithCoolify } from '../support/coolify-spec.js';
+import { COOLIFY_TOKEN, CoolifyStandIn } from '../support/coolify-stand-in.js';
+import { startPlane, type Plane } from '../support/plane.js';
+
+/** Others for each run, so that runs beside each other do not meet. */
+const FIRST = 30_000 + 100 * Math.floor(Math.random() * 20);
+const app = { kind: 'app', image: 'hostplane-test/app:latest', port: 8080, healthPath: '/health' };
+
+describeWithCoolify('apps at Coolify', () => {
+  let coolify: CoolifyStandIn;
+  let plane: Plane;
+  beforeAll(async () => {
+    coolify = await CoolifyStandIn.start({ workMs: 50, lagMs: 50 });
+    plane = await startPlane({
+      env: { COOLIFY_API_URL: coolify.url, COOLIFY_API_TOKEN: COOLIFY_TOKEN, COOLIFY_PORTS: `${FIRST}-${FIRST + 99}`, HOSTPLANE_DOCKER: 'off', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '2' },
+    });
+  }, 120_000);
+  afterAll(async () => {
+    await plane?.stop();
+    await coolify?.close();
+  });
+
+  async function change(site: SiteView, action: string): Promise<void> {
+    const reply = await plane.api.call('POST', `/sites/${site.id}/${action}`);
+    await plane.operation(String(reply.body['operationId']), 'succeeded');
+  }
+
+  it('are the default where one is configured: made, served by our edge, switched, and gone with nothing left', async () => {
+    const project = await plane.api.call<{ id: string; operationId: string }>('POST', '/projects', { name: 'team-c' });
+    expect(project.status).toBe(202);
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'shop', projectId: 'team-c', ...app, env: { GREETING: 'a-value-nobody-else-sees' } });
+    expect([created.status, created.body['runtime']]).toEqual([202, 'coolify']);
+    const site = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED']);
+    expect(site.lastError ?? site.status).toBe('ACTIVE');
+    expect(await visit(site.url)).toMatchObject({ status: 200, body: 'a-value-nobody-else-sees' });
+    expect(JSON.stringify([await plane.api.site(site.id), (await plane.api.call('GET', `/sites/${site.id}/events`)).body])).not.toContain('a-value-nobody-else-sees');
+    for (const [action, status, deployments] of [['restart', 200, 2], ['stop', 503, 2], ['start', 200, 3]] as const) {
+      await change(site, action);
+      expect([action, (await visit(site.url)).status, coolify.state.deployments.length]).toEqual([action, status, deployments]);
+    }
+    await plane.api.call('DELETE', `/sites/${site.id}`);
+    await plane.api.settled(site.id, ['DESTROYED']);
+    const gone = await plane.api.call('DELETE', '/projects/team-c');
+    await plane.operation(String(gone.body['operationId']), 'succeeded');
+    expect([coolify.leftovers(), coolify.violations]).toEqual([[], []]);
+  }, 120_000);
+
+  it.each([
+    ['an image that does not exist', { image: 'nobody/has-this:1' }, /nobody\/has-this:1 not found/],
+    ['an app that is never healthy', { env: { UNHEALTHY: '1' } }, /GET \/health .*answers 404[\s\S]*listening/],
+  ])('tell the step and the log when they fail, and leave nothing: %s', async (name, wrong, reason) => {
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: `bad-${name.length}`, ...app, env: { GREETING: 'planted-secret' }, ...wrong });
+    const site = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED']);
+    expect(site.lastError).toMatch(reason);
+    expect(site.lastError).not.toMatch(/planted-secret|a-token-of-coolify/);
+    const operation = await plane.operation(created.body.operationId, 'failed');
+    expect(JSON.stringify(operation)).toContain('workload');
+    expect(coolify.leftovers()).toEqual([]);
+    await plane.api.call('DELETE', `/sites/${site.id}`);
+    expect((await plane.api.settled(site.id, ['DESTROYED'])).status).toBe('DESTROYED');
+  });
+
+  it('leave static sites to the edge', async () => {
+    const refused = await plane.api.call('POST', '/sites', { name: 'pages', kind: 'static', runtime: 'coolify' });
+    expect([refused.status, JSON.stringify(refused.body)]).toEqual([422, expect.stringMatching(/files or docker/)]);
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'pages', kind: 'static' });
+    expect((await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'])).status).toBe('ACTIVE');
+  });
+});
