@@ -113,7 +113,7 @@ export const newSite = z
       if (!input.port) say('port', 'An app needs the port that it listens on.');
       if (input.runtime === 'files') say('runtime', 'An app runs in a container: leave runtime out, or say docker or coolify.');
     }
-    if (input.kind !== 'app' && input.runtime === 'coolify') say('runtime', `A site of the kind ${input.kind} does not run at Coolify: leave runtime out, or choose another.`);
+    if (input.kind !== 'app' && input.runtime === 'coolify') say('runtime', `A ${input.kind} site does not run at Coolify: leave runtime out, or say ${input.kind === 'static' ? 'files or docker' : 'docker'}.`);
     if (input.kind === 'wordpress' && input.runtime === 'files') say('runtime', 'WordPress runs in a container: leave runtime out, or say docker.');
     for (const [kind, fields] of Object.entries(onlyOf)) {
       if (input.kind !== kind) for (const field of fields) if (input[field] !== undefined) say(field, `Only a site of the kind ${kind} has this.`);
