@@ -115,7 +115,7 @@ export class LifecycleStandIn {
   private async createSite(ask: Messages['CreateSite'], cause: Cause): Promise<object> {
     const { siteId, projectId, operationId, ownerId, name } = ask;
     checkName(name, 'site');
-    const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom };
+    const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom, backupId: '', releaseId: '', content: undefined };
     checkRequest(site);
     const parts: Part[] = [
       on(projectDecider, projectId, { type: 'AdmitSite', siteId, needsAddress: false, needs: needsOf(site, { memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }), usual }),
@@ -161,7 +161,7 @@ const rightsOf: Partial<Record<MessageType, Right>> = { DestroySite: 'sites:dele
 function operationEvents(operationId: string, siteId: string, kind: string): MessageOf<MessageType>[] {
   const ids = { operationId, step: 'workload' };
   return [
-    { type: 'OperationStarted', data: { operationId, kind, siteId, projectId: '', steps: ['workload'], input: '{"spec":{"app":{"env":{"SECRET":"planted-value"}}}}' } },
+    { type: 'OperationStarted', data: { operationId, kind, siteId, projectId: '', steps: ['workload'], input: '{"spec":{"app":{"env":{"SECRET":"planted-value"}}}}', backupId: '' } },
     { type: 'OperationStepStarted', data: ids },
     { type: 'OperationStepSucceeded', data: { ...ids, output: '{}' } },
     { type: 'OperationSucceeded', data: { operationId } },
