@@ -33,6 +33,17 @@ export const provisionerConfig = z.object({
   HOSTPLANE_PIDS_LIMIT: wholeNumber(8, 100_000).default(256),
   /** How long a new container may take until it is healthy. */
   HOSTPLANE_HEALTH_DEADLINE_SECONDS: wholeNumber(1, 3600).default(60),
+  /** Where backups are kept, unless a bucket is named. */
+  HOSTPLANE_BACKUP_DIR: folder().optional(),
+  /** A storage that speaks S3; its buckets are asked for by path. */
+  HOSTPLANE_BACKUP_S3_ENDPOINT: url('http', 'https').optional(),
+  HOSTPLANE_BACKUP_S3_REGION: z.string().default('us-east-1'),
+  /** Backups go there when it is named. */
+  HOSTPLANE_BACKUP_S3_BUCKET: z.string().optional(),
+  HOSTPLANE_BACKUP_S3_ACCESS_KEY: z.string().optional(),
+  HOSTPLANE_BACKUP_S3_SECRET_KEY: z.string().optional(),
+  /** Put before the key of each backup. */
+  HOSTPLANE_BACKUP_S3_PREFIX: z.string().default('hostplane'),
   LOG_LEVEL: logLevel().default('info'),
 });
 
