@@ -8,6 +8,7 @@ import { siteDecider, type Site } from '#domain/site/site.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
+import { authorized, type Within } from './authorize.js';
 import { SiteCommands } from './site.commands.js';
 import { restoredDataId } from './start-backup.js';
 
@@ -22,7 +23,10 @@ export class BackupCommands {
   @OnAsk('BackUpSite')
   async backUp({ siteId, operationId, backupId, destroyOperationId }: BackUpSite, cause: Cause): Promise<Accepted> {
     const { position } = await handle(this.store, cause, [on(siteDecider, siteId, { type: 'BackUpSite', operationId, backupId, destroyOperationId })], {
-      then: ([site]) => [on(backupDecider, backupId, { type: 'RequestBackup', backup: requestOf(site as Site, backupId, operationId) })],
+      then: ([site]) => [
+        authorized(cause, withinOf(site as Site), destroyOperationId === '' ? 'backups:create' : 'sites:delete'),
+        on(backupDecider, backupId, { type: 'RequestBackup', backup: requestOf(site as Site, backupId, operationId) }),
+      ],
     });
     return { resourceId: backupId, operationId, position };
   }
@@ -40,13 +44,17 @@ export class BackupCommands {
       return this.sites.admit(request, cause);
     }
     const command = { type: 'RestoreSite', operationId, backupId, dataId: restoredDataId(site, ask.dataId), releaseId, content } as const;
-    const { position } = await handle(this.store, cause, [on(siteDecider, siteId, command)]);
+    const { position } = await handle(this.store, cause, [on(siteDecider, siteId, command)], {
+      then: () => [authorized(cause, withinOf(site), 'backups:restore')],
+    });
     return { resourceId: siteId, operationId, position };
   }
 
   @OnAsk('DeleteBackup')
   async delete({ backupId, operationId }: DeleteBackup, cause: Cause): Promise<Accepted> {
-    const { position, states } = await handle(this.store, cause, [on(backupDecider, backupId, { type: 'DeleteBackup', operationId, reason: 'requested' })]);
+    const { position, states } = await handle(this.store, cause, [on(backupDecider, backupId, { type: 'DeleteBackup', operationId, reason: 'requested' })], {
+      then: ([backup]) => [authorized(cause, { projectId: (backup as Backup).request.projectId, founderId: (backup as Backup).request.ownerId }, 'backups:restore')],
+    });
     const { removal = operationId } = states[0] as Backup;
     return { resourceId: backupId, operationId: removal, position };
   }
@@ -60,6 +68,8 @@ export class BackupCommands {
 }
 
 const said: Record<Exclude<BackupState['status'], 'absent'>, string> = { requested: 'being taken', taken: 'there', failed: 'failed', removing: 'being deleted', removed: 'deleted' };
+
+const withinOf = ({ request }: Site): Within => ({ projectId: request.projectId, founderId: request.ownerId });
 
 function requestOf(site: Site, backupId: string, operationId: string): BackupRequested {
   const { siteId, projectId, ownerId, hostId, name, kind } = site.request;

@@ -40,7 +40,7 @@ export class SiteCommands {
 
   /** Takes a new site into its project, which gives it its host, names and address. */
   async admit(request: SiteRequested, cause: Cause): Promise<Accepted> {
-    const { projectId, siteId, ownerId, operationId, runtime } = request;
+    const { projectId, siteId, operationId, runtime } = request;
     checkName(request.name, 'site');
     checkRequest(request);
     return this.admissions.run(projectId, async () => {
