@@ -31,6 +31,11 @@ export class Backups {
     private readonly scratch: string,
   ) {}
 
+  /** Forgets what a process that was killed had under way; what is asked for again begins anew. */
+  async forgetUnfinished(): Promise<void> {
+    await rm(this.scratch, { recursive: true, force: true });
+  }
+
   /**
    * The site's data is copied aside while the site stands still, and sent from there while it goes on: a slow storage keeps no visitor waiting.
    */

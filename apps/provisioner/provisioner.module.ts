@@ -34,6 +34,7 @@ export class ProvisionerModule {
     const runtimes = await chooseRuntimes(settings, plane);
     await thaw(runtimes, log);
     const backups = new Backups(await chooseTargets(settings), new ContentStore(contentFolder(settings)), join(settings.HOSTPLANE_DATA, 'backups-under-way'));
+    await backups.forgetUnfinished();
     const provider = await chooseEdge(settings, plane, (line) => log.info(line));
     const source = followRoutes(store, settings.HOSTPLANE_HOST_ID);
     const edge = new HostEdge(provider, source, settings.HOSTPLANE_EDGE_STAYS === 'yes');

@@ -20,11 +20,12 @@ export function busUrls(adminUrl: string, secrets: Secrets, outside: NodeJS.Proc
   }));
 }
 
-/** The environment of a process: a person's settings, and of the addresses only those of its own apps. Neither an administrator's address nor an engine's, and the master key only for the vault. */
+/** The environment of a process: a person's settings, and of the addresses only those of its own apps. Neither an administrator's address nor an engine's; the master key only for the vault, and what opens the storage of backups only for a host. */
 export function environmentOf(env: NodeJS.ProcessEnv, urls: Readonly<Record<string, string>>, apps: readonly App[]): NodeJS.ProcessEnv {
-  const isSecret = (name: string) => /^(DATABASE_URL|NATS_URL|DOCKER_.*|HOSTPLANE_ADMIN_TOKEN|HOSTPLANE_MASTER_KEY|HOSTPLANE_.*_(DATABASE|NATS)_URL)$/.test(name);
+  const isSecret = (name: string) => /^(DATABASE_URL|NATS_URL|DOCKER_.*|HOSTPLANE_ADMIN_TOKEN|HOSTPLANE_MASTER_KEY|HOSTPLANE_BACKUP_S3_.*|HOSTPLANE_.*_(DATABASE|NATS)_URL)$/.test(name);
   const own = new Set(apps.flatMap((app) => [variable(app, 'DATABASE'), variable(app, 'NATS')]));
-  const mine = (name: string) => !isSecret(name) || (name === 'HOSTPLANE_MASTER_KEY' && apps.includes('secrets'));
+  const isHolder = (name: string) => apps.includes(name === 'HOSTPLANE_MASTER_KEY' ? 'secrets' : 'provisioner');
+  const mine = (name: string) => !isSecret(name) || (/^HOSTPLANE_(MASTER_KEY|BACKUP_S3_.*)$/.test(name) && isHolder(name));
   return Object.fromEntries([...Object.entries(env).filter(([name]) => mine(name)), ...Object.entries(urls).filter(([name]) => own.has(name))]);
 }
 

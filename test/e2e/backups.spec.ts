@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createHash, randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -53,7 +53,7 @@ describeWithDocker('backups', () => {
     await container.remove();
     plane = await startPlane({ env: { ...faults.env, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_BACKUPS_KEPT: '3', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
-    site = await made({ name: 'writer', kind: 'app', image, port: 8080, healthPath: '/first' });
+    site = await made({ name: 'writer', kind: 'app', image, port: 8080, healthPath: '/first', env: { KEY: 'planted-secret-value' } });
     await sleep(1_000);
   });
   afterAll(async () => {
@@ -94,6 +94,7 @@ describeWithDocker('backups', () => {
     return [...containers.flatMap(({ Names }) => Names), ...volumes.Volumes.map(({ Name }) => Name)];
   }
   const archives = () => (readdirSync(join(plane.folder, 'backups'), { recursive: true }) as string[]).filter((name) => statSync(join(plane.folder, 'backups', name)).isFile());
+  const underWay = () => (existsSync(join(plane.folder, 'backups-under-way')) ? readdirSync(join(plane.folder, 'backups-under-way')) : []);
   const startedAt = async () => {
     const [found] = await docker.listContainers({ filters: { label: [label, `hostplane.site=${site.id}`] } });
     return (await docker.getContainer(found!.Id).inspect()).State.StartedAt;
@@ -106,9 +107,10 @@ describeWithDocker('backups', () => {
     expect(backup.sizeBytes).toBeGreaterThan(FILLER_MIB * 2 ** 20);
     const [name] = archives();
     const bytes = readFileSync(join(plane.folder, 'backups', name!));
+    expect(bytes.includes('planted-secret-value')).toBe(false);
     expect([bytes.length, createHash('sha256').update(bytes).digest('hex')]).toEqual([backup.sizeBytes, backup.sha256]);
     expect([await counts(), await startedAt()]).toEqual([true, before]);
-    expect(readdirSync(join(plane.folder, 'backups-under-way'))).toEqual([]);
+    expect(underWay()).toEqual([]);
   });
 
   it('become a new site that equals the old one at one moment', async () => {
@@ -164,7 +166,7 @@ describeWithDocker('backups', () => {
     expect([await counts(), (await plane.api.site(site.id)).status]).toEqual([true, 'ACTIVE']);
     expect((await labelled()).filter((name) => /upload|-old/.test(name))).toEqual([]);
     expect((await plane.api.call<{ items: object[] }>('GET', `/projects/default/volumes`)).body.items).toHaveLength(1);
-    expect(readdirSync(join(plane.folder, 'backups-under-way'))).toEqual([]);
+    expect(underWay()).toEqual([]);
   });
 
   it('are kept as many as configured, and deleted on request', async () => {

@@ -98,9 +98,9 @@ export class Engine {
   }
 
   /** Unpacks a tar stream into a folder of a container. */
-  async putArchive(id: string, path: string, tar: Readable, signal?: AbortSignal): Promise<void> {
+  async putArchive(id: string, path: string, tar: Readable, signal?: AbortSignal, timeoutMs = TRANSFER_MS): Promise<void> {
     const put = (abortSignal: AbortSignal) => this.docker.getContainer(id).putArchive(tar, { path, abortSignal });
-    await this.call('put-archive', `unpack files into container ${id}`, signal, put, { timeoutMs: TRANSFER_MS });
+    await this.call('put-archive', `unpack files into container ${id}`, signal, put, { timeoutMs });
   }
 
   /** Runs a command in a running container, gives it `stdin`, and answers what it said once it has ended. */

@@ -8,6 +8,9 @@ import { imageHere } from './images.js';
 import { dataIdOf, dataVolumeRequest, LABEL, UPLOAD_FOLDER, uploadRequest } from './requests.js';
 import type { DockerSettings } from './settings.js';
 
+/** A volume may be large, and a disk slow. */
+const FILL_MS = 12 * 3_600_000;
+
 /** Volumes of containers, read and filled through containers that are never started. A site stands still while its container is paused. */
 export class DockerStorage implements SiteStorage {
   private readonly turns = new InTurn();
@@ -53,7 +56,7 @@ export class DockerStorage implements SiteStorage {
     const opener = await this.opener(spec, request.Name!, signal);
     try {
       // The entries begin with the name of the folder that they were read from, which is the one that they go to.
-      await this.engine.putArchive(opener, '/', tar, signal);
+      await this.engine.putArchive(opener, '/', tar, signal, FILL_MS);
     } finally {
       tar.destroy();
       await this.engine.removeContainer(opener);
