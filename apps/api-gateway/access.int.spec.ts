@@ -61,8 +61,10 @@ async function belongingsOf(api: Api, name: string, member: string): Promise<Bel
   const projectId = await projectOf(api, `${name}-project`);
   const site = await siteIn(api, projectId, `${name}-site`);
   expect((await api.call('POST', `/projects/${projectId}/members`, { member, role: 'viewer' })).status).toBe(201);
+  const backup = await api.call('POST', `/sites/${site.id}/backups`);
+  expect(backup.status).toBe(202);
   const { tokenId } = (await api.call<{ tokenId: string }>('GET', '/session')).body;
-  return { project: [projectId, `${name}-project`], site: [site.id, `${name}-site`], operation: [site.operationId], token: [tokenId], member: [member] };
+  return { backup: [String(backup.body['id'])], project: [projectId, `${name}-project`], site: [site.id, `${name}-site`], operation: [site.operationId], token: [tokenId], member: [member] };
 }
 
 const addMember = (api: Api, project: string, member: string, role: Role) => api.call('POST', `/projects/${project}/members`, { member, role });
@@ -104,7 +106,7 @@ describe('the walls', () => {
   it('hide it from lists, pages of events and streams', async () => {
     const limited = ann.as(await tokenFor(ann, { projects: annsOther['project']!.slice(0, 1) }));
     for (const [who, own] of [[bob, 'bobs-site'], [limited, 'others-site']] as const) {
-      const said = JSON.stringify(await Promise.all(['/sites', '/projects', '/operations', '/tokens', '/events?format=json&limit=200'].map((path) => items(who, path))));
+      const said = JSON.stringify(await Promise.all(['/sites', '/projects', '/operations', '/backups', '/tokens', '/events?format=json&limit=200'].map((path) => items(who, path))));
       // The token's id is told where it acted: in events of a project that the reader sees.
       const { token: _, member: __, ...hidden } = anns;
       for (const name of Object.values(hidden).flat()) expect(said).not.toContain(name);

@@ -12,11 +12,14 @@ import type { BusClient } from '#messaging/bus-client.js';
 import { AnswerSender } from './answer.js';
 import { ApiGatewayConfig } from './api-gateway.config.js';
 import { AuthGuard } from './auth.guard.js';
+import { BackupQueries } from './backups.queries.js';
+import { BackupsController } from './backups.controller.js';
 import { ContentController } from './content.controller.js';
 import { ContentPoller } from './content.poller.js';
 import { ProjectChoice } from './default-project.js';
 import { EventsController } from './events.controller.js';
 import { HealthController } from './health.controller.js';
+import { Hosts } from './hosts.js';
 import { Idempotency } from './idempotency.js';
 import { isolation } from './isolation.js';
 import { Lifecycle } from './lifecycle.js';
@@ -38,6 +41,7 @@ import { TokenCommands } from './token.commands.js';
 import { TokensController } from './tokens.controller.js';
 import { Uploads } from './upload.js';
 import { Vault } from './vault.js';
+import { VolumesController } from './volumes.controller.js';
 
 export interface GatewayParts {
   readonly config: ApiGatewayConfig;
@@ -56,7 +60,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, MembersController, SitesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SitesController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -78,6 +82,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const content = new ContentStore(folder);
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
+    new BackupQueries(db, SCHEMA), new Hosts(bus),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new Vault(bus),
     new TokenCommands(store, readModel, tokens, projects),

@@ -1,9 +1,11 @@
 import { Controller } from '@nestjs/common';
+import { movingData, type Operation } from '#api/operation.js';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
 import { accepted, type Answer } from './answer.js';
 import { asksForAll } from './access.js';
 import { ByCall, type Call } from './call.js';
+import { Hosts } from './hosts.js';
 import { Idempotency } from './idempotency.js';
 import { Lifecycle } from './lifecycle.js';
 import { OperationQueries } from './operations.queries.js';
@@ -11,12 +13,16 @@ import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';
 import { SiteQueries } from './sites.queries.js';
 
+/** A host that is away or busy keeps nobody waiting for a number that is only nice to know. */
+const PROGRESS_WITHIN_MS = 1_000;
+
 @Controller()
 export class OperationsController {
   constructor(
     private readonly operations: OperationQueries,
     private readonly sites: SiteQueries,
     private readonly projects: ProjectQueries,
+    private readonly hosts: Hosts,
     private readonly lifecycle: Lifecycle,
     private readonly idempotency: Idempotency,
   ) {}
@@ -29,8 +35,13 @@ export class OperationsController {
   }
 
   @Serves('showOperation')
-  show(@Input() { params }: InputOf<Routes['showOperation']>, @ByCall() call: Call): Promise<object> {
-    return this.operations.find(call, params.id);
+  async show(@Input() { params }: InputOf<Routes['showOperation']>, @ByCall() call: Call): Promise<Operation> {
+    const operation = await this.operations.find(call, params.id);
+    if (operation.status !== 'running' || !movingData.includes(operation.kind) || operation.siteId === undefined) return operation;
+    const { hostId } = await this.sites.find(call, operation.siteId);
+    const asked = this.hosts.ask<'ShowProgress', Operation['progress'] | null>(hostId, 'ShowProgress', { operationId: operation.id }, call.cause, PROGRESS_WITHIN_MS);
+    const progress = await asked.catch(() => undefined);
+    return progress ? { ...operation, progress } : operation;
   }
 
   @Serves('cancelOperation')

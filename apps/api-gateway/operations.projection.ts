@@ -50,6 +50,7 @@ function operationIdOf(message: StoredMessage): string | undefined {
 function wishedKind(message: StoredMessage): string | undefined {
   switch (message.type) {
     case 'SiteRequested':
+      if (message.data.backupId) return 'launch-from-backup';
       return message.data.kind === 'wordpress' ? 'launch-wordpress' : 'launch-site';
     case 'SiteRetryRequested':
       return 'launch-site';
@@ -60,6 +61,12 @@ function wishedKind(message: StoredMessage): string | undefined {
       return 'publish-release';
     case 'SiteSwitchRequested':
       return `${message.data.action}-site`;
+    case 'SiteBackupRequested':
+      return 'backup-site';
+    case 'SiteRestoreRequested':
+      return 'restore-site';
+    case 'BackupRemovalRequested':
+      return 'remove-backup';
     case 'ProjectRequested':
     case 'ProjectRetryRequested':
       return 'launch-project';

@@ -20,7 +20,7 @@ const release = { ...ids, operationId: 'r-op', releaseId: 'r', content };
 const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/', sealedEnv: [{ name: 'MODE', box: 'sealed' }] };
 const asked: MessageOf<'SiteRequested'> = {
   type: 'SiteRequested',
-  data: { ...ids, projectId: 'p', ownerId: 'ann', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local', hostname: 'blog', address: '', subnet: '', app: undefined, wordpress: undefined, limits: undefined, dataId: '' },
+  data: { ...ids, projectId: 'p', ownerId: 'ann', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local', hostname: 'blog', address: '', subnet: '', app: undefined, wordpress: undefined, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined },
 };
 
 let position = 0;
@@ -86,7 +86,7 @@ describe('a site is shown', () => {
 });
 
 describe('an operation is shown', () => {
-  const started: MessageOf<'OperationStarted'> = { type: 'OperationStarted', data: { operationId: 'o', kind: 'launch-site', siteId: 's', projectId: 'p', steps: ['workload', 'route'], input: '{}' } };
+  const started: MessageOf<'OperationStarted'> = { type: 'OperationStarted', data: { operationId: 'o', kind: 'launch-site', siteId: 's', projectId: 'p', steps: ['workload', 'route'], input: '{}', backupId: '' } };
   const operation = (...events: MessageOf<MessageType>[]) => fold(operationsTable, 'operation/o', ...events);
   const step = (name: string) => ({ operationId: 'o', step: name });
 

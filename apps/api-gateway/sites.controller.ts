@@ -48,7 +48,9 @@ export class SitesController {
   }
 
   @Serves('deleteSite')
-  remove(@Input() { params }: InputOf<Routes['deleteSite']>, @ByCall() call: Call): Promise<Answer> {
+  remove(@Input() { params, query }: InputOf<Routes['deleteSite']>, @ByCall() call: Call): Promise<Answer> {
+    const backup = { backupId: call.id('backup'), destroyOperationId: call.id('destroy') };
+    if (query.backup) return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('BackUpSite', { siteId, operationId, ...backup }, cause));
     return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DestroySite', { siteId, operationId, keepData: false }, cause));
   }
 

@@ -10,6 +10,8 @@ export type SiteRow = {
   kind: string;
   runtime: string;
   host_id: string;
+  /** Whose data it has; empty: its own. */
+  data_id: string;
   /** Label under the base domain. */
   hostname: string;
   status: string;
@@ -36,7 +38,7 @@ export type SiteRow = {
 export const sitesTable: KeyedTable<SiteRow> = {
   table: 'sites',
   columns: {
-    id: 'text', owner: 'text', project_id: 'text', name: 'text', kind: 'text', runtime: 'text', host_id: 'text', hostname: 'text', status: 'text', power: 'text',
+    id: 'text', owner: 'text', project_id: 'text', name: 'text', kind: 'text', runtime: 'text', host_id: 'text', data_id: 'text', hostname: 'text', status: 'text', power: 'text',
     app: 'text', wordpress: 'text', limits: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
@@ -54,10 +56,10 @@ const free = { operation_id: null, operation_kind: null };
 
 function requested(data: SiteRequested, { position, recordedAt }: StoredMessage): SiteRow {
   return {
-    id: data.siteId, owner: data.ownerId, project_id: data.projectId, name: data.name, kind: data.kind, runtime: data.runtime, host_id: data.hostId,
+    id: data.siteId, owner: data.ownerId, project_id: data.projectId, name: data.name, kind: data.kind, runtime: data.runtime, host_id: data.hostId, data_id: data.dataId,
     hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, wordpress: data.wordpress ? shownWordPress(data.wordpress) : null, limits: shownLimits(data),
-    release: null, next_release: null,
-    operation_id: data.operationId, operation_kind: launchOf(data), last_error: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
+    release: data.content ? shownRelease(data, 'live') : null, next_release: null,
+    operation_id: data.operationId, operation_kind: data.backupId ? 'launch-from-backup' : launchOf(data), last_error: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
 
@@ -82,7 +84,7 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
     case 'SiteSwitchFailed':
       return { ...free, last_error: errorAt(message.data) };
     default:
-      return releaseChange(row, message);
+      return releaseChange(row, message) ?? dataChange(message);
   }
 }
 
@@ -98,6 +100,29 @@ function releaseChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> |
       return { ...free, release: row.next_release?.replace('"publishing"', '"live"') ?? row.release, next_release: null, last_error: null };
     case 'SiteReleaseFailed':
       return { ...free, next_release: null, last_error: errorAt(message.data) };
+    default:
+      return undefined;
+  }
+}
+
+function dataChange(message: StoredMessage): Partial<SiteRow> | undefined {
+  switch (message.type) {
+    case 'SiteBackupRequested':
+      return { operation_id: message.data.operationId, operation_kind: 'backup-site' };
+    case 'SiteRestoreRequested': {
+      const next = message.data.content ? { next_release: shownRelease(message.data, 'publishing') } : {};
+      return { operation_id: message.data.operationId, operation_kind: 'restore-site', ...next };
+    }
+    case 'SiteBackedUp':
+      return { ...free, last_error: null };
+    case 'SiteRestored': {
+      const release = message.data.content ? shownRelease(message.data, 'live') : null;
+      return { ...free, data_id: message.data.dataId, release, next_release: null, last_error: null };
+    }
+    case 'SiteBackupFailed':
+      return { ...free, last_error: message.data.error };
+    case 'SiteRestoreFailed':
+      return { ...free, next_release: null, last_error: message.data.error };
     default:
       return undefined;
   }

@@ -65,6 +65,13 @@ export class SiteQueries {
     return ((await this.db.query(text, [sha256])).rowCount ?? 0) > 0;
   }
 
+  /** The sites of a project that are not destroyed, by the id that their data bears, and by their own. */
+  async byData(projectId: string): Promise<ReadonlyMap<string, string>> {
+    const text = `SELECT id, data_id FROM ${this.schema}.sites WHERE project_id = $1 AND status <> 'DESTROYED'`;
+    const { rows } = await this.db.query<{ id: string; data_id: string }>({ name: 'sites-by-data', text, values: [projectId] });
+    return new Map(rows.flatMap(({ id, data_id }) => [[id, id], [data_id || id, id]] as [string, string][]));
+  }
+
   private async withId(asker: Asker, id: string): Promise<Found | undefined> {
     const text = `${this.select()} ${roleJoin(this.schema, 's.project_id')} WHERE s.id = lower($1) AND ${seen('s.project_id')}`;
     const { rows } = await this.db.query<Found>({ name: 'site', text, values: [id, ...sightOf(asker)] });

@@ -33,7 +33,7 @@ export const ownAudience = (owner: string): string => `owner:${owner}`;
 /** What an event says itself of what it is about. */
 export function aboutOf(event: StoredMessage): { siteId: string | undefined; projectId: string | undefined; operationId: string | undefined } {
   const { siteId, projectId, operationId } = event.data as { siteId?: string; projectId?: string; operationId?: string };
-  const isSites = ['site', 'workload', 'edge', 'route'].includes(categoryOf(event.streamId));
+  const isSites = ['site', 'workload', 'archive', 'edge', 'route'].includes(categoryOf(event.streamId));
   return { siteId: siteId || (isSites ? keyOf(event.streamId) : undefined), projectId: projectId || undefined, operationId: operationId || undefined };
 }
 

@@ -16,7 +16,7 @@ import { listFiles, packFolder } from './pack-folder.js';
 import { run } from './program.js';
 import { renderChanges, renderOperation } from './progress.js';
 import { envOf } from './publish.js';
-import { renderElapsed, renderFields, renderTable } from './table.js';
+import { renderBytes, renderElapsed, renderFields, renderTable } from './table.js';
 import { expiryOf } from './tokens.js';
 
 let folder: string;
@@ -123,6 +123,13 @@ describe('what is printed', () => {
     expect(renderChanges(undefined, operation)).toEqual(['launch-site: running', 'launch-site: workload succeeded', 'launch-site: route running']);
     expect(renderChanges(operation, failed)).toEqual(['launch-site: route failed: no', 'launch-site: failed']);
     expect(renderChanges(failed, failed)).toEqual([]);
+  });
+  it('says how far data is', () => {
+    const moving = { ...operation, progress: { phase: 'storing', bytes: 3 * 2 ** 20 } };
+    expect(renderOperation(moving, Date.parse(at(3)), 0, plain)[2]).toBe('  ⠋ route 2.0 s storing 3.0 MiB');
+    expect(renderChanges(operation, moving)).toEqual(['launch-site: storing 3.0 MiB']);
+    expect(renderChanges(moving, moving)).toEqual([]);
+    expect([0, 1023, 1024, 5.5 * 2 ** 30].map(renderBytes)).toEqual(['0 B', '1023 B', '1.0 KiB', '5.5 GiB']);
   });
   it('stands in columns, and never lets others steer the terminal', () => {
     expect(renderTable(['NAME', 'STATUS'], [['a', 'ACTIVE'], ['longer', '\u001b[31mX']])).toBe('NAME    STATUS\na       ACTIVE\nlonger  \ufffd[31mX');

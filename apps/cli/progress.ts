@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import { isEnded, type Operation, type OperationStep } from '#api/operation.js';
-import { printable, renderElapsed } from './table.js';
+import { printable, renderBytes, renderElapsed } from './table.js';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
@@ -15,7 +15,7 @@ export function renderOperation(operation: Operation, nowMs: number, frame: numb
   const turning = frames[frame % frames.length] ?? '';
   const elapsed = renderElapsed((isEnded(operation.status) ? Date.parse(operation.updatedAt) : nowMs) - Date.parse(operation.createdAt));
   const lines = [`${headMark(operation, turning, colours)} ${colours.bold(operation.kind)} ${colours.dim(`${operation.status} ${elapsed}`)}`];
-  for (const step of operation.steps) lines.push(`  ${stepMark(step, turning, colours)} ${step.name}${colours.dim(tookOf(step, nowMs))}${step.error ? colours.red(` ${printable(step.error)}`) : ''}`);
+  for (const step of operation.steps) lines.push(`  ${stepMark(step, turning, colours)} ${step.name}${colours.dim(tookOf(step, nowMs))}${step.status === 'running' ? colours.dim(farOf(operation)) : ''}${step.error ? colours.red(` ${printable(step.error)}`) : ''}`);
   if (operation.error && !operation.steps.some((step) => step.error === operation.error)) lines.push(colours.red(`  ${printable(operation.error)}`));
   return lines;
 }
@@ -29,6 +29,7 @@ export function renderChanges(before: Operation | undefined, now: Operation): st
     const isNews = step.error !== undefined && step.error !== last?.error;
     lines.push(`${now.kind}: ${step.name} ${step.status}${isNews ? `: ${printable(step.error ?? '')}` : ''}`);
   }
+  if (farOf(now) !== '' && farOf(now) !== farOf(before)) lines.push(`${now.kind}:${farOf(now)}`);
   if (before && before.status !== now.status) lines.push(`${now.kind}: ${now.status}`);
   return lines;
 }
@@ -45,6 +46,11 @@ function stepMark(step: OperationStep, turning: string, colours: Colours): strin
   const mark = marks[step.status];
   if (step.status === 'succeeded') return colours.green(mark);
   return step.status === 'failed' || step.status === 'undo-failed' ? colours.red(mark) : colours.dim(mark);
+}
+
+/** How far the data of the step under way is. */
+function farOf(operation: Operation | undefined): string {
+  return operation?.progress ? ` ${operation.progress.phase} ${renderBytes(operation.progress.bytes)}` : '';
 }
 
 function tookOf(step: OperationStep, nowMs: number): string {

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { listVolumes, removeWithBackup } from './backups.js';
 import { allPages, apiCommand, bytes, millis, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { listEvents } from './events.js';
 import { createSite, publishSite, type CreateOptions } from './publish.js';
@@ -26,7 +27,10 @@ export function addSiteCommands(program: Command, io: Io): void {
     .action(withSession(io, list));
   apiCommand(site, 'show <site>', 'show a site, by name or id').action(withSession(io, show));
   operationCommand(site, 'publish <site> <path>', 'put a folder or an archive (zip, tar.gz) live').action(withSession(io, publishSite));
-  operationCommand(site, 'delete <site>', 'destroy a site and its data').action(withSession(io, remove));
+  operationCommand(site, 'delete <site>', 'destroy a site and its data; its backups stay')
+    .option('--backup', 'take a backup first, and destroy only when it is there')
+    .action(withSession(io, remove));
+  apiCommand(site, 'volumes <site>', 'the volumes of a site, and what is in them').action(withSession(io, listVolumes));
   for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again' })) {
     operationCommand(site, `${verb} <site>`, what).action(withSession(io, (session, id: string) => turn(session, `${verb}Site` as Turn, id)));
   }
@@ -72,7 +76,8 @@ async function show({ client, terminal }: Session, id: string): Promise<void> {
   terminal.fields(body, fieldsOf(body));
 }
 
-async function remove(session: Session, id: string): Promise<void> {
+async function remove(session: Session, id: string, { backup }: { backup?: boolean }): Promise<void> {
+  if (backup) return removeWithBackup(session, id);
   const { body } = await session.client.call('deleteSite', { params: { id } });
   const operation = await session.settle(body.operationId);
   session.terminal.fields(operation ?? body, { [operation ? 'Destroyed' : 'Destroying']: body.name });

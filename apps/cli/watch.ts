@@ -1,11 +1,13 @@
 import type { ApiClient } from '#api/client.js';
 import { followEvents } from '#api/event-stream.js';
-import { isEnded, type Operation } from '#api/operation.js';
+import { isEnded, movingData, type Operation } from '#api/operation.js';
 import { FailedError } from './exit-codes.js';
 import { renderChanges, renderOperation } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 const SPIN_MS = 100;
+/** How far data is, is no event: it has to be asked for. */
+const PROGRESS_MS = 2_000;
 
 /** Shows an operation until it has ended, and answers how. Throws FailedError when it is not over in time. */
 export async function watchOperation(client: ApiClient, terminal: Terminal, operationId: string, timeoutSeconds: number): Promise<Operation> {
@@ -34,12 +36,14 @@ async function follow(client: ApiClient, operationId: string, outer: AbortSignal
   if (isEnded(first.status)) return first;
   const done = new AbortController();
   const signal = AbortSignal.any([outer, done.signal]);
+  const asking = movingData.includes(first.kind) ? setInterval(() => void look().catch(() => undefined), PROGRESS_MS) : undefined;
   try {
     for await (const _ of followEvents(client, { filter: { operationId }, after: 0, signal })) {
       const operation = await look();
       if (isEnded(operation.status)) return operation;
     }
   } finally {
+    clearInterval(asking);
     done.abort();
   }
   outer.throwIfAborted();

@@ -20,6 +20,10 @@ export const lifecycleConfig = z.object({
   HOSTPLANE_MEMORY_LIMIT: bytes().default(512 * 1024 ** 2),
   HOSTPLANE_CPU_LIMIT_MILLIS: wholeNumber(1, 1_000_000).default(1_000),
   ...quotaFields,
+  /** Backups kept of each site, the newest; 0: all. */
+  HOSTPLANE_BACKUPS_KEPT: wholeNumber(0, 10_000).default(7),
+  /** After so many days a backup is removed, if it is not the newest of its site; 0: never. */
+  HOSTPLANE_BACKUP_DAYS: wholeNumber(0, 36_500).default(0),
   LOG_LEVEL: logLevel().default('info'),
 });
 
@@ -41,5 +45,7 @@ export abstract class LifecycleConfig implements LifecycleSettings {
   abstract readonly HOSTPLANE_QUOTA_MEMORY: number | null;
   abstract readonly HOSTPLANE_QUOTA_CPU_MILLIS: number | null;
   abstract readonly HOSTPLANE_QUOTA_DISK: number | null;
+  abstract readonly HOSTPLANE_BACKUPS_KEPT: number;
+  abstract readonly HOSTPLANE_BACKUP_DAYS: number;
   abstract readonly LOG_LEVEL: LifecycleSettings['LOG_LEVEL'];
 }

@@ -1,5 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { EventStore } from '#eventstore/event-store.js';
+import { BackupCommands } from './backup.commands.js';
+import { BackupPoller } from './backup.poller.js';
 import { LifecycleConfig, type LifecycleSettings } from './lifecycle.config.js';
 import { MemberCommands } from './member.commands.js';
 import { OperationCommands } from './operation.commands.js';
@@ -13,8 +15,8 @@ export class LifecycleModule {
   static with(settings: LifecycleSettings, store: EventStore): DynamicModule {
     return {
       module: LifecycleModule,
-      controllers: [SiteCommands, ProjectCommands, MemberCommands, OperationCommands, OperationReactor],
-      providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, OperationReactor, OperationPoller],
+      controllers: [SiteCommands, ProjectCommands, MemberCommands, BackupCommands, OperationCommands, OperationReactor],
+      providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, SiteCommands, OperationReactor, OperationPoller, BackupPoller],
     };
   }
 }

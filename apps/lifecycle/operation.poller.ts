@@ -13,6 +13,8 @@ interface Open {
 }
 
 const POLL_MS = 5_000;
+/** How many times the usual deadline a workflow may take that moves data. */
+const PATIENCE = 48;
 
 /** Gives up operations whose step has not been answered for too long, so that nothing is busy for ever. */
 @Injectable()
@@ -49,11 +51,13 @@ export class OperationPoller implements OnApplicationBootstrap, OnApplicationShu
 
   private async giveUpLate(now: number): Promise<void> {
     const deadline = this.config.HOSTPLANE_STEP_DEADLINE_SECONDS;
-    const late = [...this.open].filter(([, { kind, last }]) => workflowOf(kind).cancellable && now - Date.parse(last.recordedAt) > deadline * 1000);
-    for (const [operationId, { last }] of late) {
+    const late = [...this.open].filter(([, { kind, last }]) => workflowOf(kind).cancellable && now - Date.parse(last.recordedAt) > deadlineOf(kind, deadline) * 1000);
+    for (const [operationId, { kind, last }] of late) {
       const cause = { id: deriveId(last.id, 'deadline'), meta: last.meta };
-      const reason = `No answer within ${deadline} s. Is the host's provisioner running?`;
+      const reason = `No answer within ${deadlineOf(kind, deadline)} s. Is the host's provisioner running?`;
       await this.operations.move(operationId, { type: 'CancelOperation', reason }, cause).catch((err: unknown) => this.log.warn(err));
     }
   }
 }
+
+const deadlineOf = (kind: string, deadlineSeconds: number): number => deadlineSeconds * (workflowOf(kind).patient ? PATIENCE : 1);

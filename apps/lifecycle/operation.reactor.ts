@@ -1,5 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { keyOf, type StoredMessage } from '#contracts/message.js';
+import { backupDecider, type Backup } from '#domain/backup/backup.js';
 import { operationDecider, type Operation, type OperationCommand, type OperationState } from '#domain/operation/operation.js';
 import { siteWorkflows } from '#domain/operation/workflows.js';
 import { factTypes, isFact, type FactType, type WorkflowKind } from '#domain/operation/workflow.js';
@@ -9,7 +10,8 @@ import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { OnEvent } from '#messaging/handlers.js';
 import { LifecycleConfig } from './lifecycle.config.js';
-import { settleProject, settleSite } from './settle.js';
+import { settleBackup, settleProject, settleSite } from './settle.js';
+import { backupOf, startRemoval, withBackup } from './start-backup.js';
 import { startProjectOperation, startSiteOperation } from './start-operation.js';
 
 const ACTOR = 'system:lifecycle';
@@ -42,6 +44,24 @@ export class OperationReactor {
     await this.startSite(() => `${event.data.action}-site` as WorkflowKind, event);
   }
 
+  @OnEvent('SiteBackupRequested')
+  async backUpSite(event: StoredMessage<'SiteBackupRequested'>): Promise<void> {
+    await this.startSite(() => 'backup-site', event);
+  }
+
+  @OnEvent('SiteRestoreRequested')
+  async restoreSite(event: StoredMessage<'SiteRestoreRequested'>): Promise<void> {
+    await this.startSite(() => 'restore-site', event);
+  }
+
+  @OnEvent('BackupRemovalRequested')
+  async removeBackup(event: StoredMessage<'BackupRemovalRequested'>): Promise<void> {
+    const { state: backup } = await loadState(this.store, backupDecider, event.data.backupId);
+    const { operationId } = event.data;
+    if (backup.status !== 'removing' || backup.removal !== operationId) return;
+    await handle(this.store, event, [on(operationDecider, operationId, startRemoval(operationId, backup))], { actor: ACTOR });
+  }
+
   @OnEvent('ProjectRequested', 'ProjectRetryRequested')
   async launchProject(event: StoredMessage<'ProjectRequested' | 'ProjectRetryRequested'>): Promise<void> {
     await this.startProject('launch-project', event);
@@ -70,6 +90,7 @@ export class OperationReactor {
 
   private async settle(operation: OperationState): Promise<readonly Part[]> {
     if (operation.status !== 'succeeded' && operation.status !== 'failed') return [];
+    if (operation.backupId !== '') return settleBackup(operation);
     return isForSite(operation)
       ? settleSite(operation, (await loadState(this.store, siteDecider, operation.siteId)).state)
       : settleProject(operation, (await loadState(this.store, projectDecider, operation.projectId)).state);
@@ -80,9 +101,17 @@ export class OperationReactor {
     const { operationId } = event.data;
     if (site.status === 'ABSENT' || site.operation?.id !== operationId) return;
     const kind = workflow(site.request.kind);
-    const start = startSiteOperation(kind, operationId, site, { baseDomain: this.config.HOSTPLANE_BASE_DOMAIN, httpPort: this.config.HOSTPLANE_EDGE_HTTP_PORT, requestedAt: event.recordedAt });
+    const plain = startSiteOperation(kind, operationId, site, { baseDomain: this.config.HOSTPLANE_BASE_DOMAIN, httpPort: this.config.HOSTPLANE_EDGE_HTTP_PORT, requestedAt: event.recordedAt });
+    const backup = await this.backup(backupOf(site));
+    const start = backup ? withBackup(plain, site, backup) : plain;
     const begin = site.operation.kind === 'launch' ? [on(siteDecider, site.request.siteId, { type: 'BeginProvisioning', operationId })] : [];
     await handle(this.store, event, [on(operationDecider, operationId, start), ...begin], { actor: ACTOR });
+  }
+
+  private async backup(backupId: string | undefined): Promise<Backup | undefined> {
+    if (backupId === undefined) return undefined;
+    const { state } = await loadState(this.store, backupDecider, backupId);
+    return state.status === 'absent' ? undefined : state;
   }
 
   private async startProject(kind: WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {

@@ -1,9 +1,10 @@
 import { on, type Part } from '#eventstore/handle.js';
+import { backupDecider, type BackupCommand } from '#domain/backup/backup.js';
 import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
 import { POOL_KEY, poolDecider } from '#domain/network/pool.js';
-import { settlementOf, type OperationState } from '#domain/operation/operation.js';
+import { settlementOf, type Operation, type OperationState } from '#domain/operation/operation.js';
 import { projectDecider, type ProjectCommand, type ProjectState } from '#domain/project/project.js';
-import { siteDecider, type SiteCommand, type SiteState } from '#domain/site/site.js';
+import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
 import { projectNameKey, siteNameKey } from './claims.js';
 
 /** What is appended together with the end of a site's operation. Whatever the site held comes free with its end. */
@@ -11,7 +12,7 @@ export function settleSite(operation: OperationState, site: SiteState): readonly
   const settlement = settlementOf(operation) as SiteCommand | undefined;
   if (!settlement || site.status === 'ABSENT') return [];
   const { siteId, projectId, ownerId, name, hostname } = site.request;
-  const parts = [on(siteDecider, siteId, settlement)];
+  const parts = [on(siteDecider, siteId, settlement), ...settleTaken(settlement, site)];
   if (settlement.type !== 'FinishDestroy') return parts;
   const release = { type: 'ReleaseName', holderId: siteId } as const;
   return [
@@ -20,6 +21,20 @@ export function settleSite(operation: OperationState, site: SiteState): readonly
     on(nameDecider, siteNameKey(ownerId, name), release),
     on(hostnameDecider, hostname, release),
   ];
+}
+
+/** What the end of a site's backup means to the backup. */
+function settleTaken(settlement: SiteCommand, { operation }: Site): readonly Part[] {
+  if (operation?.kind !== 'backup') return [];
+  if (settlement.type === 'FinishBackup') return [on(backupDecider, operation.backupId, { ...settlement, type: 'CompleteBackup' })];
+  if (settlement.type === 'FailBackup') return [on(backupDecider, operation.backupId, { ...settlement, type: 'AbandonBackup' })];
+  return [];
+}
+
+/** What is appended together with the end of a backup's removal. */
+export function settleBackup(operation: Operation): readonly Part[] {
+  const settlement = settlementOf(operation) as BackupCommand | undefined;
+  return settlement ? [on(backupDecider, operation.backupId, settlement)] : [];
 }
 
 /** What is appended together with the end of a project's operation. */

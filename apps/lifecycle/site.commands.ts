@@ -35,15 +35,20 @@ export class SiteCommands {
   async create(ask: CreateSite, cause: Cause): Promise<Accepted> {
     const runtime = ask.runtime || defaultRuntime(ask.kind, this.config.HOSTPLANE_APP_RUNTIME);
     const { restoreFrom: dataId, ...wish } = ask;
-    const request: SiteRequested = { ...wish, runtime, dataId, hostId: '', hostname: '', address: '', subnet: '' };
+    return this.admit({ ...wish, runtime, dataId, backupId: '', releaseId: '', content: undefined, hostId: '', hostname: '', address: '', subnet: '' }, cause);
+  }
+
+  /** Takes a new site into its project, which gives it its host, names and address. */
+  async admit(request: SiteRequested, cause: Cause): Promise<Accepted> {
+    const { projectId, siteId, operationId, runtime } = request;
     checkName(request.name, 'site');
     checkRequest(request);
-    return this.admissions.run(ask.projectId, async () => {
-      const admit = { type: 'AdmitSite', siteId: ask.siteId, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
-      const { position } = await handle(this.store, cause, [on(projectDecider, ask.projectId, admit)], {
+    return this.admissions.run(projectId, async () => {
+      const admit = { type: 'AdmitSite', siteId, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
+      const { position } = await handle(this.store, cause, [on(projectDecider, projectId, admit)], {
         then: ([project]) => this.claim(request, project as Project, cause),
       });
-      return { resourceId: ask.siteId, operationId: ask.operationId, position };
+      return { resourceId: siteId, operationId, position };
     });
   }
 

@@ -42,7 +42,7 @@ export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, s
       app: request.app,
       wordpress: request.wordpress,
       limits: request.limits,
-      dataId: request.dataId,
+      dataId: site.dataId,
       // Only what makes links to itself is made anew when its address changes.
       url: request.kind === 'wordpress' ? `http://${hostname}${settings.httpPort === 80 ? '' : `:${settings.httpPort}`}` : '',
       ...contentOf(release),

@@ -43,6 +43,17 @@ export const provisionerConfig = z.object({
   /** Where the edge reaches the server's ports, when it is not the address that Coolify has of it. */
   COOLIFY_SERVER_ADDRESS: z.string().optional(),
   COOLIFY_PORTS: portRange().prefault('20000-29999'),
+  /** Where backups are kept, unless a bucket is named. */
+  HOSTPLANE_BACKUP_DIR: folder().optional(),
+  /** A storage that speaks S3; its buckets are asked for by path. */
+  HOSTPLANE_BACKUP_S3_ENDPOINT: url('http', 'https').optional(),
+  HOSTPLANE_BACKUP_S3_REGION: z.string().default('us-east-1'),
+  /** Backups go there when it is named. */
+  HOSTPLANE_BACKUP_S3_BUCKET: z.string().optional(),
+  HOSTPLANE_BACKUP_S3_ACCESS_KEY: z.string().optional(),
+  HOSTPLANE_BACKUP_S3_SECRET_KEY: z.string().optional(),
+  /** Put before the key of each backup. */
+  HOSTPLANE_BACKUP_S3_PREFIX: z.string().default('hostplane'),
   LOG_LEVEL: logLevel().default('info'),
 }).superRefine(({ COOLIFY_API_URL: address, COOLIFY_API_TOKEN: token }, context) => {
   if (address !== undefined && token === undefined) context.addIssue({ code: 'custom', path: ['COOLIFY_API_TOKEN'], message: 'COOLIFY_API_URL needs a token.' });

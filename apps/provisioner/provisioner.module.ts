@@ -1,9 +1,13 @@
 import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Logger } from '#boot/logger.js';
+import { ContentStore } from '#content/content-store.js';
 import { EventStore } from '#eventstore/event-store.js';
 import type { BusClient } from '#messaging/bus-client.js';
 import { ownAddressOf } from '#providers/edge/edge-settings.js';
+import { BackupCommands } from './backup.commands.js';
+import { chooseTargets } from './backup-targets.module.js';
+import { Backups } from './backups.js';
 import { CronPoller } from './cron.poller.js';
 import { DatabaseCommands } from './database.commands.js';
 import { Databases } from './databases.js';
@@ -14,9 +18,10 @@ import { HostEdge } from './host-edge.js';
 import { InstalledSites } from './installed-sites.projection.js';
 import { planeId } from './plane-id.js';
 import type { ProvisionerSettings } from './provisioner.config.js';
+import { ProgressBoard } from './progress.js';
 import { followRoutes } from './routes.projection.js';
 import { Runtimes } from './runtimes.js';
-import { chooseDatabases, chooseRuntimes } from './runtimes.module.js';
+import { chooseDatabases, chooseRuntimes, contentFolder } from './runtimes.module.js';
 import { Vault } from './vault.js';
 import { EdgeDoor } from './visit.js';
 import { WorkloadCommands } from './workload.commands.js';
@@ -27,6 +32,9 @@ export class ProvisionerModule {
   static async with(settings: ProvisionerSettings, store: EventStore, bus: BusClient, log: Logger): Promise<DynamicModule> {
     const plane = await planeId(settings.HOSTPLANE_DATA);
     const runtimes = await chooseRuntimes(settings, plane);
+    await thaw(runtimes, log);
+    const backups = new Backups(await chooseTargets(settings), new ContentStore(contentFolder(settings)), join(settings.HOSTPLANE_DATA, 'backups-under-way'));
+    await backups.forgetUnfinished();
     const provider = await chooseEdge(settings, plane, (line) => log.info(line));
     const source = followRoutes(store, settings.HOSTPLANE_HOST_ID);
     const edge = new HostEdge(provider, source, settings.HOSTPLANE_EDGE_STAYS === 'yes');
@@ -34,7 +42,7 @@ export class ProvisionerModule {
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
     return {
       module: ProvisionerModule,
-      controllers: [WorkloadCommands, DatabaseCommands, EdgeCommands],
+      controllers: [WorkloadCommands, DatabaseCommands, BackupCommands, EdgeCommands],
       providers: [
         { provide: EventStore, useValue: store },
         { provide: Runtimes, useValue: runtimes },
@@ -43,9 +51,18 @@ export class ProvisionerModule {
         { provide: Databases, useValue: chooseDatabases(settings, plane, runtimes) },
         { provide: EdgeDoor, useValue: { address: ownAddressOf(settings.HOSTPLANE_BIND), httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT, withinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 } satisfies EdgeDoor },
         { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
+        { provide: Backups, useValue: backups },
+        ProgressBoard,
         EdgePoller,
         CronPoller,
       ],
     };
+  }
+}
+
+/** A process that was killed while it read a site's data left the site standing still: it goes on before anything else is done. */
+async function thaw(runtimes: Runtimes, log: Logger): Promise<void> {
+  for (const { name, storage } of runtimes.all) {
+    await storage?.thawAll().catch((err: unknown) => log.error({ err, runtime: name }, 'What stands still could not be let go on'));
   }
 }

@@ -13,7 +13,7 @@ import { Runtimes } from './runtimes.js';
 
 /** The runtimes that this host has: files always, Docker as configured or when an engine answers, Coolify when it is configured. */
 export async function chooseRuntimes(settings: ProvisionerSettings, plane: string): Promise<Runtimes> {
-  const content = new ContentStore(join(settings.HOSTPLANE_DATA, 'content'));
+  const content = new ContentStore(contentFolder(settings));
   const files = new FilesRuntime({ sitesFolder: sitesFolder(settings), content, plane });
   const available = new Map<string, SiteRuntime>([[files.name, files]]);
   const missing = new Map<string, string>();
@@ -31,6 +31,7 @@ export function chooseDatabases(settings: ProvisionerSettings, plane: string, ru
   return new Databases(runtimes.has('docker') ? [new DockerDatabases(dockerSettings(settings, plane))] : []);
 }
 
+export const contentFolder = (settings: ProvisionerSettings): string => join(settings.HOSTPLANE_DATA, 'content');
 export const sitesFolder = (settings: ProvisionerSettings): string => join(settings.HOSTPLANE_DATA, 'sites');
 
 /** Undefined when an engine answers. */

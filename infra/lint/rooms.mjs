@@ -13,7 +13,7 @@ const direction = rooms.map((room, at) => ({
 
 /** The files of libs/domain that decide, and the one app that may: the owner of their streams. Their types are free. */
 const owners = {
-  lifecycle: ['access/members', 'site/(site|decide|evolve)', 'project/project', 'network/pool', 'naming/claim', 'operation/(operation|workflows)'],
+  lifecycle: ['access/members', 'site/(site|decide|evolve)', 'project/project', 'network/pool', 'naming/claim', 'backup/backup', 'operation/(operation|workflows)'],
   domains: ['route/route'],
   secrets: ['secret/(keyring|secret|vault)'],
   provisioner: ['answers'],

@@ -20,12 +20,14 @@ export function busUrls(adminUrl: string, secrets: Secrets, outside: NodeJS.Proc
   }));
 }
 
-/** The environment of a process: a person's settings, and of the addresses only those of its own apps. Neither an administrator's address nor an engine's, and the master key only for the vault; a Coolify's only for the provisioner. */
+/** Whose a variable is that says a secret: nobody else gets it. */
+const HOLDERS: readonly (readonly [RegExp, App])[] = [[/^HOSTPLANE_MASTER_KEY$/, 'secrets'], [/^(COOLIFY|HOSTPLANE_BACKUP_S3)_/, 'provisioner']];
+const NOBODYS = /^(DATABASE_URL|NATS_URL|DOCKER_.*|HOSTPLANE_ADMIN_TOKEN|HOSTPLANE_.*_(DATABASE|NATS)_URL)$/;
+
+/** The environment of a process: a person's settings, and of the addresses and secrets only those of its own apps. Neither an administrator's address nor an engine's. */
 export function environmentOf(env: NodeJS.ProcessEnv, urls: Readonly<Record<string, string>>, apps: readonly App[]): NodeJS.ProcessEnv {
-  const isSecret = (name: string) => /^(DATABASE_URL|NATS_URL|DOCKER_.*|HOSTPLANE_ADMIN_TOKEN|HOSTPLANE_MASTER_KEY|HOSTPLANE_.*_(DATABASE|NATS)_URL)$/.test(name);
   const own = new Set(apps.flatMap((app) => [variable(app, 'DATABASE'), variable(app, 'NATS')]));
-  const isOthers = (name: string) => name.startsWith('COOLIFY_') && !apps.includes('provisioner');
-  const mine = (name: string) => (!isSecret(name) && !isOthers(name)) || (name === 'HOSTPLANE_MASTER_KEY' && apps.includes('secrets'));
+  const mine = (name: string) => !NOBODYS.test(name) && HOLDERS.every(([names, app]) => !names.test(name) || apps.includes(app));
   return Object.fromEntries([...Object.entries(env).filter(([name]) => mine(name)), ...Object.entries(urls).filter(([name]) => own.has(name))]);
 }
 

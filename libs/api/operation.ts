@@ -25,6 +25,7 @@ export const operation = z.object({
   steps: z.array(operationStep),
   error: z.string().optional(),
   failedStep: z.string().optional(),
+  progress: z.object({ phase: z.string(), bytes: z.int() }).optional().describe('How far the step under way is, where it moves data'),
   undone: z.array(z.string()).describe('Steps whose effects were taken back, in the order in which it was done'),
   createdAt: z.string(),
   updatedAt: z.string(),
@@ -40,6 +41,9 @@ export const operationFilter = pageQuery.extend({
 });
 export const operationRef = z.strictObject({ id: reference('operation', 'Id of the operation') });
 export const cancelInput = z.strictObject({ reason: z.string().max(500).optional() });
+
+/** Workflows that move data, and can say how far they are. */
+export const movingData: readonly string[] = ['backup-site', 'restore-site', 'launch-from-backup'];
 
 /** Whether nothing more will happen in an operation of this status. */
 export function isEnded(status: OperationStatus): boolean {

@@ -1,3 +1,4 @@
+import { allBackups, backup, backupAccepted, backupFilter, backupPage, backupRef, restoreInput, siteRemoval, volumeList } from './backup.js';
 import { eventFilter, eventPage, siteEventFilter } from './event.js';
 import { health } from './health.js';
 import { changedMember, member, memberFilter, memberPage, memberRef, newMember } from './member.js';
@@ -59,7 +60,8 @@ export const routes = {
   listSites: { method: 'GET', path: '/sites', summary: 'List sites, newest first', tag: 'sites', scope: 'read', right: 'sites:read', query: siteFilter, answers: ok(sitePage) },
   showSite: { method: 'GET', path: '/sites/{id}', summary: 'Show a site', tag: 'sites', scope: 'read', right: 'sites:read', params: siteRef, answers: ok(site) },
   deleteSite: {
-    method: 'DELETE', path: '/sites/{id}', summary: 'Destroy a site and its data', tag: 'sites', scope: 'write', right: 'sites:delete', params: siteRef, idempotent: true,
+    method: 'DELETE', path: '/sites/{id}', summary: 'Destroy a site and its data; its backups stay', tag: 'sites', scope: 'write', right: 'sites:delete', params: siteRef, query: siteRemoval,
+    idempotent: true,
     answers: accepted(siteAccepted),
   },
   startSite: switchSite('start', 'Start a stopped site'),
@@ -75,6 +77,24 @@ export const routes = {
     },
   },
   siteEvents: { method: 'GET', path: '/sites/{id}/events', summary: 'Events of a site, oldest first', tag: 'sites', scope: 'read', right: 'sites:read', params: siteRef, query: siteEventFilter, answers: ok(eventPage) },
+
+  listSiteVolumes: { method: 'GET', path: '/sites/{id}/volumes', summary: 'Volumes of a site, and what is in them', tag: 'storage', scope: 'read', right: 'backups:read', params: siteRef, answers: ok(volumeList) },
+  listProjectVolumes: { method: 'GET', path: '/projects/{id}/volumes', summary: 'Volumes of a project, and what is in them', tag: 'storage', scope: 'read', right: 'backups:read', params: projectRef, answers: ok(volumeList) },
+  createBackup: {
+    method: 'POST', path: '/sites/{id}/backups', summary: 'Back a site up, files and data of one moment', tag: 'storage', scope: 'write', right: 'backups:create', params: siteRef, idempotent: true,
+    answers: accepted(backupAccepted),
+  },
+  listSiteBackups: { method: 'GET', path: '/sites/{id}/backups', summary: 'Backups of a site, newest first', tag: 'storage', scope: 'read', right: 'backups:read', params: siteRef, query: backupFilter, answers: ok(backupPage) },
+  listBackups: { method: 'GET', path: '/backups', summary: 'Backups, newest first; of sites that are destroyed too', tag: 'storage', scope: 'read', right: 'backups:read', query: allBackups, answers: ok(backupPage) },
+  showBackup: { method: 'GET', path: '/backups/{id}', summary: 'Show a backup', tag: 'storage', scope: 'read', right: 'backups:read', params: backupRef, answers: ok(backup) },
+  restoreBackup: {
+    method: 'POST', path: '/backups/{id}/restore', summary: 'Bring a backup back, to its site or as a new one', tag: 'storage', scope: 'write', right: 'backups:restore', params: backupRef,
+    body: restoreInput.optional(), idempotent: true, answers: accepted(siteAccepted),
+  },
+  deleteBackup: {
+    method: 'DELETE', path: '/backups/{id}', summary: 'Delete a backup', tag: 'storage', scope: 'write', right: 'backups:restore', params: backupRef, idempotent: true,
+    answers: accepted(backupAccepted),
+  },
 
   listOperations: { method: 'GET', path: '/operations', summary: 'List operations, newest first', tag: 'operations', scope: 'read', right: 'sites:read', query: operationFilter, answers: ok(operationPage) },
   showOperation: { method: 'GET', path: '/operations/{id}', summary: 'Show an operation, step by step', tag: 'operations', scope: 'read', right: 'sites:read', params: operationRef, answers: ok(operation) },

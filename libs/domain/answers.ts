@@ -3,7 +3,7 @@ import type { Decider } from './decider.js';
 
 type AnswerType =
   | 'HomeReady' | 'HomeFailed' | 'HomeRemoved' | 'WorkloadReady' | 'WorkloadInstalled' | 'WorkloadFailed' | 'WorkloadRemoved' | 'EdgeApplied' | 'PageConfirmed' | 'EdgeFailed'
-  | 'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved' | 'SecretsReady' | 'SecretsFailed' | 'SecretsRemoved';
+  | 'BackupTaken' | 'BackupRestored' | 'BackupRemoved' | 'DataRemoved' | 'BackupFailed' | 'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved' | 'SecretsReady' | 'SecretsFailed' | 'SecretsRemoved';
 
 /** The greatest log position of a command that was answered, and who was answered. */
 export interface Answered {
@@ -30,3 +30,5 @@ export const homeDecider = answers<'HomeReady' | 'HomeFailed' | 'HomeRemoved'>('
 export const workloadDecider = answers<'WorkloadReady' | 'WorkloadInstalled' | 'WorkloadFailed' | 'WorkloadRemoved'>('workload');
 export const edgeDecider = answers<'EdgeApplied' | 'PageConfirmed' | 'EdgeFailed'>('edge');
 export const databaseDecider = answers<'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved'>('database');
+/** What a host did with backups and data, one stream a site. */
+export const archiveDecider = answers<'BackupTaken' | 'BackupRestored' | 'BackupRemoved' | 'DataRemoved' | 'BackupFailed'>('archive');

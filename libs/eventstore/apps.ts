@@ -1,10 +1,10 @@
 /** Apps that have a role in the database, and the categories whose streams each may write. */
 export const WRITERS = {
   'api-gateway': ['token'],
-  lifecycle: ['project', 'member', 'pool', 'name', 'hostname', 'site', 'operation'],
+  lifecycle: ['project', 'member', 'pool', 'name', 'hostname', 'site', 'backup', 'operation'],
   domains: ['route'],
   secrets: ['keyring', 'secret', 'vault'],
-  provisioner: ['home', 'workload', 'database', 'edge'],
+  provisioner: ['home', 'workload', 'database', 'archive', 'edge'],
   relay: [],
 } as const satisfies Record<string, readonly string[]>;
 

@@ -1,4 +1,5 @@
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
+import type { SiteStorage } from './site-storage.js';
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 
 export type Power = 'running' | 'stopped';
@@ -74,6 +75,9 @@ export interface RuntimeFeatures {
 export interface SiteRuntime {
   readonly name: string;
   readonly features: RuntimeFeatures;
+
+  /** What it can do with its sites' data; absent: nothing. */
+  readonly storage?: SiteStorage;
 
   /** Checks that the project can have its room here. What costs something (a network) may come with the first workload. */
   ensureHome(home: HomeSpec, signal?: AbortSignal): Promise<void>;

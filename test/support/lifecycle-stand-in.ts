@@ -4,6 +4,7 @@ import type { Cause, NewMessage, StoredMessage } from '#contracts/message.js';
 import { decodeData, type Messages, type MessageOf, type MessageType } from '#contracts/registry.js';
 import { membersDecider, type MembersCommand } from '#domain/access/members.js';
 import type { Right } from '#domain/access/rights.js';
+import { backupDecider } from '#domain/backup/backup.js';
 import { nameDecider } from '#domain/naming/claim.js';
 import { checkName } from '#domain/naming/names.js';
 import { projectDecider } from '#domain/project/project.js';
@@ -75,6 +76,7 @@ export class LifecycleStandIn {
       case 'ChangeMember':
       case 'RemoveMember': return this.member(cause, { ...(data as Messages['ChangeMember']), type });
       case 'CreateSite': return this.createSite(data as Messages['CreateSite'], cause);
+      case 'BackUpSite': return this.backUp(data as Messages['BackUpSite'], cause);
       case 'CancelOperation': {
         const { operationId, reason } = data as Messages['CancelOperation'];
         const [message] = await this.happen(`operation/${operationId}`, cause.meta.owner, { type: 'OperationFailed', data: { operationId, step: '', error: reason, undone: [] } });
@@ -82,6 +84,23 @@ export class LifecycleStandIn {
       }
       default: return this.site(type, data as { siteId: string; operationId: string }, cause);
     }
+  }
+
+  private async backUp({ siteId, operationId, backupId, destroyOperationId }: Messages['BackUpSite'], cause: Cause): Promise<object> {
+    const { position, duplicate } = await handle(this.store, cause, [on(siteDecider, siteId, { type: 'BackUpSite', operationId, backupId, destroyOperationId })], {
+      then: ([site]) => {
+        const { projectId, ownerId, hostId, name, kind } = (site as Site).request;
+        const backup = { backupId, operationId, siteId, projectId, ownerId, hostId, siteName: name, kind, releaseId: '', content: undefined };
+        return [on(backupDecider, backupId, { type: 'RequestBackup', backup })];
+      },
+    });
+    const ref = { backupId, target: 'local', key: `${backupId}.tar`, sha256: 'a'.repeat(64), sizeBytes: 1 };
+    const taken = { operationId, ref, durationMs: 1, frozenMs: 1 };
+    if (this.isEager && !duplicate) {
+      await this.succeed(siteId, operationId, cause.meta.owner, 'backup-site', { type: 'FinishBackup', ...taken });
+      await handle(this.store, { ...cause, id: randomUUID() }, [on(backupDecider, backupId, { type: 'CompleteBackup', ...taken })]);
+    }
+    return { resourceId: backupId, operationId, position };
   }
 
   private async createProject(ask: Messages['CreateProject'], cause: Cause): Promise<object> {
@@ -115,7 +134,7 @@ export class LifecycleStandIn {
   private async createSite(ask: Messages['CreateSite'], cause: Cause): Promise<object> {
     const { siteId, projectId, operationId, ownerId, name } = ask;
     checkName(name, 'site');
-    const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom };
+    const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom, backupId: '', releaseId: '', content: undefined };
     checkRequest(site);
     const parts: Part[] = [
       on(projectDecider, projectId, { type: 'AdmitSite', siteId, needsAddress: false, needs: needsOf(site, { memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }), usual }),
@@ -161,7 +180,7 @@ const rightsOf: Partial<Record<MessageType, Right>> = { DestroySite: 'sites:dele
 function operationEvents(operationId: string, siteId: string, kind: string): MessageOf<MessageType>[] {
   const ids = { operationId, step: 'workload' };
   return [
-    { type: 'OperationStarted', data: { operationId, kind, siteId, projectId: '', steps: ['workload'], input: '{"spec":{"app":{"env":{"SECRET":"planted-value"}}}}' } },
+    { type: 'OperationStarted', data: { operationId, kind, siteId, projectId: '', steps: ['workload'], input: '{"spec":{"app":{"env":{"SECRET":"planted-value"}}}}', backupId: '' } },
     { type: 'OperationStepStarted', data: ids },
     { type: 'OperationStepSucceeded', data: { ...ids, output: '{}' } },
     { type: 'OperationSucceeded', data: { operationId } },

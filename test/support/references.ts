@@ -64,9 +64,9 @@ export function referencesOf(): { references: readonly Reference[]; unmarked: re
   return { references, unmarked };
 }
 
-/** A number names nothing. */
-function isText({ type, items, anyOf }: Schema): boolean {
-  return type === 'string' || (items !== undefined && isText(items)) || (anyOf?.some(isText) ?? false);
+/** A number names nothing, nor does one of a few words. */
+function isText({ type, enum: words, items, anyOf }: Schema): boolean {
+  return (type === 'string' && words === undefined) || (items !== undefined && isText(items)) || (anyOf?.some(isText) ?? false);
 }
 
 function bodyFields({ requestBody }: Operation): (readonly ['body', string, Schema])[] {

@@ -5,6 +5,7 @@ import { launchWordPress } from '../launch-wordpress/launch-wordpress.js';
 import { adminPasswordKey, databasePasswordKey, projectRootPasswordKey } from '../naming/naming.js';
 import { given } from '../../../test/support/given.js';
 import { operationDecider, settlementOf, type OperationCommand, type OperationEventType, type OperationState } from './operation.js';
+import type { RestoreInput } from '../restore-site/restore-site.js';
 import type { SiteInput } from './site-steps.js';
 import type { Ask, AskType, Fact, WorkflowKind } from './workflow.js';
 import { workflows } from './workflows.js';
@@ -18,7 +19,13 @@ const spec = {
 };
 const input: SiteInput = { hostId: 'local', hostnames: ['blog.localhost'], spec, previous: { releaseId: '', content: undefined }, power: 'running', keepData: false };
 const WORDPRESS = ['EnsureSecrets', 'EnsureSecrets', 'EnsureDatabase', 'EnsureWorkload', 'InstallWorkload', 'EnsureRoute', 'ConfirmPage'];
-const start = (kind: WorkflowKind): OperationCommand => ({ type: 'StartOperation', id: 'o', kind, siteId: 's', projectId: 'p', input: kind.endsWith('project') ? { projectId: 'p', hostId: 'local', subnet: '10.77.0.0/24' } : input });
+const ref = { backupId: 'b', target: 'local', key: 'p/s/b.tar', sha256: 'a'.repeat(64), sizeBytes: 9 };
+const restoring: RestoreInput = { ...input, ref, restored: { dataId: 'new', releaseId: '', content: undefined }, newDataId: 'new', oldDataId: 's' };
+const inputs: Partial<Record<WorkflowKind, object>> = {
+  'launch-project': { projectId: 'p', hostId: 'local', subnet: '10.77.0.0/24' }, 'remove-project': { projectId: 'p', hostId: 'local', subnet: '10.77.0.0/24' },
+  'backup-site': { ...input, backupId: 'b' }, 'restore-site': restoring, 'launch-from-backup': restoring, 'remove-backup': { hostId: 'local', siteId: 's', projectId: 'p', backupId: 'b', target: '' },
+};
+const start = (kind: WorkflowKind): OperationCommand => ({ type: 'StartOperation', id: 'o', kind, siteId: 's', projectId: 'p', input: inputs[kind] ?? input });
 
 /** The answer that the world gives to an ask, by its type. */
 function answer(ask: MessageOf<AskType>, ok: boolean): Fact {
@@ -37,6 +44,10 @@ function answer(ask: MessageOf<AskType>, ok: boolean): Fact {
     case 'RemoveDatabase': return ok ? { type: 'DatabaseRemoved', data: site } : { type: 'DatabaseFailed', data: { ...site, error } };
     case 'InstallWorkload': return ok ? { type: 'WorkloadInstalled', data: site } : { type: 'WorkloadFailed', data: { ...site, error } };
     case 'ConfirmPage': return ok ? { type: 'PageConfirmed', data: site } : { type: 'EdgeFailed', data: { ...site, error } };
+    case 'TakeBackup': return ok ? { type: 'BackupTaken', data: { ...site, ref, durationMs: 5, frozenMs: 2 } } : { type: 'BackupFailed', data: { ...site, error } };
+    case 'RestoreBackup': return ok ? { type: 'BackupRestored', data: { ...site, backupId: 'b' } } : { type: 'BackupFailed', data: { ...site, error } };
+    case 'RemoveBackup': return ok ? { type: 'BackupRemoved', data: { ...site, backupId: 'b' } } : { type: 'BackupFailed', data: { ...site, error } };
+    case 'RemoveData': return ok ? { type: 'DataRemoved', data: site } : { type: 'BackupFailed', data: { ...site, error } };
     default: return ok ? { type: 'EdgeApplied', data: { ...site, servedRevision: 1, configHash: '' } } : { type: 'EdgeFailed', data: { ...site, error } };
   }
 }
@@ -55,6 +66,18 @@ function run(kind: WorkflowKind, failing: readonly number[]): { asked: string[];
     messages = operationDecider.decide(command, state);
   }
   throw new Error('It does not end.');
+}
+
+/** Everything until the n-th ask, when nothing fails. */
+function untilAsked(kind: WorkflowKind, most: number): Message[] {
+  const history: Message[] = [];
+  let messages = operationDecider.decide(start(kind), operationDecider.initial) as readonly Message[];
+  for (let n = 1; ; n++) {
+    history.push(...messages);
+    const ask = messages.find((message): message is MessageOf<AskType> => !message.type.startsWith('Operation'));
+    if (!ask || n === most) return history;
+    messages = operationDecider.decide({ type: 'Answer', fact: answer(ask, true) }, given(operationDecider, ...history).state());
+  }
 }
 
 describe('an operation', () => {
@@ -80,6 +103,12 @@ describe('an operation', () => {
     ['stop-site', [2], ['EnsureRoute', 'EnsureWorkload', 'EnsureWorkload', 'EnsureRoute'], { step: 'workload' }],
     ['start-site', [1], ['EnsureWorkload', 'EnsureWorkload'], { step: 'workload' }],
     ['restart-site', [1], ['EnsureWorkload'], { step: 'workload' }],
+    ['backup-site', [1], ['TakeBackup', 'RemoveBackup'], { type: 'FailBackup', step: 'take' }],
+    ['restore-site', [1], ['RestoreBackup', 'RemoveData'], { type: 'FailRestore', step: 'data' }],
+    ['restore-site', [2], ['RestoreBackup', 'EnsureWorkload', 'EnsureWorkload', 'RemoveData'], { step: 'workload' }],
+    ['restore-site', [3], ['RestoreBackup', 'EnsureWorkload', 'EnsureRoute', 'EnsureWorkload', 'RemoveData'], { step: 'route' }],
+    ['launch-from-backup', [2], ['RestoreBackup', 'EnsureWorkload', 'RemoveWorkload', 'RemoveData'], { type: 'FailSite', step: 'workload', undone: ['workload', 'data'] }],
+    ['remove-backup', [1], ['RemoveBackup'], { type: 'FailRemoval' }],
     ['launch-project', [1], ['EnsureHome', 'RemoveHome'], { step: 'home' }],
     ['launch-project', [2], ['EnsureHome', 'EnsureKeyring', 'RemoveHome'], { step: 'keyring' }],
     ['remove-project', [1], ['RemoveHome'], { step: 'home' }],
@@ -93,6 +122,18 @@ describe('an operation', () => {
   it('of a project makes its keys after its home, and destroys them last of all', () => {
     expect(run('launch-project', []).asked).toEqual(['EnsureHome', 'EnsureKeyring']);
     expect(run('remove-project', []).asked).toEqual(['RemoveHome', 'DestroyKeyring']);
+  });
+  it('goes on when only an optional step fails, or is given up', () => {
+    const asked = ['RestoreBackup', 'EnsureWorkload', 'EnsureRoute', 'RemoveData'];
+    const { state, ...outcome } = run('restore-site', [4]);
+    expect([outcome.asked, state.status, settlementOf(state)]).toEqual([asked, 'succeeded', { type: 'FinishRestore', operationId: 'o', target }]);
+    const dropping = untilAsked('restore-site', 4);
+    const givenUp = operationDecider.decide({ type: 'CancelOperation', reason: 'late' }, given(operationDecider, ...dropping).state());
+    expect(givenUp.map(({ type }) => type)).toEqual(['OperationStepFailed', 'OperationSucceeded']);
+  });
+  it('hands the data of a backup to the restored site only, and takes away the right one', () => {
+    const asks = untilAsked('restore-site', 4).filter((message): message is MessageOf<AskType> => !message.type.startsWith('Operation'));
+    expect(asks.map(({ data }) => ('dataId' in data ? data.dataId : 'spec' in data ? (data.spec as { dataId: string }).dataId : ''))).toEqual(['new', 'new', '', 's']);
   });
   it('ends whatever fails', () => {
     fc.assert(fc.property(fc.constantFrom(...(Object.keys(workflows) as WorkflowKind[])), fc.uniqueArray(fc.integer({ min: 1, max: 14 })), (kind, failing) => {

@@ -15,6 +15,8 @@ export interface Operation {
   readonly kind: WorkflowKind;
   readonly siteId: string;
   readonly projectId: string;
+  /** Backup whose removal it is, or empty. */
+  readonly backupId: string;
   readonly input: unknown;
   /** Index of the step that is under way or being taken back. */
   readonly step: number;
@@ -26,7 +28,7 @@ export interface Operation {
 export type OperationState = { readonly status: 'absent' } | Operation;
 
 export type OperationCommand =
-  | { type: 'StartOperation'; id: string; kind: WorkflowKind; siteId: string; projectId: string; input: unknown }
+  | { type: 'StartOperation'; id: string; kind: WorkflowKind; siteId: string; projectId: string; backupId?: string; input: unknown }
   | { type: 'Answer'; fact: Fact }
   | { type: 'CancelOperation'; reason: string };
 
@@ -54,10 +56,10 @@ export function settlementOf(operation: OperationState): Settlement | undefined 
 }
 
 function start(command: Extract<OperationCommand, { type: 'StartOperation' }>): readonly Output[] {
-  const { id, kind, siteId, projectId, input } = command;
+  const { id, kind, siteId, projectId, backupId = '', input } = command;
   const steps = workflowOf(kind).steps.map(({ name }) => name);
-  const fresh: Operation = { status: 'forward', id, kind, siteId, projectId, input, step: 0, turn: 0, outputs: {}, failure: undefined };
-  return [{ type: 'OperationStarted', data: { operationId: id, kind, siteId, projectId, steps, input: JSON.stringify(input) } }, ...askStep(fresh, 0, {})];
+  const fresh: Operation = { status: 'forward', id, kind, siteId, projectId, backupId, input, step: 0, turn: 0, outputs: {}, failure: undefined };
+  return [{ type: 'OperationStarted', data: { operationId: id, kind, siteId, projectId, steps, input: JSON.stringify(input), backupId } }, ...askStep(fresh, 0, {})];
 }
 
 function isAnswer(state: Operation, fact: Fact): boolean {
@@ -89,6 +91,7 @@ function cancel(state: Operation, reason: string): readonly Output[] {
 
 function fail(state: Operation, error: string): readonly Output[] {
   const step = stepsOf(state)[state.step]?.name ?? '';
+  if (isOptional(state, step)) return [{ type: 'OperationStepFailed', data: { operationId: state.id, step, error } }, ...askStep(state, state.step + 1, {})];
   const failed: Operation = { ...state, failure: { step, error, undone: [] } };
   return [{ type: 'OperationStepFailed', data: { operationId: state.id, step, error } }, ...askUndo(failed, state.step, [])];
 }
@@ -114,13 +117,15 @@ function send(state: Operation, ask: Ask): MessageOf<AskType> {
 
 const stepsOf = (state: Operation): Workflow<never>['steps'] => workflowOf(state.kind).steps;
 
+const isOptional = (state: Operation, name: string): boolean => stepsOf(state).some((step) => step.name === name && step.optional === true);
+
 const errorOf = (fact: Fact): string => ('error' in fact.data ? fact.data.error : '');
 
 function evolve(state: OperationState, message: Output): OperationState {
   if (state.status === 'absent') {
     if (message.type !== 'OperationStarted') throw new Error(`${message.type} for an operation that was never started.`);
-    const { operationId, kind, siteId, projectId, input } = message.data;
-    return { status: 'forward', id: operationId, kind: kind as WorkflowKind, siteId, projectId, input: JSON.parse(input) as unknown, step: 0, turn: 0, outputs: {}, failure: undefined };
+    const { operationId, kind, siteId, projectId, backupId, input } = message.data;
+    return { status: 'forward', id: operationId, kind: kind as WorkflowKind, siteId, projectId, backupId, input: JSON.parse(input) as unknown, step: 0, turn: 0, outputs: {}, failure: undefined };
   }
   const indexOf = (name: string): number => stepsOf(state).findIndex((step) => step.name === name);
   switch (message.type) {
@@ -129,6 +134,7 @@ function evolve(state: OperationState, message: Output): OperationState {
     case 'OperationStepSucceeded':
       return { ...state, outputs: { ...state.outputs, ...(JSON.parse(message.data.output) as Outputs) } };
     case 'OperationStepFailed':
+      if (isOptional(state, message.data.step)) return state;
       return { ...state, status: 'undoing', failure: { step: message.data.step, error: message.data.error, undone: [] } };
     case 'OperationUndoStarted':
       return { ...state, step: indexOf(message.data.step), turn: state.turn + 1 };

@@ -1,10 +1,13 @@
+import { backupSite } from '../backup-site/backup-site.js';
 import { launchProject } from '../launch-project/launch-project.js';
 import { launchWordPress } from '../launch-wordpress/launch-wordpress.js';
 import { launchSite } from '../launch-site/launch-site.js';
 import { publishRelease } from '../publish-release/publish-release.js';
+import { removeBackup } from '../remove-backup/remove-backup.js';
 import { removeProject } from '../remove-project/remove-project.js';
 import { removeSite } from '../remove-site/remove-site.js';
 import { removeWordPress } from '../remove-wordpress/remove-wordpress.js';
+import { launchFromBackup, restoreSite } from '../restore-site/restore-site.js';
 import { restartSite, startSite, stopSite } from '../switch-site/switch-site.js';
 import type { Workflow, WorkflowKind } from './workflow.js';
 
@@ -20,6 +23,10 @@ export const workflows: Readonly<Record<WorkflowKind, Workflow<never>>> = {
   'remove-project': removeProject,
   'launch-wordpress': launchWordPress,
   'remove-wordpress': removeWordPress,
+  'backup-site': backupSite,
+  'restore-site': restoreSite,
+  'launch-from-backup': launchFromBackup,
+  'remove-backup': removeBackup,
 };
 
 /** The workflow that puts a kind of site live, and the one that takes it away. */

@@ -1,5 +1,6 @@
 import { checkName } from '../naming/names.js';
 import { Refusal } from '../refusal.js';
+import { decideData } from './data.js';
 import { checkRequest } from './request.js';
 import type { Release, Site, SiteCommand, SiteEvent, SiteState } from './site.js';
 import { allowsDestroy, canMove, isLive } from './status.js';
@@ -42,6 +43,8 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
       return destroy(site, { ...ids, keepData: command.keepData });
     case 'FinishDestroy':
       return isDoing(site, 'remove', command.operationId) ? [{ type: 'SiteDestroyed', data: ids }] : [];
+    default:
+      return decideData(command, site, { refuseBusy: () => refuseBusy(site), next: () => next(site), drop: (reason) => drop(site, reason) });
   }
 }
 

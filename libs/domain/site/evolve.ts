@@ -5,7 +5,8 @@ import { canMove, type SiteStatus } from './status.js';
 export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
   if (state.status === 'ABSENT') {
     if (event.type !== 'SiteRequested') throw new Error(`${event.type} for a site that was never requested.`);
-    return { status: 'CREATED', request: event.data, power: 'running', wasActive: false, keepsData: false, operation: launch(event.data.operationId) };
+    const { operationId, dataId } = event.data;
+    return { status: 'CREATED', request: event.data, power: 'running', dataId, ...live(event.data), wasActive: false, keepsData: false, operation: launch(operationId) };
   }
   switch (event.type) {
     case 'SiteProvisioningStarted':
@@ -32,8 +33,19 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
       return { ...state, operation: { kind: 'switch', id: event.data.operationId, action: event.data.action } };
     case 'SiteSwitched':
       return { ...free(state), power: event.data.power === 'stopped' ? 'stopped' : 'running' };
+    case 'SiteBackupRequested':
+      return { ...state, operation: { kind: 'backup', id: event.data.operationId, backupId: event.data.backupId, destroyOperationId: event.data.destroyOperationId } };
+    case 'SiteRestoreRequested': {
+      const { operationId, backupId, dataId } = event.data;
+      return { ...state, operation: { kind: 'restore', id: operationId, backupId, dataId, release: live(event.data).release } };
+    }
+    case 'SiteRestored':
+      return { ...without(free(state), 'release'), dataId: event.data.dataId, ...live(event.data), ...known(event.data.target) };
     case 'SiteReleaseFailed':
     case 'SiteSwitchFailed':
+    case 'SiteBackedUp':
+    case 'SiteBackupFailed':
+    case 'SiteRestoreFailed':
       return free(state);
     default:
       return state;
@@ -53,7 +65,12 @@ function released(operation: Operation | undefined): { release?: Release } {
   return operation?.kind === 'release' ? { release: operation.release } : {};
 }
 
-function without(site: Site, key: 'operation' | 'waiting'): Site {
+/** The release that came with a backup's data. */
+function live({ operationId, releaseId, content }: Release): { release?: Release } {
+  return content ? { release: { operationId, releaseId, content } } : {};
+}
+
+function without(site: Site, key: 'operation' | 'waiting' | 'release'): Site {
   const { [key]: _, ...rest } = site;
   return rest;
 }

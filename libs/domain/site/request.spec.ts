@@ -6,7 +6,7 @@ import { checkRequest } from './request.js';
 const wordpress = { phpVersion: '8.3', title: "Tom & Jerry's", adminUser: 'admin', adminEmail: 'me@example.com', locale: 'de_DE', database: 'shared' };
 const request: SiteRequested = {
   siteId: 's', projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'blog', kind: 'wordpress', runtime: 'docker', hostId: 'local', hostname: 'blog', address: '', subnet: '',
-  app: undefined, wordpress, limits: undefined, dataId: '',
+  app: undefined, wordpress, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined,
 };
 const MIB = 1024 ** 2;
 

@@ -8,7 +8,7 @@ import { canMove, isLive } from './status.js';
 const siteId = '0190b4c6-7f3e-7c3a-9a57-0123456789ab';
 const request = {
   siteId, projectId: 'p', operationId: 'launch', ownerId: 'admin', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local',
-  hostname: 'blog', address: '', subnet: '10.77.0.0/24', app: undefined, wordpress: undefined, limits: undefined, dataId: '',
+  hostname: 'blog', address: '', subnet: '10.77.0.0/24', app: undefined, wordpress: undefined, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined,
 };
 const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/', sealedEnv: [] };
 /** With boxes as long as one with nothing in it. */
@@ -120,5 +120,49 @@ describe('random histories', () => {
         if (state.status !== 'ABSENT' && isLive(state.status)) expect(state.wasActive).toBe(true);
       }
     }), { numRuns: 2000 });
+  });
+});
+
+describe('a site with data', () => {
+  const backUp: SiteCommand = { type: 'BackUpSite', operationId: 'b', backupId: 'k', destroyOperationId: '' };
+  const asked: SiteEvent = { type: 'SiteBackupRequested', data: { ...ids('b'), backupId: 'k', destroyOperationId: '' } };
+  const backedUp: SiteEvent = { type: 'SiteBackedUp', data: { ...ids('b'), backupId: 'k' } };
+  const finish: SiteCommand = { type: 'FinishBackup', operationId: 'b', ref: undefined, durationMs: 1, frozenMs: 1 };
+  const restore: SiteCommand = { type: 'RestoreSite', operationId: 'r', backupId: 'k', dataId: 'd', releaseId: 'old', content };
+  const restoring: SiteEvent = { type: 'SiteRestoreRequested', data: { ...ids('r'), backupId: 'k', dataId: 'd', releaseId: 'old', content } };
+  const restored: SiteEvent = { type: 'SiteRestored', data: { ...ids('r'), backupId: 'k', dataId: 'd', releaseId: 'old', content, target } };
+
+  it('is backed up, and does nothing else meanwhile', () => {
+    given(siteDecider, ...live).when(backUp).then(asked);
+    given(siteDecider, ...live, asked).when({ ...backUp, operationId: 'b2' }).refused('conflict', /busy with a backup/);
+    given(siteDecider, ...live, asked).when(restore).refused('conflict', /busy with a backup/);
+    given(siteDecider, ...live, asked).when(finish).then(backedUp);
+    given(siteDecider, ...live, asked, backedUp).when(restore).then(restoring);
+  });
+  it('is not backed up before it was live', () => given(siteDecider, requested).when(backUp).refused('conflict', /busy with a launch/));
+  it('takes what waited when the backup has ended, well or not', () => {
+    const waiting: SiteEvent = { type: 'SiteReleaseRequested', data: release('x') };
+    const started: SiteEvent = { type: 'SiteReleaseStarted', data: release('x') };
+    given(siteDecider, ...live, asked, waiting).when(finish).then(backedUp, started);
+    given(siteDecider, ...live, asked, waiting).when({ type: 'FailBackup', operationId: 'b', step: 'take', error: 'away' }).then({ type: 'SiteBackupFailed', data: { ...ids('b'), backupId: 'k', step: 'take', error: 'away' } }, started);
+  });
+  it('is destroyed after its last backup, and only when that was taken', () => {
+    const last: SiteEvent = { type: 'SiteBackupRequested', data: { ...ids('b'), backupId: 'k', destroyOperationId: 'remove' } };
+    given(siteDecider, ...live, last).when(finish).then(backedUp, destroying);
+    given(siteDecider, ...live, last).when({ type: 'FailBackup', operationId: 'b', step: 'take', error: 'away' }).thenTypes('SiteBackupFailed');
+  });
+  it('goes back to a backup: its data and its release', () => {
+    given(siteDecider, ...live, restoring).when({ type: 'FinishRestore', operationId: 'r', target }).then(restored);
+    expect(given(siteDecider, ...live, restoring, restored).state()).toMatchObject({ dataId: 'd', release: { releaseId: 'old', content } });
+  });
+  it('keeps what it had when the restore fails', () => {
+    const failed: SiteEvent = { type: 'SiteRestoreFailed', data: { ...ids('r'), backupId: 'k', step: 'data', error: 'damaged' } };
+    given(siteDecider, ...live, restoring).when({ type: 'FailRestore', operationId: 'r', step: 'data', error: 'damaged' }).then(failed);
+    expect(given(siteDecider, ...live, restoring, failed).state()).toMatchObject({ dataId: '', status: 'ACTIVE' });
+  });
+  it('is not restored while it is stopped: nobody could see whether it is healthy', () => {
+    const stopped: SiteEvent[] = [{ type: 'SiteSwitchRequested', data: { ...ids('w'), action: 'stop' } }, { type: 'SiteSwitched', data: { ...ids('w'), action: 'stop', power: 'stopped' } }];
+    given(siteDecider, ...live, ...stopped).when(restore).refused('conflict', /stopped/);
+    given(siteDecider, ...live, ...stopped).when(backUp).then(asked);
   });
 });

@@ -1,3 +1,4 @@
+import type { BackupRef } from '#contracts/gen/hostplane/v1/backup.js';
 import type { ContentRef, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 import type { MessageOf } from '#contracts/registry.js';
@@ -17,13 +18,18 @@ export interface Release {
 export type Operation =
   | { readonly kind: 'launch' | 'remove'; readonly id: string }
   | { readonly kind: 'release'; readonly id: string; readonly release: Release }
-  | { readonly kind: 'switch'; readonly id: string; readonly action: string };
+  | { readonly kind: 'switch'; readonly id: string; readonly action: string }
+  /** `destroyOperationId`: the operation that destroys the site afterwards; empty: it lives on. */
+  | { readonly kind: 'backup'; readonly id: string; readonly backupId: string; readonly destroyOperationId: string }
+  | { readonly kind: 'restore'; readonly id: string; readonly backupId: string; readonly dataId: string; readonly release: Release | undefined };
 
 export interface Site {
   readonly status: SiteStatus;
   /** What was asked for when it was created. */
   readonly request: SiteRequested;
   readonly power: 'running' | 'stopped';
+  /** Whose volumes and database it has; empty: its own. */
+  readonly dataId: string;
   /** The release that is live. */
   readonly release?: Release;
   /** Accepted while the site was busy; its turn comes when the site is free. */
@@ -51,13 +57,23 @@ export type SiteCommand =
   | { type: 'FinishSwitch'; operationId: string }
   | { type: 'FailSwitch'; operationId: string; step: string; error: string }
   | { type: 'DestroySite'; operationId: string; keepData: boolean }
-  | { type: 'FinishDestroy'; operationId: string };
+  | { type: 'FinishDestroy'; operationId: string }
+  | SiteDataCommand;
+
+export type SiteDataCommand =
+  | { type: 'BackUpSite'; operationId: string; backupId: string; destroyOperationId: string }
+  | { type: 'FinishBackup'; operationId: string; ref: BackupRef | undefined; durationMs: number; frozenMs: number }
+  | { type: 'FailBackup'; operationId: string; step: string; error: string }
+  | { type: 'RestoreSite'; operationId: string; backupId: string; dataId: string; releaseId: string; content: ContentRef | undefined }
+  | { type: 'FinishRestore'; operationId: string; target: Target | undefined }
+  | { type: 'FailRestore'; operationId: string; step: string; error: string };
 
 export type SiteEventType =
   | 'SiteRequested' | 'SiteProvisioningStarted' | 'SiteActivated' | 'SiteFailed' | 'SiteRetryRequested'
   | 'SiteDestroyRequested' | 'SiteDestroyed'
   | 'SiteReleaseRequested' | 'SiteReleaseStarted' | 'SiteReleaseDropped' | 'SiteReleasePublished' | 'SiteReleaseFailed'
-  | 'SiteSwitchRequested' | 'SiteSwitched' | 'SiteSwitchFailed';
+  | 'SiteSwitchRequested' | 'SiteSwitched' | 'SiteSwitchFailed'
+  | 'SiteBackupRequested' | 'SiteBackedUp' | 'SiteBackupFailed' | 'SiteRestoreRequested' | 'SiteRestored' | 'SiteRestoreFailed';
 
 export type SiteEvent = MessageOf<SiteEventType>;
 

@@ -12,6 +12,7 @@ import { probe } from '../health.js';
 import { ProjectNetworks } from './project-networks.js';
 import { LABEL } from './requests.js';
 import { defaultSettings, type DockerSettings } from './settings.js';
+import { DockerStorage } from './storage.js';
 import { Workloads } from './workloads.js';
 
 export type DockerRuntimeOptions = Pick<DockerSettings, 'plane' | 'staticImage'> & Partial<DockerSettings> & {
@@ -35,12 +36,14 @@ export class DockerRuntime implements SiteRuntime {
   private readonly networks: ProjectNetworks;
   private readonly workloads: Workloads;
   private readonly turns = new InTurn();
+  readonly storage: DockerStorage;
 
   constructor({ content, engine, ...settings }: DockerRuntimeOptions) {
     this.engine = new Engine(engine);
     this.settings = { ...defaultSettings, ...settings };
     this.networks = new ProjectNetworks(this.engine, this.settings);
     this.workloads = new Workloads(this.engine, this.settings, this.networks, content);
+    this.storage = new DockerStorage(this.engine, this.settings);
   }
 
   async ensureHome(home: HomeSpec, signal?: AbortSignal): Promise<void> {

@@ -98,9 +98,9 @@ export class Engine {
   }
 
   /** Unpacks a tar stream into a folder of a container. */
-  async putArchive(id: string, path: string, tar: Readable, signal?: AbortSignal): Promise<void> {
+  async putArchive(id: string, path: string, tar: Readable, signal?: AbortSignal, timeoutMs = TRANSFER_MS): Promise<void> {
     const put = (abortSignal: AbortSignal) => this.docker.getContainer(id).putArchive(tar, { path, abortSignal });
-    await this.call('put-archive', `unpack files into container ${id}`, signal, put, { timeoutMs: TRANSFER_MS });
+    await this.call('put-archive', `unpack files into container ${id}`, signal, put, { timeoutMs });
   }
 
   /** Runs a command in a running container, gives it `stdin`, and answers what it said once it has ended. */
@@ -116,6 +116,25 @@ export class Engine {
       return { exitCode: ExitCode ?? -1, stdout: said.stdout.toString('utf8'), stderr: said.stderr.toString('utf8') };
     };
     return (await this.call('exec', `run ${argv[0]} in container ${id}`, signal, run, { timeoutMs: TRANSFER_MS }))!;
+  }
+
+  /** A folder of a container as a tar, whose entries begin with the folder's own name. */
+  async getArchive(id: string, path: string, signal?: AbortSignal): Promise<Readable> {
+    return (await this.call('get-archive', `read files of container ${id}`, signal, () => this.docker.getContainer(id).getArchive({ path }))) as unknown as Readable;
+  }
+
+  async pauseContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.call('pause-container', `pause container ${id}`, signal, () => this.docker.getContainer(id).pause(), { fine: [404] });
+  }
+
+  async unpauseContainer(id: string): Promise<void> {
+    await this.call('unpause-container', `let container ${id} go on`, undefined, () => this.docker.getContainer(id).unpause(), { fine: [404] });
+  }
+
+  /** Bytes in each volume of the engine, by name. */
+  async volumeSizes(signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const usage = (await this.call('disk-usage', 'measure its volumes', signal, () => this.docker.df(), { timeoutMs: TRANSFER_MS })) as { Volumes?: readonly { Name: string; UsageData?: { Size: number } }[] };
+    return new Map((usage.Volumes ?? []).map(({ Name, UsageData }) => [Name, Math.max(0, UsageData?.Size ?? 0)]));
   }
 
   inspectImage(image: string, signal?: AbortSignal): Promise<ImageInspectInfo | undefined> {

@@ -63,11 +63,16 @@ export function releaseVolumeRequest(settings: DockerSettings, spec: WorkloadSpe
 
 /** Labelled with whose data it is, so that a site which takes it over finds it. */
 export function dataVolumeRequest(settings: DockerSettings, spec: WorkloadSpec, path: string): VolumeCreateOptions {
-  const siteId = spec.dataId || spec.siteId;
-  return { Name: appVolume({ ...spec, siteId }, path), Labels: { ...siteLabels(settings, { ...spec, siteId }), [LABEL.role]: 'data', [LABEL.path]: path } };
+  const owner = { ...spec, siteId: dataIdOf(spec) };
+  return { Name: appVolume(owner, path), Labels: { ...siteLabels(settings, owner), [LABEL.role]: 'data', [LABEL.path]: path } };
 }
 
-/** A container that is never started: it only gives the engine a place to unpack into. */
+/** Whose data volumes a site has: those that another one left, or a restore filled, or its own. */
+export function dataIdOf({ dataId, siteId }: Pick<WorkloadSpec, 'dataId' | 'siteId'>): string {
+  return dataId || siteId;
+}
+
+/** A container that is never started: it only gives the engine a place to unpack into, or to pack from. */
 export function uploadRequest(settings: DockerSettings, spec: WorkloadSpec, volumeName: string): ContainerCreateOptions {
   return {
     name: uploadContainer(spec),

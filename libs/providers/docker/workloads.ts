@@ -12,7 +12,7 @@ import { imageHere } from './images.js';
 import type { ProjectNetworks } from './project-networks.js';
 import { makeReleaseVolume } from './release-volume.js';
 import { putSecret } from './secret-files.js';
-import { appRequest, containerName, dataVolumeRequest, LABEL, staticRequest } from './requests.js';
+import { appRequest, containerName, dataIdOf, dataVolumeRequest, LABEL, staticRequest } from './requests.js';
 import type { DockerSettings } from './settings.js';
 import { DATABASE_PASSWORD_FILE, secretVolumeRequest, wordpressImage, wordpressRequest, wordpressVolumeRequest } from './wordpress-request.js';
 
@@ -145,7 +145,7 @@ export class Workloads {
   private async dataVolumes(spec: WorkloadSpec, paths: readonly string[], signal?: AbortSignal): Promise<Map<string, string>> {
     const volumes = new Map<string, string>();
     if (paths.length === 0) return volumes;
-    const found = await this.engine.volumes({ [LABEL.plane]: this.settings.plane, [LABEL.site]: spec.dataId || spec.siteId, [LABEL.role]: 'data' }, signal);
+    const found = await this.engine.volumes({ [LABEL.plane]: this.settings.plane, [LABEL.site]: dataIdOf(spec), [LABEL.role]: 'data' }, signal);
     for (const path of paths) {
       const request = dataVolumeRequest(this.settings, spec, path);
       const kept = found.find((volume) => volume.Labels[LABEL.path] === path);

@@ -12,7 +12,9 @@ import { checkedContent } from '../checked-content.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
 import type { HomeSpec, ObservedWorkload, SiteRuntime, WorkloadRemoval } from '../site-runtime.js';
+import type { SiteStorage } from '../site-storage.js';
 import { specHash } from '../spec-hash.js';
+import { FilesStorage } from './files-storage.js';
 import { missing, openFolder, Releases, STAGING, syncFolder, type ReleaseSource } from './releases.js';
 import { readRecord, writeRecord, type SiteRecord } from './site-record.js';
 
@@ -35,9 +37,12 @@ export interface FilesRuntimeOptions {
 export class FilesRuntime implements SiteRuntime {
   readonly name = 'files';
   readonly features = { kinds: ['static'], addresses: false } as const;
+  readonly storage: SiteStorage;
   private readonly turns = new InTurn();
 
-  constructor(private readonly options: FilesRuntimeOptions) {}
+  constructor(private readonly options: FilesRuntimeOptions) {
+    this.storage = new FilesStorage(options);
+  }
 
   async ensureHome(_home: HomeSpec, signal?: AbortSignal): Promise<void> {
     await this.worldly(signal, () => openFolder(this.options.sitesFolder));

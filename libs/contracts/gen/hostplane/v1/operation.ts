@@ -19,6 +19,8 @@ export interface OperationStarted {
   steps: string[];
   /** JSON of what the workflow was started with. */
   input: string;
+  /** Backup whose removal it is; empty for operations of sites and projects. */
+  backupId: string;
 }
 
 export interface OperationStepStarted {
@@ -95,6 +97,11 @@ export const OperationStarted: MessageFns<OperationStarted> = {
         ? object.steps.map((e: any) => globalThis.String(e))
         : [],
       input: isSet(object.input) ? globalThis.String(object.input) : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
     };
   },
 
@@ -117,6 +124,9 @@ export const OperationStarted: MessageFns<OperationStarted> = {
     }
     if (message.input !== "") {
       obj.input = message.input;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
     }
     return obj;
   },

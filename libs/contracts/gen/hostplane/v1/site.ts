@@ -127,6 +127,11 @@ export interface SiteRequested {
     | undefined;
   /** Whose volumes and database it has; empty: its own. */
   dataId: string;
+  /** Backup that its first data comes from; empty: none. */
+  backupId: string;
+  /** What was live when the backup was taken, to be live from the first. */
+  releaseId: string;
+  content: ContentRef | undefined;
 }
 
 export interface SiteProvisioningStarted {
@@ -222,6 +227,56 @@ export interface SiteSwitchFailed {
   siteId: string;
   operationId: string;
   action: string;
+  step: string;
+  error: string;
+}
+
+export interface SiteBackupRequested {
+  siteId: string;
+  operationId: string;
+  backupId: string;
+  /** The site is destroyed by this operation once the backup is taken; empty: it lives on. */
+  destroyOperationId: string;
+}
+
+export interface SiteBackedUp {
+  siteId: string;
+  operationId: string;
+  backupId: string;
+}
+
+export interface SiteBackupFailed {
+  siteId: string;
+  operationId: string;
+  backupId: string;
+  step: string;
+  error: string;
+}
+
+export interface SiteRestoreRequested {
+  siteId: string;
+  operationId: string;
+  backupId: string;
+  /** The restored volumes bear this id; empty: it has none. */
+  dataId: string;
+  releaseId: string;
+  content: ContentRef | undefined;
+}
+
+export interface SiteRestored {
+  siteId: string;
+  operationId: string;
+  backupId: string;
+  dataId: string;
+  releaseId: string;
+  content: ContentRef | undefined;
+  target: Target | undefined;
+}
+
+export interface SiteRestoreFailed {
+  siteId: string;
+  operationId: string;
+  backupId: string;
   step: string;
   error: string;
 }
@@ -675,6 +730,17 @@ export const SiteRequested: MessageFns<SiteRequested> = {
         : isSet(object.data_id)
         ? globalThis.String(object.data_id)
         : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      releaseId: isSet(object.releaseId)
+        ? globalThis.String(object.releaseId)
+        : isSet(object.release_id)
+        ? globalThis.String(object.release_id)
+        : "",
+      content: isSet(object.content) ? ContentRef.fromJSON(object.content) : undefined,
     };
   },
 
@@ -724,6 +790,15 @@ export const SiteRequested: MessageFns<SiteRequested> = {
     }
     if (message.dataId !== "") {
       obj.dataId = message.dataId;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.releaseId !== "") {
+      obj.releaseId = message.releaseId;
+    }
+    if (message.content !== undefined) {
+      obj.content = ContentRef.toJSON(message.content);
     }
     return obj;
   },
@@ -1224,6 +1299,290 @@ export const SiteSwitchFailed: MessageFns<SiteSwitchFailed> = {
     }
     if (message.action !== "") {
       obj.action = message.action;
+    }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
+    if (message.error !== "") {
+      obj.error = message.error;
+    }
+    return obj;
+  },
+};
+
+export const SiteBackupRequested: MessageFns<SiteBackupRequested> = {
+  fromJSON(object: any): SiteBackupRequested {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      destroyOperationId: isSet(object.destroyOperationId)
+        ? globalThis.String(object.destroyOperationId)
+        : isSet(object.destroy_operation_id)
+        ? globalThis.String(object.destroy_operation_id)
+        : "",
+    };
+  },
+
+  toJSON(message: SiteBackupRequested): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.destroyOperationId !== "") {
+      obj.destroyOperationId = message.destroyOperationId;
+    }
+    return obj;
+  },
+};
+
+export const SiteBackedUp: MessageFns<SiteBackedUp> = {
+  fromJSON(object: any): SiteBackedUp {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+    };
+  },
+
+  toJSON(message: SiteBackedUp): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    return obj;
+  },
+};
+
+export const SiteBackupFailed: MessageFns<SiteBackupFailed> = {
+  fromJSON(object: any): SiteBackupFailed {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
+      error: isSet(object.error) ? globalThis.String(object.error) : "",
+    };
+  },
+
+  toJSON(message: SiteBackupFailed): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
+    if (message.error !== "") {
+      obj.error = message.error;
+    }
+    return obj;
+  },
+};
+
+export const SiteRestoreRequested: MessageFns<SiteRestoreRequested> = {
+  fromJSON(object: any): SiteRestoreRequested {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
+      releaseId: isSet(object.releaseId)
+        ? globalThis.String(object.releaseId)
+        : isSet(object.release_id)
+        ? globalThis.String(object.release_id)
+        : "",
+      content: isSet(object.content) ? ContentRef.fromJSON(object.content) : undefined,
+    };
+  },
+
+  toJSON(message: SiteRestoreRequested): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
+    }
+    if (message.releaseId !== "") {
+      obj.releaseId = message.releaseId;
+    }
+    if (message.content !== undefined) {
+      obj.content = ContentRef.toJSON(message.content);
+    }
+    return obj;
+  },
+};
+
+export const SiteRestored: MessageFns<SiteRestored> = {
+  fromJSON(object: any): SiteRestored {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
+      releaseId: isSet(object.releaseId)
+        ? globalThis.String(object.releaseId)
+        : isSet(object.release_id)
+        ? globalThis.String(object.release_id)
+        : "",
+      content: isSet(object.content) ? ContentRef.fromJSON(object.content) : undefined,
+      target: isSet(object.target) ? Target.fromJSON(object.target) : undefined,
+    };
+  },
+
+  toJSON(message: SiteRestored): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
+    }
+    if (message.releaseId !== "") {
+      obj.releaseId = message.releaseId;
+    }
+    if (message.content !== undefined) {
+      obj.content = ContentRef.toJSON(message.content);
+    }
+    if (message.target !== undefined) {
+      obj.target = Target.toJSON(message.target);
+    }
+    return obj;
+  },
+};
+
+export const SiteRestoreFailed: MessageFns<SiteRestoreFailed> = {
+  fromJSON(object: any): SiteRestoreFailed {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
+      error: isSet(object.error) ? globalThis.String(object.error) : "",
+    };
+  },
+
+  toJSON(message: SiteRestoreFailed): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
     }
     if (message.step !== "") {
       obj.step = message.step;

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { everyOwner, flag, pageOf, pageQuery } from './paging.js';
+import { reference } from './reference.js';
+
+/** taking: on its way. deleting: on its way out. */
+export const backupStatus = z.enum(['taking', 'taken', 'failed', 'deleting', 'deleted']);
+
+export const backup = z.object({
+  id: z.string(),
+  status: backupStatus,
+  siteId: z.string(),
+  siteName: z.string().describe('Name of the site when the backup was taken'),
+  kind: z.string().describe('Kind of the site'),
+  projectId: z.string(),
+  target: z.string().optional().describe('Where it is: local or s3'),
+  sizeBytes: z.int().optional(),
+  sha256: z.string().optional().describe('Over the whole archive; checked before anything is restored'),
+  durationMs: z.int().optional(),
+  frozenMs: z.int().optional().describe('How long the site stood still for it'),
+  error: z.string().optional().describe('Why it failed, or could not be deleted'),
+  operationId: z.string().describe('The operation that took it'),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+});
+export type Backup = z.output<typeof backup>;
+
+export const backupAccepted = backup.extend({ operationId: z.string() });
+export const backupPage = pageOf(backup);
+export const backupFilter = pageQuery;
+export const allBackups = pageQuery.extend({ projectId: reference('project', 'Id or name of the project').optional(), all: everyOwner });
+export const backupRef = z.strictObject({ id: reference('backup', 'Id of the backup') });
+
+export const restoreInput = z.strictObject({
+  name: z.string().min(1).max(200).optional().describe('Name of a new site that begins with the data; without it the site that it was taken of goes back to it'),
+});
+export const siteRemoval = z.strictObject({
+  backup: flag.optional().describe('true: a backup is taken first, and the site destroyed only when it is there'),
+});
+
+export const volume = z.object({
+  name: z.string(),
+  siteId: z.string().optional().describe('The site that it is of; absent when none has it now'),
+  role: z.enum(['data', 'release']).describe('data: what the site keeps itself. release: content that was published'),
+  path: z.string().describe('Where the site sees it; empty where there is no container'),
+  bytes: z.int(),
+});
+export type Volume = z.output<typeof volume>;
+export const volumeList = z.object({ items: z.array(volume), bytes: z.int().describe('All of them together') });
