@@ -24,7 +24,7 @@ export const gatewayProjection: ProjectionDefinition = {
 type Completion<R> = (rows: readonly R[], tx: ProjectionTx) => Promise<readonly R[]>;
 
 async function foldInto<R extends KeyedRow>(table: KeyedTable<R>, batch: readonly StoredMessage[], tx: ProjectionTx, complete?: Completion<R>): Promise<void> {
-  const keys = [...new Set(batch.flatMap((message) => table.keyOf(message) ?? []))];
+  const keys = distinct(batch.map((message) => table.keyOf(message)));
   const before = (await tx.rows<R>(table.table, keys)) as Map<string, R>;
   const changed = [...foldBatch(table, before, batch).values()];
   await tx.put(table.table, complete ? await complete(changed, tx) : changed);
@@ -41,13 +41,19 @@ async function withProject(rows: readonly OperationRow[], tx: ProjectionTx): Pro
  * larger batches than those that came live, and must give the same rows.
  */
 async function timelineRows(batch: readonly StoredMessage[], tx: ProjectionTx): Promise<TimelineRow[]> {
-  const events = batch.filter(({ kind }) => kind === 'event');
-  const operations = await tx.rows<OperationRow>(operationsTable.table, [...new Set(events.flatMap((event) => aboutOf(event).operationId ?? []))]);
-  const siteOf = (event: StoredMessage): string | undefined => aboutOf(event).siteId ?? operations.get(aboutOf(event).operationId ?? '')?.site_id ?? undefined;
-  const sites = await tx.rows<SiteRow>(sitesTable.table, [...new Set(events.flatMap((event) => siteOf(event) ?? []))]);
-  return events.map((event) => {
-    const siteId = siteOf(event);
-    const projectId = aboutOf(event).projectId ?? (siteId === undefined ? operations.get(aboutOf(event).operationId ?? '') : sites.get(siteId))?.project_id;
-    return timelineRow(event, { siteId, projectId: projectId ?? undefined });
+  const events = batch.filter(({ kind }) => kind === 'event').map((event) => ({ event, own: aboutOf(event) }));
+  const operations = await tx.rows<OperationRow>(operationsTable.table, distinct(events.map(({ own }) => own.operationId)));
+  const about = events.map(({ event, own }) => {
+    const operation = operations.get(own.operationId ?? '');
+    return { event, own, operation, siteId: own.siteId ?? operation?.site_id ?? undefined };
   });
+  const sites = await tx.rows<SiteRow>(sitesTable.table, distinct(about.map(({ siteId }) => siteId)));
+  return about.map(({ event, own, operation, siteId }) => {
+    const projectId = own.projectId ?? (siteId === undefined ? operation : sites.get(siteId))?.project_id ?? undefined;
+    return timelineRow(event, { siteId, projectId, operationId: own.operationId });
+  });
+}
+
+function distinct(ids: readonly (string | undefined)[]): string[] {
+  return [...new Set(ids)].filter((id) => id !== undefined);
 }

@@ -111,7 +111,7 @@ describe('an operation is shown', () => {
 
 describe('the timeline', () => {
   it('gives an operation its site', () => {
-    const row = timelineRow(stored('operation/o', { type: 'OperationSucceeded', data: { operationId: 'o' } }), { siteId: 's', projectId: 'p' });
+    const row = timelineRow(stored('operation/o', { type: 'OperationSucceeded', data: { operationId: 'o' } }), { siteId: 's', projectId: 'p', operationId: 'o' });
     expect(row).toMatchObject({ site_id: 's', operation_id: 'o', audience: 'p' });
   });
   it('shows no value of an environment, at whatever depth', () => {

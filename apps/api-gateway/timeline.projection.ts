@@ -30,22 +30,30 @@ export const timelineTable = {
 /** Who sees what of an owner is of no project. */
 export const ownAudience = (owner: string): string => `owner:${owner}`;
 
+interface About {
+  readonly siteId: string | undefined;
+  readonly projectId: string | undefined;
+  readonly operationId: string | undefined;
+}
+
+const OF_A_SITE = new Set(['site', 'workload', 'archive', 'edge', 'route']);
+
 /** What an event says itself of what it is about. */
-export function aboutOf(event: StoredMessage): { siteId: string | undefined; projectId: string | undefined; operationId: string | undefined } {
+export function aboutOf(event: StoredMessage): About {
   const { siteId, projectId, operationId } = event.data as { siteId?: string; projectId?: string; operationId?: string };
-  const isSites = ['site', 'workload', 'archive', 'edge', 'route'].includes(categoryOf(event.streamId));
+  const isSites = OF_A_SITE.has(categoryOf(event.streamId));
   return { siteId: siteId || (isSites ? keyOf(event.streamId) : undefined), projectId: projectId || undefined, operationId: operationId || undefined };
 }
 
 /** An event of an operation is its site's and project's too: `about` names those. */
-export function timelineRow(event: StoredMessage, about: { siteId: string | undefined; projectId: string | undefined }): TimelineRow {
+export function timelineRow(event: StoredMessage, about: About): TimelineRow {
   return {
     position: event.position,
     audience: about.projectId ?? ownAudience(event.meta.owner),
     type: event.type,
     stream: event.streamId,
     site_id: about.siteId ?? null,
-    operation_id: aboutOf(event).operationId ?? null,
+    operation_id: about.operationId ?? null,
     data: JSON.stringify(withoutSecrets(event.data)),
     correlation_id: event.meta.correlationId,
     causation_id: event.meta.causationId,
@@ -62,11 +70,11 @@ export function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== 'object' || value === null) return value;
   const { sealedEnv } = value as { sealedEnv?: readonly { name: string }[] };
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, held]) => {
-      if (HIDDEN.has(key) || key === 'sealedEnv') return [];
-      if (key === 'env') return [['envNames', [...Object.keys((held ?? {}) as object), ...(sealedEnv ?? []).map(({ name }) => name)].sort()]];
-      return [[key, withoutSecrets(held)]];
-    }),
-  );
+  const shown: Record<string, unknown> = {};
+  for (const [key, held] of Object.entries(value)) {
+    if (HIDDEN.has(key) || key === 'sealedEnv') continue;
+    if (key === 'env') shown['envNames'] = [...Object.keys((held ?? {}) as object), ...(sealedEnv ?? []).map(({ name }) => name)].sort();
+    else shown[key] = withoutSecrets(held);
+  }
+  return shown;
 }

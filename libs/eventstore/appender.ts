@@ -12,20 +12,21 @@ const CROWDED_WITHIN_MS = 50;
 const CROWDED_APPENDS = 64;
 
 /**
- * Gathers the appends that wait into one round trip, and answers them after one shared flush. While a flush is under way the
- * next batch is appended. An append that is alone commits and flushes in one statement.
+ * Gathers the appends that wait into one round trip. While the server works on a batch, the one before is answered and the next
+ * gathers. With nobody else at the log a batch commits and flushes in one statement; else it commits without the disk, and is answered
+ * after a flush that all share.
  */
 export class Appender {
-  readonly #session: () => Promise<Session>;
+  readonly #session: () => Session | Promise<Session>;
   readonly #onAppended: (lastPosition: number) => void;
   #waiting: Request[] = [];
   #isRunning = false;
   #crowded = 0;
   #last = { position: 0, atMs: 0 };
-  #inFlight = 0;
+  #unanswered = 0;
   #idle: (() => void)[] = [];
 
-  constructor(session: () => Promise<Session>, onAppended: (lastPosition: number) => void) {
+  constructor(session: () => Session | Promise<Session>, onAppended: (lastPosition: number) => void) {
     this.#session = session;
     this.#onAppended = onAppended;
   }
@@ -39,56 +40,67 @@ export class Appender {
 
   /** Resolves when nothing waits any more. */
   async settled(): Promise<void> {
-    if (this.#isRunning || this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#isRunning || this.#unanswered > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   async #run(): Promise<void> {
     this.#isRunning = true;
     await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#send(this.#take());
+    let answerLast = nothing;
+    while (this.#waiting.length > 0) answerLast = await this.#send(this.#take(), answerLast);
     this.#isRunning = false;
+    answerLast();
     this.#signalIdle();
   }
 
+  /** With nobody else at the log, half of those that are at it: the other half is answered meanwhile. */
   #take(): Request[] {
+    const share = this.#crowded > 0 ? this.#waiting.length : Math.ceil((this.#waiting.length + this.#unanswered) / 2);
+    const most = Math.min(share, this.#waiting.length, MAX_REQUESTS);
     let bytes = 0;
     let count = 0;
-    while (count < this.#waiting.length && count < MAX_REQUESTS && (count === 0 || bytes < MAX_BYTES)) bytes += this.#waiting[count++]!.bytes;
+    while (count < most && (count === 0 || bytes < MAX_BYTES)) bytes += this.#waiting[count++]!.bytes;
+    this.#unanswered += count;
     return this.#waiting.splice(0, count);
   }
 
-  async #send(batch: Request[]): Promise<void> {
-    let session: Session;
-    let verdict: Verdict | undefined;
-    let isFlushed = false;
+  /** Answers the last batch while the server has this one; resolves with what answers this one, when the next may be sent. */
+  async #send(batch: Request[], answerLast: () => void): Promise<() => void> {
+    const isCrowded = this.#crowded > 0;
+    const asked = this.#ask(batch, isCrowded);
+    answerLast();
+    let answered: Awaited<typeof asked>;
     try {
-      session = await this.#session();
-      reached('log:before-append');
-      const isAlone = batch.length === 1 && this.#inFlight === 0 && this.#crowded === 0;
-      if (isAlone) verdict = await session.appendOne(batch[0]!);
-      isFlushed = verdict !== undefined;
-      verdict ??= await session.append(batch);
-      this.#watchForOthers(batch, verdict);
+      answered = await asked;
     } catch (error) {
-      if (batch.length === 1 || error instanceof LogUnavailable) return fail(batch, error);
-      // The server refused the batch as a whole: alone, only the request that it refuses fails.
-      for (const request of batch) await this.#send([request]);
-      return;
+      return this.#refused(batch, error);
     }
-    this.#inFlight++;
-    const answered = this.#answer(batch, verdict, isFlushed ? undefined : session).finally(() => {
-      this.#inFlight--;
-      this.#signalIdle();
-    });
-    if (isFlushed) await answered;
+    const { session, verdict } = answered;
+    this.#watchForOthers(batch, verdict);
+    if (!isCrowded) return () => this.#answer(batch, verdict);
+    session.flush().then(() => this.#answer(batch, verdict), (error: unknown) => this.#fail(batch, error));
+    return nothing;
   }
 
-  async #answer(batch: readonly Request[], verdict: Verdict, session: Session | undefined): Promise<void> {
-    try {
-      await session?.flush();
-    } catch (error) {
-      return fail(batch, error);
+  /** With an open session the batch is on its way when this returns. */
+  async #ask(batch: readonly Request[], isCrowded: boolean): Promise<{ session: Session; verdict: Verdict }> {
+    const opened = this.#session();
+    const session = opened instanceof Promise ? await opened : opened;
+    reached('log:before-append');
+    return { session, verdict: await (isCrowded ? session.append(batch) : session.appendDurably(batch)) };
+  }
+
+  /** The server refused the batch as a whole: alone, only the request that it refuses fails. */
+  async #refused(batch: Request[], error: unknown): Promise<() => void> {
+    if (batch.length === 1 || error instanceof LogUnavailable) {
+      this.#fail(batch, error);
+      return nothing;
     }
+    for (const request of batch) (await this.#send([request], nothing))();
+    return nothing;
+  }
+
+  #answer(batch: readonly Request[], verdict: Verdict): void {
     reached('log:after-append');
     let isAppended = false;
     outcomesOf(batch, verdict).forEach((outcome, i) => {
@@ -97,6 +109,17 @@ export class Appender {
       batch[i]!.resolve(outcome);
     });
     if (isAppended) this.#onAppended(Number(verdict.last_seq));
+    this.#done(batch);
+  }
+
+  #fail(batch: readonly Request[], error: unknown): void {
+    for (const request of batch) request.reject(error);
+    this.#done(batch);
+  }
+
+  #done(batch: readonly Request[]): void {
+    this.#unanswered -= batch.length;
+    this.#signalIdle();
   }
 
   /** Positions that are not ours, just now: somebody else holds the head row too, and ours would hold them up through a flush. */
@@ -110,11 +133,9 @@ export class Appender {
   }
 
   #signalIdle(): void {
-    if (this.#isRunning || this.#inFlight > 0) return;
+    if (this.#isRunning || this.#unanswered > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
 
-function fail(batch: readonly Request[], error: unknown): void {
-  for (const request of batch) request.reject(error);
-}
+const nothing = (): void => undefined;

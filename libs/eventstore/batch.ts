@@ -44,11 +44,12 @@ function size(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + text.length, 0);
 }
 
-/** The arguments of log.append_one(); undefined: it is not for such a request. */
-export function argumentsOfOne({ parts, datas, metas }: Request): unknown[] | undefined {
+/** The arguments of log.append_one(); undefined: it is not for such requests. */
+export function argumentsOfOne([request, ...others]: readonly Request[]): unknown[] | undefined {
+  const { parts, datas, metas } = request!;
   const [part] = parts;
   const [message] = part!.messages;
-  if (parts.length !== 1 || part!.messages.length !== 1 || part!.expectedVersion === 0) return undefined;
+  if (others.length > 0 || parts.length !== 1 || part!.messages.length !== 1 || part!.expectedVersion === 0) return undefined;
   return [part!.streamId, part!.expectedVersion, message!.id, message!.kind, message!.type, SCHEMA_VERSION, datas[0], metas[0]];
 }
 

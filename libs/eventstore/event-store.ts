@@ -111,7 +111,7 @@ export class EventStore {
     }
   }
 
-  async #open(): Promise<Session> {
+  #open(): Session | Promise<Session> {
     if (this.#session && !this.#session.isLost) return this.#session;
     this.#opening ??= Session.open(this.#options.connectionString, this.#options.app)
       .then((session) => (this.#session = session))

@@ -30,6 +30,7 @@ export async function rebuild(place: ProjectionPlace, definition: ProjectionDefi
   const [client, reader] = await Promise.all([db.connect(), db.connect()]);
   try {
     await client.query('SELECT pg_advisory_lock(hashtext($1))', [`${schema}.${definition.name}`]);
+    await client.query('SET synchronous_commit = off'); // the swap waits for the disk, and with it for all that was written before
     await client.query(`INSERT INTO ${schema}.checkpoints VALUES ($1, 0, 0, 0) ON CONFLICT DO NOTHING`, [definition.name]);
     const live = (await readCheckpoint(client, schema, definition.name))!;
     await dropOthers(client, schema, definition, live.epoch);
@@ -77,9 +78,16 @@ export async function compare(place: ProjectionPlace, definition: ProjectionDefi
 /** Folds the log from its beginning into the epoch's empty tables, then makes their indexes. */
 async function fill(client: pg.ClientBase, reader: pg.PoolClient, { schema }: ProjectionPlace, definition: ProjectionDefinition, epoch: number, upTo: number, onProgress: OnProgress): Promise<number> {
   const memory = new MemoryTx(tablesOf(definition));
-  for await (const position of foldRange(reader, definition, { after: 0, upTo }, memory)) {
-    await memory.flush(client, schema, epoch, false);
-    onProgress?.({ projection: definition.name, position, head: upTo });
+  let written = Promise.resolve(); // the server takes one batch in while the next is folded
+  try {
+    for await (const position of foldRange(reader, definition, { after: 0, upTo }, memory)) {
+      await written;
+      written = memory.flush(client, schema, epoch, false);
+      written.catch(() => undefined);
+      onProgress?.({ projection: definition.name, position, head: upTo });
+    }
+  } finally {
+    await written;
   }
   await memory.flush(client, schema, epoch, true);
   for (const table of definition.tables) {

@@ -86,32 +86,28 @@ CREATE FUNCTION log.message_hash(
   SELECT sha256(before || convert_to(concat_ws(E'\n', stream, version, id, kind, type, schema_version, recorded_at, data, meta), 'UTF8'))
 $$;
 
--- Appends one message to one stream and waits for the disk, all in one statement: the way of an append that is alone.
--- Anything out of the ordinary (another version, a first message, another's category) it leaves to append(): last_seq is NULL.
+-- Appends one message to one stream: the way of an append that is alone. One statement, since each more costs as much as its rows.
+-- Anything out of the ordinary (another version, a first message, another's category, the end of a partition) it leaves to append():
+-- last_seq is NULL.
 CREATE FUNCTION log.append_one(
   stream text, expected integer, id uuid, kind text, type text, schema_version integer, data text, meta text,
   OUT last_seq bigint, OUT recorded_at text, OUT hashes bytea
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  part_to    bigint;
-  part_rows  bigint;
 BEGIN
   recorded_at := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-  UPDATE log.streams t SET version = t.version + 1,
-         last_hash = log.message_hash(t.last_hash, stream, t.version + 1, append_one.id, append_one.kind, append_one.type, append_one.schema_version, append_one.recorded_at, append_one.data, append_one.meta)
-   WHERE t.stream_id = stream AND t.version = expected AND expected > 0
-     AND EXISTS (SELECT FROM log.writers w WHERE w.category = t.category AND w.role = session_user)
-  RETURNING t.last_hash INTO hashes;
-  IF NOT FOUND THEN
-    RETURN;
-  END IF;
-  PERFORM set_config('synchronous_commit', 'on', true);
-  UPDATE log.head SET seq = seq + 1, hash = sha256(hash || hashes) WHERE log = 'main'
-    RETURNING seq, partitioned_to, partition_rows INTO last_seq, part_to, part_rows;
-  IF last_seq > part_to - part_rows / 2 THEN
-    PERFORM log.make_partitions(last_seq + part_rows / 2);
-  END IF;
-  INSERT INTO log.messages VALUES (last_seq, stream, expected + 1, id, kind, type, schema_version, data, meta, recorded_at, hashes);
+  WITH s AS (
+    UPDATE log.streams t SET version = t.version + 1,
+           last_hash = log.message_hash(t.last_hash, stream, t.version + 1, append_one.id, append_one.kind, append_one.type, append_one.schema_version, append_one.recorded_at, append_one.data, append_one.meta)
+     WHERE t.stream_id = stream AND t.version = expected AND expected > 0
+       AND EXISTS (SELECT FROM log.writers w WHERE w.category = t.category AND w.role = session_user)
+       AND EXISTS (SELECT FROM log.head h WHERE h.log = 'main' AND h.seq < h.partitioned_to - h.partition_rows / 2)
+    RETURNING t.last_hash
+  ), h AS (                               -- reads s, and so locks the head last
+    UPDATE log.head SET seq = seq + 1, hash = sha256(hash || s.last_hash) FROM s WHERE log = 'main' RETURNING seq, s.last_hash
+  ), m AS (
+    INSERT INTO log.messages SELECT h.seq, stream, expected + 1, append_one.id, append_one.kind, append_one.type, append_one.schema_version, append_one.data, append_one.meta, append_one.recorded_at, h.last_hash FROM h
+  )
+  SELECT h.seq, h.last_hash INTO last_seq, hashes FROM h;
 END $$;
 
 -- Appends a batch of requests, each all or nothing, each with a verdict of its own.
@@ -122,7 +118,7 @@ END $$;
 -- Locks are taken in one order by everybody: streams by name, then the head row, last and briefly, so that positions
 -- are dense and in commit order. A request that conflicts burns no position.
 --
--- The caller's session does not wait for the disk; it flushes (see session.ts) before it tells anybody.
+-- Whether it waits for the disk is the caller's: a session that does not flushes before it tells anybody (see session.ts).
 CREATE FUNCTION log.append(
   requests integer, streams text[],
   part_request integer[], part_stream integer[], part_expected integer[], part_messages integer[],
@@ -218,14 +214,16 @@ BEGIN
     RETURN;
   END IF;
 
-  UPDATE log.streams t SET version = u.version, last_hash = u.last_hash
-    FROM unnest(streams, versions, stream_h) u(stream, version, last_hash)
-   WHERE t.stream_id = u.stream AND t.version <> u.version;
   UPDATE log.head SET seq = seq + accepted, hash = log.chained(hash, message_h) WHERE log = 'main'
     RETURNING seq, partitioned_to, partition_rows INTO last_seq, part_to, part_rows;
   IF last_seq > part_to - part_rows / 2 THEN
     PERFORM log.make_partitions(last_seq + part_rows / 2);
   END IF;
+  WITH s AS (
+    UPDATE log.streams t SET version = u.version, last_hash = u.last_hash
+      FROM unnest(streams, versions, stream_h) u(stream, version, last_hash)
+     WHERE t.stream_id = u.stream AND t.version <> u.version
+  )
   INSERT INTO log.messages
     SELECT last_seq - accepted + u.o, u.stream, u.version, u.id, u.kind, u.type, u.schema_version, u.data, u.meta, append.recorded_at, u.hash
       FROM unnest(message_o, message_s, message_v, ids, kinds, types, schema_versions, datas, metas, message_h)

@@ -4,11 +4,16 @@ import { argumentsOf, argumentsOfOne, type Request, type Verdict } from './batch
 
 const APPEND = 'SELECT * FROM log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)';
 const APPEND_ONE = 'SELECT * FROM log.append_one($1, $2, $3, $4, $5, $6, $7, $8)';
+/**
+ * With arrays the server would plan anew each time, which takes longer than the append; and a plan made while the tables are still
+ * small has to be right for large ones.
+ */
+const PLANS = '-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
 /** Commits a record that must reach the disk, and everything before it with it; answers what had been committed until then. */
 const FLUSH = "SELECT (SELECT seq FROM log.head WHERE log = 'main') AS seq, pg_logical_emit_message(true, 'hostplane', '')";
 
 /**
- * Two connections that were opened together: one appends without waiting for the disk, the other flushes. Both end when
+ * Two connections that were opened together: one appends without waiting for the disk, the other waits for it. Both end when
  * either does: a flush that succeeds here proves that the server has not gone down since the session began, and so
  * that whatever was seen meanwhile is on disk.
  */
@@ -30,7 +35,7 @@ export class Session {
 
   static async open(connectionString: string, name: string): Promise<Session> {
     const connect = async (synchronousCommit: string): Promise<pg.Client> => {
-      const client = new pg.Client({ connectionString, application_name: name, options: `-c synchronous_commit=${synchronousCommit} -c jit=off`, keepAlive: true });
+      const client = new pg.Client({ connectionString, application_name: name, options: `-c synchronous_commit=${synchronousCommit} ${PLANS}`, keepAlive: true });
       client.on('error', () => undefined);
       await client.connect();
       return client;
@@ -50,21 +55,27 @@ export class Session {
     return this.#flushedTo;
   }
 
-  /** One round trip. Throws LogUnavailable when nobody knows whether it happened, the server's own error when it did not. */
+  /** One round trip, without the disk. Throws LogUnavailable when nobody knows whether it happened, the server's own error when it did not. */
   async append(requests: readonly Request[]): Promise<Verdict> {
     const result = await this.#query<Verdict>(this.appender, { name: 'append', text: APPEND, values: argumentsOf(requests) });
     return result.rows[0]!;
   }
 
-  /** Appends a single message and flushes, in one round trip. Undefined: nothing was done, it takes append() to tell why. */
-  async appendOne(request: Request): Promise<Verdict | undefined> {
-    const values = argumentsOfOne(request);
+  /** The same with the disk: whoever else appends waits for the flush as well. */
+  async appendDurably(requests: readonly Request[]): Promise<Verdict> {
+    const verdict = (await this.#appendOne(requests)) ?? (await this.#query<Verdict>(this.flusher, { name: 'append', text: APPEND, values: argumentsOf(requests) })).rows[0]!;
+    if (verdict.hashes.length > 0) this.#flushedTo = Math.max(this.#flushedTo, Number(verdict.last_seq));
+    else await this.flush(); // only conflicts, and what they conflict with may not be on disk yet
+    return verdict;
+  }
+
+  /** The quick way of a single message. Undefined: nothing was done, it takes append() to tell why. */
+  async #appendOne(requests: readonly Request[]): Promise<Verdict | undefined> {
+    const values = argumentsOfOne(requests);
     if (!values) return undefined;
-    const result = await this.#query<Omit<Verdict, 'conflicts' | 'actual'>>(this.appender, { name: 'append_one', text: APPEND_ONE, values });
+    const result = await this.#query<Omit<Verdict, 'conflicts' | 'actual'>>(this.flusher, { name: 'append_one', text: APPEND_ONE, values });
     const verdict = result.rows[0]!;
-    if (verdict.last_seq === null) return undefined;
-    this.#flushedTo = Math.max(this.#flushedTo, Number(verdict.last_seq));
-    return { ...verdict, conflicts: [0], actual: [0] };
+    return verdict.last_seq === null ? undefined : { ...verdict, conflicts: [0], actual: [0] };
   }
 
   /** Resolves when all that was committed before the call is on disk. Calls that wait share a flush. */

@@ -3,19 +3,20 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { EventStore } from '#eventstore/event-store.js';
 import { startPostgres } from '../support/postgres.js';
+import { PEERS } from './peers.js';
 import { floorName, insertFloor } from './pgbench.js';
 import { median, milliseconds, quantile, rateRow, say, type Bench } from './table.js';
-import { write } from './writers.js';
+import { write, writeWith } from './writers.js';
 
 const RUNS = 5;
 const SECONDS = 2;
 
 /** T1 and T2: appends of 400-byte events, hash chain and flush included, beside bare inserts. */
-export const run: Bench = async (report) => {
+export const run: Bench = async (report, wants) => {
   say(`  the floor is ${floorName()}; ${RUNS} runs of ${SECONDS} s each, medians`);
-  await appendOfOneProcess(report);
-  await appendOfSixProcesses(report);
-  for (const peer of ['emmett-postgresql', 'message-db']) report({ what: `T1 beside ${peer}`, ours: 'skipped: not installed here', target: peer === 'message-db' ? '—' : '≥ 5 × at 32' });
+  if (wants('T1')) await appendOfOneProcess(report, wants);
+  if (wants('T2')) await appendOfSixProcesses(report, wants);
+  if (wants('peers')) await besidePeers(report, wants);
 };
 
 const appendOfOneProcess: Bench = async (report) => {
@@ -40,6 +41,31 @@ const appendOfOneProcess: Bench = async (report) => {
   await database.stop();
 };
 
+/** T1's other yardstick, in turns with it: what other event stores do with the same server. */
+const besidePeers: Bench = async (report) => {
+  const database = await startPostgres();
+  const store = new EventStore({ connectionString: database.urlOf('api-gateway'), app: 'api-gateway' });
+  for (const start of PEERS) {
+    try {
+      const peer = await start(database.adminUrl);
+      const ours: number[] = [], theirs: number[] = [];
+      await writeWith(peer.append, 32, 0.5);
+      for (let i = 0; i < PEER_RUNS; i++) {
+        ours.push((await write(store, 32, 1)).perS);
+        theirs.push((await writeWith(peer.append, 32, 1)).perS);
+      }
+      await peer.close();
+      const row = rateRow(`T1 beside ${peer.name}, 32 writers`, median(ours), median(theirs), 5);
+      report(peer.name === 'emmett-postgresql' ? row : { ...row, target: '—', met: undefined });
+    } catch (error) {
+      report({ what: `T1 beside ${start.name}`, ours: `skipped: ${error instanceof Error ? error.message : String(error)}`, target: '' });
+    }
+  }
+  await store.close();
+  await database.stop();
+};
+
+const PEER_RUNS = 5;
 const PROCESSES = 6;
 const WRITERS_EACH = 5;
 

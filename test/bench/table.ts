@@ -9,8 +9,8 @@ export interface BenchRow {
   readonly met?: boolean;
 }
 
-/** What a *.bench.ts exports as `run`: reports each row when it has it. */
-export type Bench = (report: (row: BenchRow) => void) => Promise<void>;
+/** What a *.bench.ts exports as `run`: reports each row when it has it. `wants` tells which of its parts were asked for, by target or name. */
+export type Bench = (report: (row: BenchRow) => void, wants: (part: string) => boolean) => Promise<void>;
 
 /** A bench that takes this long says what it is doing; goes to stderr, so that the table can be redirected. */
 export function say(text: string): void {
