@@ -14,7 +14,7 @@ export const gatewayProjection: ProjectionDefinition = {
   version: 5,
   tables: [projectsTable, membersTable, sitesTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
-    for (const table of [projectsTable, membersTable, sitesTable, tokensTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);
+    await Promise.all([projectsTable, membersTable, sitesTable, tokensTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
     await foldInto(operationsTable, batch, tx, withProject);
     await tx.put(timelineTable.table, await timelineRows(batch, tx));
   },

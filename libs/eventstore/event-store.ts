@@ -76,6 +76,11 @@ export class EventStore {
     return this.#onDisk(async () => Number((await this.#rows('head', "SELECT seq FROM log.head WHERE log = 'main'", []))[0]![0]), (seq) => seq);
   }
 
+  /** For a doorbell, which is rung when an append is on disk: what is read up to there needs no flush of ours. */
+  heard(position: number): void {
+    this.#session?.heard(position);
+  }
+
   /**
    * Before reading what an answer will rest on: gives a function that resolves when everything seen since is on disk (a
    * reader sees messages a moment before they are), and fails with LogUnavailable when the server went down in between.
