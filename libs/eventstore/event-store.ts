@@ -56,6 +56,17 @@ export class EventStore {
     return rows.map((row) => messageFromRaw(rawFromRow(row)));
   }
 
+  /** The same of several streams, as they were at one moment. */
+  async readStreams(streamIds: readonly string[]): Promise<Map<string, StoredMessage[]>> {
+    const rows = await this.#rows('streams', `SELECT ${COLUMNS} FROM log.messages WHERE stream_id = ANY($1) ORDER BY stream_id, version`, [streamIds]);
+    const streams = new Map(streamIds.map((id): [string, StoredMessage[]] => [id, []]));
+    for (const row of rows) {
+      const message = messageFromRaw(rawFromRow(row));
+      streams.get(message.streamId)!.push(message);
+    }
+    return streams;
+  }
+
   /** Messages after a position, in order, of all categories or of some; only such as are on disk. */
   async read(options: ReadOptions): Promise<StoredMessage[]> {
     return (await this.readRaw(options)).map(messageFromRaw);
