@@ -15,7 +15,7 @@ export const gatewayProjection: ProjectionDefinition = {
   version: 6,
   tables: [projectsTable, membersTable, sitesTable, backupsTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
-    for (const table of [projectsTable, membersTable, sitesTable, backupsTable, tokensTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);
+    await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, tokensTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
     await foldInto(operationsTable, batch, tx, withProject);
     await tx.put(timelineTable.table, await timelineRows(batch, tx));
   },

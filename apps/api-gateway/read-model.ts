@@ -33,8 +33,9 @@ export class ReadModel {
     await this.catchUp(600_000);
   }
 
-  /** Says that the log may have grown. */
-  wake(): void {
+  /** Says that the log has grown: up to this position it is on disk. */
+  wake(position: number): void {
+    this.store.heard(position);
     this.projection.wake();
   }
 

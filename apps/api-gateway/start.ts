@@ -31,7 +31,7 @@ export async function start({ env, log }: AppContext): Promise<Running> {
   const db = poolOf(databaseUrl, log);
   await makeSideTables(db, SCHEMA);
   const readModel = new ReadModel(store, db, SCHEMA, log);
-  const unring = bus.onDoorbell(() => readModel.wake());
+  const unring = bus.onDoorbell((position) => readModel.wake(position));
   await readModel.start();
 
   const module = ApiGatewayModule.with({ config, log, db, store, bus, readModel });

@@ -2,7 +2,7 @@ import { Controller } from '@nestjs/common';
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
 import type { CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite } from '#contracts/gen/hostplane/v1/site.js';
 import { usualQuota } from '#boot/quota.js';
-import type { Cause } from '#contracts/message.js';
+import { streamId, type Cause } from '#contracts/message.js';
 import type { Right } from '#domain/access/rights.js';
 import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
 import { checkName, hostLabels } from '#domain/naming/names.js';
@@ -13,7 +13,7 @@ import { needsOf } from '#domain/site/needs.js';
 import { checkRequest, defaultRuntime } from '#domain/site/request.js';
 import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
 import { EventStore } from '#eventstore/event-store.js';
-import { handle, loadState, on, type Part } from '#eventstore/handle.js';
+import { handle, loadState, on, type Part, type StreamReader } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { InTurn } from '#providers/in-turn.js';
 import { authorized, type Within } from './authorize.js';
@@ -46,7 +46,8 @@ export class SiteCommands {
     return this.admissions.run(projectId, async () => {
       const admit = { type: 'AdmitSite', siteId, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
       const { position } = await handle(this.store, cause, [on(projectDecider, projectId, admit)], {
-        then: ([project]) => this.claim(request, project as Project, cause),
+        then: ([project], log) => this.claim(request, project as Project, cause, log),
+        ahead: streamsOf(request),
       });
       return { resourceId: siteId, operationId, position };
     });
@@ -80,10 +81,10 @@ export class SiteCommands {
   }
 
   /** The site with the address that its project leased to it, and its names in the namespace of the project's founder; all in the append that admits it. */
-  private async claim(request: SiteRequested, project: Project, cause: Cause): Promise<readonly Part[]> {
+  private async claim(request: SiteRequested, project: Project, cause: Cause, log: StreamReader): Promise<readonly Part[]> {
     const { siteId, name } = request;
     const { projectId, ownerId, hostId, subnet } = project.request;
-    const hostname = await this.freeLabel(name, siteId);
+    const hostname = await this.freeLabel(name, siteId, log);
     const site = { ...request, ownerId, hostId, hostname, subnet, address: project.sites.get(siteId)?.address ?? '' };
     return [
       authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
@@ -97,10 +98,10 @@ export class SiteCommands {
     return needsOf(request, { memoryBytes: this.config.HOSTPLANE_MEMORY_LIMIT, cpuMillis: this.config.HOSTPLANE_CPU_LIMIT_MILLIS });
   }
 
-  private async freeLabel(name: string, siteId: string): Promise<string> {
+  private async freeLabel(name: string, siteId: string, log: StreamReader): Promise<string> {
     const labels = hostLabels(name, siteId);
     for (const label of labels) {
-      const { state: claim } = await loadState(this.store, hostnameDecider, label);
+      const { state: claim } = await loadState(log, hostnameDecider, label);
       if (claim.status === 'free' || claim.holderId === siteId) return label;
     }
     return labels.at(-1) ?? name;
@@ -117,3 +118,8 @@ export class SiteCommands {
 }
 
 const withinOf = ({ request }: Site): Within => ({ projectId: request.projectId, founderId: request.ownerId });
+
+/** What a new site is decided from, as long as nobody else has its name for a label. */
+function streamsOf({ siteId, ownerId, name }: SiteRequested): string[] {
+  return [streamId(siteDecider.category, siteId), streamId(nameDecider.category, siteNameKey(ownerId, name)), streamId(hostnameDecider.category, hostLabels(name, siteId)[0] ?? name)];
+}

@@ -56,6 +56,17 @@ export class EventStore {
     return rows.map((row) => messageFromRaw(rawFromRow(row)));
   }
 
+  /** The same of several streams, as they were at one moment. */
+  async readStreams(streamIds: readonly string[]): Promise<Map<string, StoredMessage[]>> {
+    const rows = await this.#rows('streams', `SELECT ${COLUMNS} FROM log.messages WHERE stream_id = ANY($1) ORDER BY stream_id, version`, [streamIds]);
+    const streams = new Map(streamIds.map((id): [string, StoredMessage[]] => [id, []]));
+    for (const row of rows) {
+      const message = messageFromRaw(rawFromRow(row));
+      streams.get(message.streamId)!.push(message);
+    }
+    return streams;
+  }
+
   /** Messages after a position, in order, of all categories or of some; only such as are on disk. */
   async read(options: ReadOptions): Promise<StoredMessage[]> {
     return (await this.readRaw(options)).map(messageFromRaw);
@@ -74,6 +85,11 @@ export class EventStore {
   /** Position of the last message that is on disk; 0: there is none. */
   async head(): Promise<number> {
     return this.#onDisk(async () => Number((await this.#rows('head', "SELECT seq FROM log.head WHERE log = 'main'", []))[0]![0]), (seq) => seq);
+  }
+
+  /** For a doorbell, which is rung when an append is on disk: what is read up to there needs no flush of ours. */
+  heard(position: number): void {
+    this.#session?.heard(position);
   }
 
   /**

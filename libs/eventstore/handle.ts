@@ -38,8 +38,13 @@ export interface HandleOptions {
    * Names further parts of the same append, from the states that the first parts come to; called anew in each attempt. For what
    * depends on another stream's decision, such as an address that a project leases to a site.
    */
-  readonly then?: (states: readonly unknown[]) => readonly Part[] | Promise<readonly Part[]>;
+  readonly then?: (states: readonly unknown[], log: StreamReader) => readonly Part[] | Promise<readonly Part[]>;
+  /** Streams that `then` and its parts are going to want: they are read together with the first ones, in one round trip. */
+  readonly ahead?: readonly string[];
 }
+
+/** The log as one attempt reads it. */
+export type StreamReader = Pick<EventStore, 'readStream'>;
 
 interface Loaded {
   readonly part: Part;
@@ -83,14 +88,16 @@ export async function handle(store: EventStore, cause: Cause, parts: readonly Pa
   }
 }
 
-async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part[], { actor, then }: HandleOptions): Promise<Handled> {
+async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part[], { actor, then, ahead = [] }: HandleOptions): Promise<Handled> {
   const flush = await store.barrier();
-  const histories = await Promise.all(parts.map((part) => store.readStream(part.streamId)));
+  const read = await store.readStreams([...parts.map((part) => part.streamId), ...ahead]);
+  const histories = parts.map((part) => read.get(part.streamId)!);
   if (histories[0]!.some((message) => message.meta.causationId === cause.id)) return duplicate(store, flush, cause, parts);
 
   const first = parts.map((part, i): Loaded => ({ part, history: histories[i]!, decided: part.decide(histories[i]!) }));
-  const further = (await then?.(first.map(({ decided }) => decided.state))) ?? [];
-  const all = [...first, ...(await Promise.all(further.map((part) => load(store, part))))];
+  const log: StreamReader = { readStream: async (id) => read.get(id) ?? store.readStream(id) };
+  const further = (await then?.(first.map(({ decided }) => decided.state), log)) ?? [];
+  const all = [...first, ...(await Promise.all(further.map((part) => load(log, part))))];
 
   const appends = all.map(({ part, history, decided }) => ({
     streamId: part.streamId,
@@ -107,7 +114,7 @@ async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part
   return { duplicate: false, position: appended.lastPosition, messages: appended.messages, states };
 }
 
-async function load(store: EventStore, part: Part): Promise<Loaded> {
+async function load(store: StreamReader, part: Part): Promise<Loaded> {
   const history = await store.readStream(part.streamId);
   return { part, history, decided: part.decide(history) };
 }
@@ -130,7 +137,7 @@ function lastPosition(messages: readonly StoredMessage[]): number {
 }
 
 /** The state of one stream, with the version and the position of its last message (0 when there is none). */
-export async function loadState<S, C, O extends MessageType>(store: EventStore, decider: Decider<S, C, O>, key: string): Promise<{ state: S; version: number; position: number }> {
+export async function loadState<S, C, O extends MessageType>(store: StreamReader, decider: Decider<S, C, O>, key: string): Promise<{ state: S; version: number; position: number }> {
   const history = await store.readStream(streamId(decider.category, key));
   return { state: foldWith(decider, history), version: history.length, position: lastPosition(history) };
 }

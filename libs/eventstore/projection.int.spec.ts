@@ -138,3 +138,30 @@ describe('a projection', () => {
     await projection.stop();
   });
 });
+
+describe('a projection whose server crashes', () => {
+  it('follows again what the crash took back, though nothing new is appended', async () => {
+    // What does not wait for the disk stays off it until the crash.
+    const own = await startPostgres({ settings: { wal_writer_delay: '10s' } });
+    const log = new EventStore({ connectionString: own.urlOf('api-gateway'), app: 'api-gateway' });
+    const pool = new pg.Pool({ connectionString: own.urlOf('api-gateway'), max: 4 });
+    pool.on('error', () => undefined);
+    const lines = async () => (await pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${SCHEMA}.lines`)).rows[0]!.n;
+    const projection = new Projection({ store: log, db: pool, schema: SCHEMA, definition: tokens(1), pollMs: 60_000 });
+    await projection.start();
+    for (let i = 0; i < 20; i++) await log.append([{ streamId: 'token/c', expectedVersion: i, messages: [tokenIssued('c', `c${i}`)] }]);
+    expect(await projection.waitFor(20, 5_000)).toBe(true);
+    expect(await lines()).toBe(20);
+    if (!own.crash) return own.stop();
+    await own.crash();
+    await own.restart!();
+    expect(await lines()).toBeLessThan(20);
+    projection.wake();
+    expect(await projection.waitFor(20, 10_000)).toBe(true);
+    expect(await lines()).toBe(20);
+    expect(await projection.compare()).toMatchObject({ position: 20, isEqual: true });
+    await projection.stop();
+    await Promise.all([pool.end(), log.close()]);
+    await own.stop();
+  });
+});

@@ -1,4 +1,5 @@
-import { makeCheckpoints, readCheckpoint } from './checkpoint.js';
+import type pg from 'pg';
+import { makeCheckpoints, readCheckpoint, type Checkpoint } from './checkpoint.js';
 import { assertDense, wanted, type ProjectionDefinition, type ProjectionPlace } from './projection-definition.js';
 import { compare, rebuild, type Comparison, type Progress } from './rebuild.js';
 import { TableTx } from './table-tx.js';
@@ -21,7 +22,7 @@ const BATCH = 500;
 const POLL_MS = 1_000;
 
 /**
- * Keeps tables equal to the log. Rows, position and epoch move in one transaction, under a lock on the position, so that
+ * Keeps tables equal to the log. Rows, position and epoch move in one statement, and only from the position that the rows were read at, so that
  * each message counts once, however many processes run the same projection. Readers use the views named like the tables.
  */
 export class Projection {
@@ -31,6 +32,9 @@ export class Projection {
   #rest: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #waiters: { readonly position: number; readonly resolve: () => void }[] = [];
+  #client: pg.PoolClient | undefined;
+  /** As it was last seen; undefined: look before the next batch. */
+  #checkpoint: Checkpoint | undefined;
   readonly #tables: ReadonlyMap<string, TableDefinition>;
 
   constructor(private readonly options: ProjectionOptions) {
@@ -91,6 +95,7 @@ export class Projection {
     this.#isStopped = true;
     this.#rest?.();
     await this.#running;
+    this.#forget();
     for (const waiter of this.#waiters.splice(0)) waiter.resolve();
   }
 
@@ -98,6 +103,7 @@ export class Projection {
     while (!this.#isStopped) {
       this.#isRung = false;
       const more = await this.#step().catch((error: unknown) => {
+        this.#checkpoint = undefined;
         this.options.onError?.(error);
         return false;
       });
@@ -107,29 +113,61 @@ export class Projection {
 
   /** Takes one batch; whether there may be another. */
   async #step(): Promise<boolean> {
-    const { store, db, schema, definition } = this.options;
-    if ((await store.head()) === this.#position) return false;
-    const client = await db.connect();
-    try {
-      // On disk before anybody is told: a position that a crash could take back would never be caught up with.
-      await client.query('BEGIN; SET LOCAL synchronous_commit = on');
-      const checkpoint = await readCheckpoint(client, schema, definition.name, 'FOR UPDATE');
-      const isOurs = checkpoint?.version === definition.version;
-      const batch = isOurs ? await store.read({ after: checkpoint.position, limit: BATCH }) : [];
-      const position = (checkpoint?.position ?? 0) + batch.length;
-      if (batch.length > 0) {
-        assertDense(batch, checkpoint!.position);
-        await definition.apply(wanted(definition, batch), new TableTx(client, schema, checkpoint!.epoch, this.#tables));
-        await client.query(`UPDATE ${schema}.checkpoints SET position = $2 WHERE projection = $1`, [definition.name, position]);
-      }
-      await client.query('COMMIT');
-      client.release();
-      this.#moveTo(position);
-      return batch.length === BATCH;
-    } catch (error) {
-      client.release(true);
-      throw error;
+    const { store, schema, definition } = this.options;
+    const client = await this.#connect();
+    const checkpoint = (this.#checkpoint ??= await this.#look(client));
+    if (checkpoint.version !== definition.version) {
+      this.#checkpoint = undefined;
+      return false;
     }
+    const batch = await store.read({ after: checkpoint.position, limit: BATCH });
+    if (batch.length === 0) return false;
+    assertDense(batch, checkpoint.position);
+    const position = checkpoint.position + batch.length;
+    const tx = new TableTx(client, schema, checkpoint.epoch, this.#tables);
+    const isOurs = await definition.apply(wanted(definition, batch), tx)
+      .then(() => tx.write({ projection: definition.name, version: definition.version, from: checkpoint.position, to: position }))
+      .catch(async (error: unknown) => {
+        if ((await this.#look(client)).epoch === checkpoint.epoch) throw error;
+        return false;
+      });
+    this.#checkpoint = isOurs ? { ...checkpoint, position } : undefined;
+    if (isOurs) this.#moveTo(position);
+    return !isOurs || batch.length === BATCH;
+  }
+
+  /**
+   * The connection that rows are written through. It does not wait for the disk: what a crash of the server takes back is in the log, and follows
+   * again. A crash ends this connection, and with it goes what is believed of the position, until the checkpoint was read again.
+   */
+  async #connect(): Promise<pg.PoolClient> {
+    if (this.#client) return this.#client;
+    const client = await this.options.db.connect();
+    const lose = (): void => {
+      if (this.#client === client) this.#forget();
+    };
+    client.on('error', lose).on('end', lose);
+    this.#client = client;
+    // Rows are found by their keys, a few at a time, whatever the planner believes of tables that have just begun to grow.
+    await client.query('SET synchronous_commit = off; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan');
+    return client;
+  }
+
+  async #look(client: pg.PoolClient): Promise<Checkpoint> {
+    const { schema, definition } = this.options;
+    const checkpoint = await readCheckpoint(client, schema, definition.name);
+    if (!checkpoint) throw new Error(`The checkpoint of ${definition.name} has gone.`);
+    this.#moveTo(checkpoint.position);
+    return checkpoint;
+  }
+
+  #forget(): void {
+    const client = this.#client;
+    this.#client = undefined;
+    this.#checkpoint = undefined;
+    this.#position = 0;
+    client?.release(true);
+    this.wake();
   }
 
   #moveTo(position: number): void {

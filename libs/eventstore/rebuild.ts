@@ -103,7 +103,7 @@ async function catchUp(client: pg.ClientBase, reader: pg.PoolClient, { schema }:
   let position = from;
   const tx = new TableTx(client, schema, epoch, tablesOf(definition));
   for (let upTo; (upTo = await head(reader)) - position > NEARLY; ) {
-    for await (position of foldRange(reader, definition, { after: position, upTo }, tx));
+    for await (position of foldRange(reader, definition, { after: position, upTo }, tx)) await tx.write();
   }
   return position;
 }
@@ -117,7 +117,8 @@ async function swap(client: pg.ClientBase, reader: pg.PoolClient, { schema }: Pr
     const upTo = Math.max(await head(reader), live.position);
     let position = from;
     if (upTo - from <= 2 * NEARLY) {
-      for await (position of foldRange(reader, definition, { after: from, upTo }, new TableTx(client, schema, epoch, tablesOf(definition))));
+      const tx = new TableTx(client, schema, epoch, tablesOf(definition));
+      for await (position of foldRange(reader, definition, { after: from, upTo }, tx)) await tx.write();
       for (const { table } of definition.tables) await pointView(client, schema, table, epoch);
       await client.query(`UPDATE ${schema}.checkpoints SET version = $2, position = $3, epoch = $4 WHERE projection = $1`, [definition.name, definition.version, position, epoch]);
       await client.query('COMMIT');

@@ -55,6 +55,11 @@ export class Session {
     return this.#flushedTo;
   }
 
+  /** Somebody else has flushed: everything up to this position is on disk. */
+  heard(position: number): void {
+    if (position > this.#flushedTo) this.#flushedTo = position;
+  }
+
   /** One round trip, without the disk. Throws LogUnavailable when nobody knows whether it happened, the server's own error when it did not. */
   async append(requests: readonly Request[]): Promise<Verdict> {
     const result = await this.#query<Verdict>(this.appender, { name: 'append', text: APPEND, values: argumentsOf(requests) });

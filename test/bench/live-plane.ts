@@ -32,6 +32,17 @@ export class LivePlane {
     return this.plane.databaseUrl;
   }
 
+  get apiUrl(): string {
+    return this.plane.api.base;
+  }
+
+  /** Reads an address with our token, whoever serves it. */
+  async get(url: string): Promise<void> {
+    const response = await fetch(url, { headers: { authorization: `Bearer ${this.plane.api.token}` } });
+    await response.arrayBuffer();
+    if (response.status !== 200) throw new Error(`GET ${url} answers ${response.status}.`);
+  }
+
   /** Asks for a static site; answers it with how long the 202 took. */
   async request(name: string, runtime: Runtime): Promise<{ site: SiteView; acceptedMs: number }> {
     const began = performance.now();

@@ -1,18 +1,21 @@
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
+import { buildImages } from '../../infra/images/build-images.js';
 import type { SiteView } from '../support/api.js';
 import { BareDocker } from './bare-docker.js';
 import { BareNginx } from './bare-nginx.js';
 import { LivePlane } from './live-plane.js';
-import { median, milliseconds, say, timeRow, type Bench } from './table.js';
+import { median, milliseconds, quantile, say, timeRow, type Bench } from './table.js';
 
 const RUNS = 7;
 const ACCEPTED_RUNS = 30;
+const READERS = 16;
+const READS = 600;
 const MANY = 20;
 const MANY_RUNS = 5;
 const ABREAST = 4;
@@ -30,10 +33,12 @@ interface Stage {
   readonly kept: readonly SiteView[];
 }
 
-/** T6, T8, T14, T15 and T16: a whole plane beside what a bare script does with the same engine, nginx and database. */
+/** T6, T8, T13, T14, T15 and T16: a whole plane beside what a bare script does with the same engine, nginx and database. */
 export const run: Bench = async (report) => {
   const missing = await new Docker().ping().then(() => undefined, (error: Error) => error.message);
-  if (missing !== undefined) return report({ what: 'T6, T8, T14 to T16 live sites', ours: `skipped: no Docker Engine answers (${missing})`, target: '' });
+  const skip = (why: string) => report({ what: 'T6, T8, T13 to T16 live sites', ours: `skipped: ${why}`, target: '' });
+  if (missing !== undefined) return skip(`no Docker Engine answers (${missing})`);
+  if (!(await buildImages(new Docker(), (line) => say(`  ${line}`)))) return skip('the images of sites cannot be built, for this machine has no Debian mirror');
   const plane = await LivePlane.start(`${POOL}.0.0/16`);
   try {
     const [docker, nginx] = [await BareDocker.start(`${POOL}.255`), await BareNginx.start()];
@@ -93,8 +98,7 @@ async function oneSite({ plane, docker, nginx }: Stage, report: Report): Promise
 
 /** T14, and with the same sites T6 from files. */
 async function accepted({ plane, nginx }: Stage, report: Report): Promise<void> {
-  const bare = fork(join(import.meta.dirname, 'bare-api-child.ts'), [plane.databaseUrl]);
-  const [port] = (await once(bare, 'message')) as [number];
+  const { bare, port } = await bareApi(plane);
   const folder = await mkdtemp(join(tmpdir(), 'hostplane-bench-files-'));
   const [accepts, bareAccepts, served, bareServed]: [number[], number[], number[], number[]] = [[], [], [], []];
   const sites: SiteView[] = [];
@@ -115,8 +119,49 @@ async function accepted({ plane, nginx }: Stage, report: Report): Promise<void> 
     await rm(folder, { recursive: true, force: true });
   }
   report(timeRow('T14 POST /sites accepted, p50', median(accepts), median(bareAccepts), 3));
+  await reads(plane, sites, report);
   report({ ...timeRow('T6 static site from files, request → first 200 (floor: edge apply)', median(served), median(bareServed), 1), target: '—', met: undefined });
   await plane.remove(sites);
+}
+
+/** T13: 16 readers at once, ours and the bare server's in turn, each by the same client. */
+async function reads(plane: LivePlane, sites: readonly SiteView[], report: Report): Promise<void> {
+  const { bare, port } = await bareApi(plane);
+  const address = `http://127.0.0.1:${port}`;
+  const kinds = [
+    { what: 'GET /sites/:id', ours: (i: number) => `/sites/${sites[i % sites.length]!.id}`, floor: (i: number) => `/sites/${sites[i % sites.length]!.id}` },
+    { what: 'GET /sites?limit=50', ours: () => '/sites?limit=50', floor: () => '/sites' },
+  ];
+  try {
+    for (const { what, ours, floor } of kinds) {
+      const [took, bareTook]: [number[], number[]] = [[], []];
+      for (let run = 0; run < RUNS; run++) {
+        bareTook.push(quantile(await underLoad((i) => plane.get(address + floor(i))), 0.99));
+        took.push(quantile(await underLoad((i) => plane.get(plane.apiUrl + ours(i))), 0.99));
+      }
+      report(timeRow(`T13 ${what}, p99 with ${READERS} readers`, median(took), median(bareTook), 1.5));
+    }
+  } finally {
+    bare.disconnect();
+  }
+}
+
+async function underLoad(read: (i: number) => Promise<void>): Promise<number[]> {
+  const took: number[] = [];
+  let next = 0;
+  await Promise.all(Array.from({ length: READERS }, async () => {
+    while (next < READS) {
+      const i = next++;
+      took.push(await timed(() => read(i)));
+    }
+  }));
+  return took;
+}
+
+async function bareApi(plane: LivePlane): Promise<{ bare: ChildProcess; port: number }> {
+  const bare = fork(join(import.meta.dirname, 'bare-api-child.ts'), [plane.databaseUrl]);
+  const [port] = (await once(bare, 'message')) as [number];
+  return { bare, port };
 }
 
 /** T8: sites per second, from the first request until the last of them is served. */
