@@ -6,7 +6,7 @@ import { CoolifyState, publicId, type AppRow, type CoolifyTimes, type Deployment
 /** What goes wrong with the next requests whose `<method> <path>` fits. `after`: the request was taken, and its answer never comes. */
 export interface CoolifyFault {
   readonly on: RegExp;
-  readonly kind: 'reset' | 'reset-after' | 'hang-after' | 'status';
+  readonly kind: 'reset' | 'reset-after' | 'hang-after' | 'status' | 'status-after';
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   times: number;
@@ -97,6 +97,7 @@ export class CoolifyStandIn {
     const answer = fault?.kind === 'status' ? { status: fault.status!, body: { message: 'Injected.' }, ...(fault.headers && { headers: fault.headers }) } : await this.allowed(asked);
     if (fault?.kind === 'reset-after') return void request.socket.destroy();
     if (fault?.kind === 'hang-after') return;
+    if (fault?.kind === 'status-after') return void response.writeHead(fault.status!).end('<h1>Server Error</h1>');
     response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(JSON.stringify(answer.body));
   }
 

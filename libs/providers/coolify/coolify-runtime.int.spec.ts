@@ -169,7 +169,7 @@ describeWithCoolify('the coolify runtime itself', () => {
     ['takes the project and loses its answer', /POST \/projects/, 'reset-after', {}, 1],
     ['takes the application and loses its answer', /POST \/applications\/dockerimage/, 'reset-after', {}, 1],
     ['takes the application and never answers', /POST \/applications\/dockerimage/, 'hang-after', {}, 1],
-    ['makes the application and answers 500', /POST \/applications\/dockerimage/, 'reset-after', {}, 2],
+    ['makes the application and answers 500', /POST \/applications\/dockerimage/, 'status-after', { status: 500 }, 1],
     ['takes the deployment and loses its answer', /POST \/deploy/, 'reset-after', {}, 1],
     ['loses a mark', /PATCH/, 'reset-after', {}, 2],
   ] as const)('makes one site once when Coolify %s', async (_, on, kind, more, times) => {
