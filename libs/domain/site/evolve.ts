@@ -5,7 +5,7 @@ import { canMove, type SiteStatus } from './status.js';
 export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
   if (state.status === 'ABSENT') {
     if (event.type !== 'SiteRequested') throw new Error(`${event.type} for a site that was never requested.`);
-    return { status: 'CREATED', request: event.data, power: 'running', wasActive: false, keepsData: false, operation: launch(event.data.operationId) };
+    return { status: 'CREATED', request: event.data, power: 'running', wasActive: false, keepsData: false, domains: new Map(), operation: launch(event.data.operationId) };
   }
   switch (event.type) {
     case 'SiteProvisioningStarted':
@@ -35,6 +35,12 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
     case 'SiteReleaseFailed':
     case 'SiteSwitchFailed':
       return free(state);
+    case 'SiteDomainNoted': {
+      const { name, status, version } = event.data;
+      return { ...state, domains: new Map(state.domains).set(name, { status, version }) };
+    }
+    case 'SiteDomainStatusChanged':
+      return move(state, event.data.status as SiteStatus);
     default:
       return state;
   }
