@@ -15,6 +15,9 @@ import { AuthGuard } from './auth.guard.js';
 import { ContentController } from './content.controller.js';
 import { ContentPoller } from './content.poller.js';
 import { ProjectChoice } from './default-project.js';
+import { Domains } from './domains.js';
+import { DomainQueries } from './domains.queries.js';
+import { DomainsController } from './domains.controller.js';
 import { EventsController } from './events.controller.js';
 import { HealthController } from './health.controller.js';
 import { Idempotency } from './idempotency.js';
@@ -56,7 +59,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, MembersController, SitesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SitesController, DomainsController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -77,7 +80,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const folder = join(config.HOSTPLANE_DATA, 'content');
   const content = new ContentStore(folder);
   const made: object[] = [
-    readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
+    readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA), new DomainQueries(db, SCHEMA), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new Vault(bus),
     new TokenCommands(store, readModel, tokens, projects),

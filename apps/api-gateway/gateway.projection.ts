@@ -1,5 +1,6 @@
 import type { StoredMessage } from '#contracts/message.js';
 import type { ProjectionDefinition, ProjectionTx, TableDefinition } from '#eventstore/projection.js';
+import { domainsTable } from './domains.projection.js';
 import { foldBatch, type KeyedTable, type KeyedRow } from './keyed-table.js';
 import { membersTable } from './members.projection.js';
 import { operationsTable, type OperationRow } from './operations.projection.js';
@@ -11,10 +12,10 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 5,
-  tables: [projectsTable, membersTable, sitesTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
+  version: 6,
+  tables: [projectsTable, membersTable, sitesTable, domainsTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
-    for (const table of [projectsTable, membersTable, sitesTable, tokensTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);
+    for (const table of [projectsTable, membersTable, sitesTable, domainsTable, tokensTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);
     await foldInto(operationsTable, batch, tx, withProject);
     await tx.put(timelineTable.table, await timelineRows(batch, tx));
   },

@@ -86,7 +86,7 @@ export class SiteQueries {
   private show(row: Joined): Site {
     const port = this.edge.httpPort === 80 ? '' : `:${this.edge.httpPort}`;
     const release = row.release ?? row.next_release;
-    const url = `http://${row.hostname}.${this.edge.baseDomain}${port}`;
+    const url = `http://${row.primary_domain ?? `${row.hostname}.${this.edge.baseDomain}`}${port}`;
     return {
       id: row.id,
       name: row.name,
@@ -94,6 +94,7 @@ export class SiteQueries {
       status: row.status as Site['status'],
       power: row.power as Site['power'],
       url,
+      domains: Object.entries(JSON.parse(row.domains) as Record<string, Site['domains'][number]['status']>).map(([name, status]) => ({ name, status, primary: name === row.primary_domain })),
       runtime: row.runtime,
       projectId: row.project_id,
       owner: row.owner,

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { UnreachableError } from '#api/client.js';
 import { ProblemError } from '#api/problem.js';
+import { addDomainCommands } from './domains.js';
 import { addEventCommands } from './events.js';
 import { exitCodeOf, exitCodes, exitCodesHelp } from './exit-codes.js';
 import { addOperationCommands } from './operations.js';
@@ -29,6 +30,7 @@ function programOf(io: Io): Command {
     .exitOverride()
     .addHelpText('after', help);
   addSiteCommands(program, io);
+  addDomainCommands(program, io);
   addProjectCommands(program, io);
   addOperationCommands(program, io);
   addEventCommands(program, io);

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { EventStore } from '#eventstore/event-store.js';
+import { DomainReactor } from './domain.reactor.js';
 import { LifecycleConfig, type LifecycleSettings } from './lifecycle.config.js';
 import { MemberCommands } from './member.commands.js';
 import { OperationCommands } from './operation.commands.js';
@@ -13,7 +14,7 @@ export class LifecycleModule {
   static with(settings: LifecycleSettings, store: EventStore): DynamicModule {
     return {
       module: LifecycleModule,
-      controllers: [SiteCommands, ProjectCommands, MemberCommands, OperationCommands, OperationReactor],
+      controllers: [SiteCommands, ProjectCommands, MemberCommands, OperationCommands, OperationReactor, DomainReactor],
       providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, OperationReactor, OperationPoller],
     };
   }
