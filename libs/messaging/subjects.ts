@@ -40,7 +40,7 @@ export interface Durable {
 }
 
 /** The events that an app is given: lifecycle all, domains what an edge has done. */
-const events: Readonly<Record<PartitionedApp, readonly string[]>> = { lifecycle: ['evt.*.*.*'], domains: ['evt.edge.*.*'] };
+const events: Readonly<Record<PartitionedApp, readonly string[]>> = { lifecycle: ['evt.*.*.*'], domains: ['evt.edge.*.*'], secrets: [] };
 
 /** The durable of one share of an app's work. At most one message of it is out at any time: that is what keeps order over instances. */
 export function partitionDurable(app: PartitionedApp, partition: number): Durable {
