@@ -121,7 +121,7 @@ describe('a custom domain is shown', () => {
   const domain = (...events: MessageOf<MessageType>[]) => fold(domainsTable, 'domain/shop.example.com', wish, ...events);
 
   it('with what was found and when it is looked at again', () => {
-    expect(domain()).toMatchObject({ claim_id: 'c', owner: 'ann', status: 'pending', next_check_at: 'soon', deadline_at: 'late' });
+    expect(domain()).toMatchObject({ claim_id: 'c', project_id: 'p', status: 'pending', next_check_at: 'soon', deadline_at: 'late' });
     expect(domain(looked)).toMatchObject({ status: 'validating', owned: 1, points_here: 0, checks: 3, next_check_at: 'later', last_error: 'It leads nowhere.', found: JSON.stringify(found) });
   });
   it('from active to its end', () => {
