@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pageOf, pageQuery } from './paging.js';
+import { reference } from './reference.js';
 
 export const domainStatus = z.enum(['pending', 'validating', 'routing', 'active', 'failed', 'removing', 'removed']);
 
@@ -48,4 +49,4 @@ export const newDomain = z.strictObject({
   redirectStatus: z.union([z.literal(301), z.literal(308)]).optional().describe('301 unless told; 308 keeps method and body'),
 });
 
-export const domainRef = z.strictObject({ name: z.string().min(1).max(1_000).describe('The domain') });
+export const domainRef = z.strictObject({ name: reference('domain', 'The domain, in any alphabet', 1_000) });

@@ -29,6 +29,7 @@ const PUBLIC = '198.51.100.7';
 describeWithKnot('custom domains', () => {
   let plane: Plane;
   let knot: Knot;
+  let ann: Api;
   let bob: Api;
   let count = 0;
 
@@ -40,14 +41,17 @@ describeWithKnot('custom domains', () => {
         HOSTPLANE_DOMAIN_CHECK_SECONDS: '1', HOSTPLANE_DOMAIN_LONGEST_CHECK_SECONDS: '1', HOSTPLANE_DOMAIN_DEADLINE_SECONDS: String(DEADLINE_SECONDS),
       },
     });
-    const issued = await plane.api.call<{ secret?: string; token?: string }>('POST', '/tokens', { name: 'bob', scopes: ['write'], owner: 'bob' });
-    bob = plane.api.as(String(issued.body.token ?? issued.body.secret));
+    [ann, bob] = await Promise.all([personOf('ann'), personOf('bob')]);
   });
   afterAll(async () => {
     await plane?.stop();
     await knot?.stop();
   });
 
+  async function personOf(owner: string): Promise<Api> {
+    const { body } = await plane.api.call('POST', '/tokens', { name: owner, scopes: ['write'], owner });
+    return plane.api.as(String(body['token']));
+  }
   async function liveSite(api = plane.api): Promise<SiteView> {
     const name = `site-${++count}`;
     const { body } = await api.call<SiteView>('POST', '/sites', { name, kind: 'static' });
@@ -159,12 +163,12 @@ describeWithKnot('custom domains', () => {
   });
 
   it('go to exactly one of two owners who want one at once, and are not found by the other', async () => {
-    const [mine, theirs] = [await liveSite(), await liveSite(bob)];
+    const [mine, theirs] = [await liveSite(ann), await liveSite(bob)];
     for (let round = 0; round < 5; round++) {
       const name = `race-${round}.example.com`;
-      const replies = await Promise.all([add(mine, name), add(theirs, name, {}, bob)]);
+      const replies = await Promise.all([add(mine, name, {}, ann), add(theirs, name, {}, bob)]);
       expect(replies.map(({ status }) => status).sort()).toEqual([202, 409]);
-      const [winner, loser] = replies[0]!.status === 202 ? [plane.api, bob] : [bob, plane.api];
+      const [winner, loser] = replies[0]!.status === 202 ? [ann, bob] : [bob, ann];
       expect((await loser.call('GET', `/domains/${name}`)).status).toBe(404);
       for (const [method, path] of [['DELETE', ''], ['POST', '/check'], ['POST', '/primary']] as const) expect((await loser.call(method, `/domains/${name}${path}`)).status).toBe(404);
       expect((await winner.call('DELETE', `/domains/${name}`)).status).toBe(202);
@@ -174,23 +178,23 @@ describeWithKnot('custom domains', () => {
   });
 
   it('fail at their deadline with what was missing, take no site down, and can be tried again or taken by who owns them', async () => {
-    const [site, theirs] = [await liveSite(), await liveSite(bob)];
-    await add(site, 'late.example.com');
-    const failed = await until('late.example.com', 'failed');
+    const [site, theirs] = [await liveSite(ann), await liveSite(bob)];
+    await add(site, 'late.example.com', {}, ann);
+    const failed = await until('late.example.com', 'failed', ann);
     expect(failed.lastError).toMatch(/not ready by the deadline\. The TXT record _hostplane-challenge\.late\.example\.com .* leads nowhere yet, it has to lead to 198\.51\.100\.7/);
     expect(failed.checks).toBeGreaterThan(2);
     expect([failed.found.length, failed.expected.length]).toEqual([4, 3]);
-    expect((await plane.api.settled(site.id, ['ACTIVE'])).status).toBe('ACTIVE');
+    expect((await ann.settled(site.id, ['ACTIVE'])).status).toBe('ACTIVE');
     expect((await visit(site.url)).status).toBe(200);
 
-    expect((await plane.api.call('POST', '/domains/late.example.com/check')).body).toMatchObject({ status: 'pending' });
+    expect((await ann.call('POST', '/domains/late.example.com/check')).body).toMatchObject({ status: 'pending' });
     await prove(failed);
-    await until('late.example.com', 'active');
+    await until('late.example.com', 'active', ann);
 
-    await add(site, 'squatted.example.com');
-    await until('squatted.example.com', 'failed');
+    await add(site, 'squatted.example.com', {}, ann);
+    await until('squatted.example.com', 'failed', ann);
     expect((await add(theirs, 'squatted.example.com', {}, bob)).body).toMatchObject({ status: 'pending' });
-    expect((await plane.api.call('GET', '/domains/squatted.example.com')).status).toBe(404);
+    expect((await ann.call('GET', '/domains/squatted.example.com')).status).toBe(404);
   });
 
   it('are refused with the field that is wrong', async () => {
