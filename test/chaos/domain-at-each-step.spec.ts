@@ -27,7 +27,6 @@ describeWithKnot('a custom domain, added and removed', () => {
 
   beforeAll(async () => {
     knot = await Knot.start('example.com');
-    await knot.set('example.com', `*.example.com. A ${HERE}`);
     plane = await startPlane({
       env: {
         ...faults.env, HOSTPLANE_DOCKER: 'off', HOSTPLANE_REDELIVERY_SECONDS: '1', HOSTPLANE_DNS_RESOLVERS: knot.address, HOSTPLANE_PUBLIC_ADDRESSES: HERE,
@@ -67,7 +66,7 @@ describeWithKnot('a custom domain, added and removed', () => {
     const added = await ask('POST', `/sites/${site.id}/domains`, { name });
     expect({ status: added.status, body: added.body }).toMatchObject({ status: 202 });
     const token = added.body.expected.find(({ purpose }) => purpose === 'ownership')!;
-    await knot.set('example.com', `${token.name}. TXT "${token.value}"`);
+    await knot.set('example.com', `${token.name}. TXT "${token.value}"`, `${name}. A ${HERE}`);
     await ask('POST', `/domains/${name}/check`);
     await until(`${name} is active`, async () => (await plane.api.call<DomainView>('GET', `/domains/${name}`)).body.status === 'active');
     await until(`${name} is served`, async () => (await served(name)) === 200);
