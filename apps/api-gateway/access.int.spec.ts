@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Problem } from '#api/problem.js';
 import { API_BASE, type Route } from '#api/route.js';
@@ -63,8 +64,11 @@ async function belongingsOf(api: Api, name: string, member: string): Promise<Bel
   expect((await api.call('POST', `/projects/${projectId}/members`, { member, role: 'viewer' })).status).toBe(201);
   const backup = await api.call('POST', `/sites/${site.id}/backups`);
   expect(backup.status).toBe(202);
-  const { tokenId } = (await api.call<{ tokenId: string }>('GET', '/session')).body;
-  return { backup: [String(backup.body['id'])], project: [projectId, `${name}-project`], site: [site.id, `${name}-site`], operation: [site.operationId], token: [tokenId], member: [member] };
+  const { tokenId, owner } = (await api.call<{ tokenId: string; owner: string }>('GET', '/session')).body;
+  const domain = `${name}.example.com`;
+  await gateway.attachDomain(domain, { siteId: site.id, projectId, ownerId: owner });
+  for (const end = Date.now() + 5_000; Date.now() < end && (await api.call('GET', `/domains/${domain}`)).status !== 200; ) await sleep(20);
+  return { backup: [String(backup.body['id'])], project: [projectId, `${name}-project`], site: [site.id, `${name}-site`], operation: [site.operationId], token: [tokenId], member: [member], domain: [domain] };
 }
 
 const addMember = (api: Api, project: string, member: string, role: Role) => api.call('POST', `/projects/${project}/members`, { member, role });

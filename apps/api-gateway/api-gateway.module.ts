@@ -17,6 +17,9 @@ import { BackupsController } from './backups.controller.js';
 import { ContentController } from './content.controller.js';
 import { ContentPoller } from './content.poller.js';
 import { ProjectChoice } from './default-project.js';
+import { Domains } from './domains.js';
+import { DomainQueries } from './domains.queries.js';
+import { DomainsController } from './domains.controller.js';
 import { EventsController } from './events.controller.js';
 import { HealthController } from './health.controller.js';
 import { Hosts } from './hosts.js';
@@ -60,7 +63,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, MembersController, SitesController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SitesController, DomainsController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -82,7 +85,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const content = new ContentStore(folder);
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
-    new BackupQueries(db, SCHEMA), new Hosts(bus),
+    new BackupQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new Vault(bus),
     new TokenCommands(store, readModel, tokens, projects),

@@ -6,6 +6,7 @@ import type { StoredMessage } from '#contracts/message.js';
 import type { MessageOf, MessageType } from '#contracts/registry.js';
 import { siteStatuses } from '#domain/site/status.js';
 import { projectStatuses } from '#domain/project/status.js';
+import { domainsTable } from './domains.projection.js';
 import { foldBatch, type KeyedRow, type KeyedTable } from './keyed-table.js';
 import { operationsTable } from './operations.projection.js';
 import { projectsTable } from './projects.projection.js';
@@ -106,6 +107,37 @@ describe('an operation is shown', () => {
   });
   it('as dropped when a newer release took its place', () => {
     expect(operation({ type: 'SiteReleaseRequested', data: { ...release, operationId: 'o' } }, { type: 'SiteReleaseDropped', data: { ...ids, releaseId: 'r', reason: 'a newer one came' } })).toMatchObject({ status: 'dropped', error: 'a newer one came' });
+  });
+});
+
+describe('a custom domain is shown', () => {
+  const domainIds = { name: 'shop.example.com', siteId: 's', claimId: 'c' };
+  const wish: MessageOf<'DomainRequested'> = {
+    type: 'DomainRequested',
+    data: { ...domainIds, status: 'pending', projectId: 'p', ownerId: 'ann', challenge: 't', redirectTo: '', redirectStatus: 0, expected: [], nextCheckAt: 'soon', deadlineAt: 'late' },
+  };
+  const found = [{ resolver: '192.0.2.53', type: 'TXT', name: 'x', values: ['t'], error: '' }];
+  const looked: MessageOf<'DomainChecked'> = { type: 'DomainChecked', data: { ...domainIds, status: 'validating', check: 3, isOwned: true, pointsHere: false, expected: [], found, missing: 'It leads nowhere.', nextCheckAt: 'later' } };
+  const domain = (...events: MessageOf<MessageType>[]) => fold(domainsTable, 'domain/shop.example.com', wish, ...events);
+
+  it('with what was found and when it is looked at again', () => {
+    expect(domain()).toMatchObject({ claim_id: 'c', project_id: 'p', status: 'pending', next_check_at: 'soon', deadline_at: 'late' });
+    expect(domain(looked)).toMatchObject({ status: 'validating', owned: 1, points_here: 0, checks: 3, next_check_at: 'later', last_error: 'It leads nowhere.', found: JSON.stringify(found) });
+  });
+  it('from active to its end', () => {
+    const done: MessageOf<'DomainActivated'> = { type: 'DomainActivated', data: { ...domainIds, status: 'active' } };
+    expect(domain(looked, done)).toMatchObject({ status: 'active', last_error: null, deadline_at: null });
+    const failed: MessageOf<'DomainFailed'> = { type: 'DomainFailed', data: { ...domainIds, status: 'failed', step: 'routing', error: 'no edge' } };
+    expect(domain(looked, failed)).toMatchObject({ status: 'failed', last_error: 'no edge' });
+    expect(domain(done, { type: 'DomainRemoved', data: { ...domainIds, status: 'removed' } })).toMatchObject({ status: 'removed' });
+  });
+  it('with its site, whose status and address follow', () => {
+    const noted = (status: string): MessageOf<'SiteDomainNoted'> => ({ type: 'SiteDomainNoted', data: { siteId: 's', name: 'shop.example.com', status, version: 1 } });
+    const moved: MessageOf<'SiteDomainStatusChanged'> = { type: 'SiteDomainStatusChanged', data: { siteId: 's', status: 'DOMAIN_PENDING' } };
+    expect(site(activated, noted('pending'), moved)).toMatchObject({ status: 'DOMAIN_PENDING', domains: '{"shop.example.com":"pending"}', primary_domain: null });
+    expect(site(activated, noted('pending'), noted('removed'))).toMatchObject({ domains: '{}' });
+    const chosen = stored('route/s', { type: 'PrimaryDomainChosen', data: { siteId: 's', name: 'shop.example.com' } });
+    expect([...foldBatch(sitesTable, new Map(), [stored('site/s', asked), chosen]).values()].at(-1)).toMatchObject({ primary_domain: 'shop.example.com' });
   });
 });
 

@@ -29,6 +29,10 @@ export type SiteRow = {
   operation_id: string | null;
   operation_kind: string | null;
   last_error: string | null;
+  /** JSON: status by name of each custom domain. */
+  domains: string;
+  /** The custom domain that it is known by. */
+  primary_domain: string | null;
   created_position: number;
   created_at: string;
   updated_at: string;
@@ -39,11 +43,11 @@ export const sitesTable: KeyedTable<SiteRow> = {
   table: 'sites',
   columns: {
     id: 'text', owner: 'text', project_id: 'text', name: 'text', kind: 'text', runtime: 'text', host_id: 'text', data_id: 'text', hostname: 'text', status: 'text', power: 'text',
-    app: 'text', wordpress: 'text', limits: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text',
+    app: 'text', wordpress: 'text', limits: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text', domains: 'text', primary_domain: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['project_id, created_position DESC', 'project_id, name', 'created_position DESC'],
-  keyOf: (message) => (message.streamId.startsWith('site/') ? keyOf(message.streamId) : undefined),
+  keyOf: (message) => (message.streamId.startsWith('site/') || message.type === 'PrimaryDomainChosen' ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     if (message.type === 'SiteRequested') return row ?? requested(message.data, message);
     if (!row) return undefined;
@@ -59,7 +63,7 @@ function requested(data: SiteRequested, { position, recordedAt }: StoredMessage)
     id: data.siteId, owner: data.ownerId, project_id: data.projectId, name: data.name, kind: data.kind, runtime: data.runtime, host_id: data.hostId, data_id: data.dataId,
     hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, wordpress: data.wordpress ? shownWordPress(data.wordpress) : null, limits: shownLimits(data),
     release: data.content ? shownRelease(data, 'live') : null, next_release: null,
-    operation_id: data.operationId, operation_kind: data.backupId ? 'launch-from-backup' : launchOf(data), last_error: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
+    operation_id: data.operationId, operation_kind: data.backupId ? 'launch-from-backup' : launchOf(data), last_error: null, domains: '{}', primary_domain: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
 
@@ -77,6 +81,12 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
       return { status: 'DESTROYING', operation_id: message.data.operationId, operation_kind: row.kind === 'wordpress' ? 'remove-wordpress' : 'remove-site' };
     case 'SiteDestroyed':
       return { ...free, status: 'DESTROYED', last_error: null, next_release: null };
+    case 'SiteDomainNoted':
+      return { domains: notedDomains(row.domains, message.data) };
+    case 'SiteDomainStatusChanged':
+      return { status: message.data.status };
+    case 'PrimaryDomainChosen':
+      return { primary_domain: message.data.name || null };
     case 'SiteSwitchRequested':
       return { operation_id: message.data.operationId, operation_kind: `${message.data.action}-site` };
     case 'SiteSwitched':
@@ -150,4 +160,9 @@ const errorAt = ({ step, error }: { step: string; error: string }): string => (s
 function shownRelease({ releaseId, content }: { releaseId: string; content: ContentRef | undefined }, status: string): string {
   const { sha256 = '', sizeBytes = 0, format = '', fileCount = 0 } = content ?? {};
   return JSON.stringify({ id: releaseId, status, sha256, sizeBytes, format, fileCount });
+}
+
+function notedDomains(before: string, { name, status }: { name: string; status: string }): string {
+  const { [name]: _, ...others } = JSON.parse(before) as Record<string, string>;
+  return JSON.stringify(status === 'removed' ? others : { ...others, [name]: status });
 }

@@ -93,21 +93,22 @@ export class SiteQueries {
   private show(row: Joined): Site {
     const port = this.edge.httpPort === 80 ? '' : `:${this.edge.httpPort}`;
     const release = row.release ?? row.next_release;
-    const url = `http://${row.hostname}.${this.edge.baseDomain}${port}`;
+    const own = `http://${row.hostname}.${this.edge.baseDomain}${port}`;
     return {
       id: row.id,
       name: row.name,
       kind: row.kind as Site['kind'],
       status: row.status as Site['status'],
       power: row.power as Site['power'],
-      url,
+      url: row.primary_domain ? `http://${row.primary_domain}${port}` : own,
+      domains: Object.entries(JSON.parse(row.domains) as Record<string, Site['domains'][number]['status']>).map(([name, status]) => ({ name, status, primary: name === row.primary_domain })),
       runtime: row.runtime,
       projectId: row.project_id,
       owner: row.owner,
       hostId: row.host_id,
       ...(row.last_error ? { lastError: row.last_error } : {}),
       ...(row.app ? { app: JSON.parse(row.app) as NonNullable<Site['app']> } : {}),
-      ...(row.wordpress ? { wordpress: { ...(JSON.parse(row.wordpress) as Omit<NonNullable<Site['wordpress']>, 'adminUrl'>), adminUrl: `${url}/wp-admin/` } } : {}),
+      ...(row.wordpress ? { wordpress: { ...(JSON.parse(row.wordpress) as Omit<NonNullable<Site['wordpress']>, 'adminUrl'>), adminUrl: `${own}/wp-admin/` } } : {}),
       ...(row.limits ? { limits: JSON.parse(row.limits) as NonNullable<Site['limits']> } : {}),
       ...(release ? { release: JSON.parse(release) as NonNullable<Site['release']> } : {}),
       ...(row.operation_id ? { operation: { id: row.operation_id, kind: row.operation_kind ?? '', status: row.operation_status ?? 'waiting' } } : {}),

@@ -3,6 +3,7 @@ import pc from 'picocolors';
 import { UnreachableError } from '#api/client.js';
 import { ProblemError } from '#api/problem.js';
 import { addBackupCommands } from './backups.js';
+import { addDomainCommands } from './domains.js';
 import { addEventCommands } from './events.js';
 import { exitCodeOf, exitCodes, exitCodesHelp } from './exit-codes.js';
 import { addOperationCommands } from './operations.js';
@@ -31,6 +32,7 @@ function programOf(io: Io): Command {
     .addHelpText('after', help);
   addSiteCommands(program, io);
   addBackupCommands(program, io);
+  addDomainCommands(program, io);
   addProjectCommands(program, io);
   addOperationCommands(program, io);
   addEventCommands(program, io);

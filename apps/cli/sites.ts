@@ -101,6 +101,7 @@ function fieldsOf(site: Site): Record<string, string | number | undefined> {
     Name: site.name,
     Status: site.status + (site.power === 'stopped' ? ' (stopped)' : ''),
     URL: site.url,
+    Domains: site.domains.map(({ name, status, primary }) => `${name} (${status}${primary ? ', primary' : ''})`).join(', '),
     Kind: `${site.kind}, ${site.runtime}`,
     Image: site.app?.image,
     Port: site.app?.port,

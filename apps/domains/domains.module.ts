@@ -1,10 +1,25 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { EventStore } from '#eventstore/event-store.js';
+import type { BusClient } from '#messaging/bus-client.js';
+import { cloudflareRanges } from '#providers/cloudflare/ranges.js';
+import { ResolverLookup } from '#providers/resolver/resolver-lookup.js';
+import { Checks } from './checks.js';
+import { DomainCommands } from './domain.commands.js';
+import { DomainPoller } from './domain.poller.js';
+import { DomainReactor } from './domain.reactor.js';
+import type { DomainsSettings } from './domains.config.js';
 import { RouteCommands } from './route.commands.js';
 
 @Module({})
 export class DomainsModule {
-  static with(store: EventStore): DynamicModule {
-    return { module: DomainsModule, controllers: [RouteCommands], providers: [{ provide: EventStore, useValue: store }] };
+  static with(settings: DomainsSettings, store: EventStore, bus: BusClient): DynamicModule {
+    const lookup = new ResolverLookup({ resolvers: settings.HOSTPLANE_DNS_RESOLVERS ?? [], timeoutMs: settings.HOSTPLANE_DNS_TIMEOUT_MS });
+    const checks = new Checks(store, lookup, settings, cloudflareRanges);
+    const poller = new DomainPoller(store, checks, (ring) => bus.onDoorbell(ring));
+    return {
+      module: DomainsModule,
+      controllers: [RouteCommands, DomainCommands, DomainReactor],
+      providers: [{ provide: EventStore, useValue: store }, { provide: Checks, useValue: checks }, { provide: DomainPoller, useValue: poller }],
+    };
   }
 }

@@ -1,22 +1,33 @@
 import { Controller } from '@nestjs/common';
 import type { StoredMessage } from '#contracts/message.js';
-import { routeDecider } from '#domain/route/route.js';
+import { domainDecider } from '#domain/domain-name/domain-name.js';
+import { routeDecider, type RouteState } from '#domain/route/route.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, on } from '#eventstore/handle.js';
 import { OnCommand } from '#messaging/handlers.js';
+import { Checks } from './checks.js';
 
 /** Records where hostnames lead, and has the host's edge follow. */
 @Controller()
 export class RouteCommands {
-  constructor(private readonly store: EventStore) {}
+  constructor(
+    private readonly store: EventStore,
+    private readonly checks: Checks,
+  ) {}
 
   @OnCommand('EnsureRoute')
   async ensure(command: StoredMessage<'EnsureRoute'>): Promise<void> {
     await handle(this.store, command, [on(routeDecider, command.data.siteId, command)], { actor: 'system:domains' });
   }
 
+  /** A site's custom domains go with its route, in the same append: what the edge answers to the one frees the others. */
   @OnCommand('RemoveRoute')
   async remove(command: StoredMessage<'RemoveRoute'>): Promise<void> {
-    await handle(this.store, command, [on(routeDecider, command.data.siteId, command)], { actor: 'system:domains' });
+    const { siteId, operationId, turn } = command.data;
+    const removal = { type: 'RemoveDomain', siteId, reason: 'Its site is removed.', now: command.recordedAt, policy: this.checks.policy, ask: { operationId, turn } } as const;
+    await handle(this.store, command, [on(routeDecider, siteId, command)], {
+      actor: 'system:domains',
+      then: ([route]) => [...(route as RouteState).domains.keys()].map((name) => on(domainDecider, name, removal)),
+    });
   }
 }

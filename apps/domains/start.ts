@@ -12,6 +12,6 @@ export async function start({ log, env }: AppContext): Promise<Running> {
     log,
     databaseUrl: settings.HOSTPLANE_DOMAINS_DATABASE_URL,
     natsUrl: settings.HOSTPLANE_DOMAINS_NATS_URL,
-    module: (store) => DomainsModule.with(store),
+    module: (store, bus) => DomainsModule.with(settings, store, bus),
   });
 }

@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { EventStore } from '#eventstore/event-store.js';
 import { BackupCommands } from './backup.commands.js';
 import { BackupPoller } from './backup.poller.js';
+import { DomainReactor } from './domain.reactor.js';
 import { LifecycleConfig, type LifecycleSettings } from './lifecycle.config.js';
 import { MemberCommands } from './member.commands.js';
 import { OperationCommands } from './operation.commands.js';
@@ -15,7 +16,7 @@ export class LifecycleModule {
   static with(settings: LifecycleSettings, store: EventStore): DynamicModule {
     return {
       module: LifecycleModule,
-      controllers: [SiteCommands, ProjectCommands, MemberCommands, BackupCommands, OperationCommands, OperationReactor],
+      controllers: [SiteCommands, ProjectCommands, MemberCommands, BackupCommands, OperationCommands, OperationReactor, DomainReactor],
       providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, SiteCommands, OperationReactor, OperationPoller, BackupPoller],
     };
   }

@@ -27,9 +27,9 @@ export class HostRoutes {
   private take(message: StoredMessage): void {
     if (message.type === 'RouteRemoved') this.routes.delete(message.data.siteId);
     if (message.type !== 'RouteDefined') return;
-    const { siteId, hostId, hostnames, target, state } = message.data;
+    const { siteId, hostId, hostnames, target, state, redirects } = message.data;
     if (hostId !== this.hostId || !target) this.routes.delete(siteId);
-    else this.routes.set(siteId, { siteId, hostnames, target, state: state === 'stopped' ? 'stopped' : 'up' });
+    else this.routes.set(siteId, { siteId, hostnames, target, state: state === 'stopped' ? 'stopped' : 'up', redirects });
   }
 }
 

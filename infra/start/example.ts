@@ -6,6 +6,7 @@ import { ApiClient } from '#api/client.js';
 import type { ShownEvent } from '#api/event.js';
 import { ProblemError } from '#api/problem.js';
 import type { Site } from '#api/site.js';
+import { isLive } from '#domain/site/status.js';
 import { archiveOf } from '../../apps/cli/pack-folder.js';
 import { writePrivate } from './credentials.js';
 import type { Say } from './say.js';
@@ -37,7 +38,7 @@ export async function showExample(api: { url: string; token: string }, folder: s
 
 async function stillThere(client: ApiClient, say: Say): Promise<Site | undefined> {
   const site = await show(client);
-  if (site?.status === 'ACTIVE') say.step(`site ${NAME}`).done(`still there: ${pc.bold(site.url)}`);
+  if (site && isLive(site.status)) say.step(`site ${NAME}`).done(`still there: ${pc.bold(site.url)}`);
   return site;
 }
 

@@ -38,6 +38,14 @@ export function bringNginx(tell: (line: string) => void): string | undefined {
   return install(['nginx-light'], { mayStart: false }) ?? (hasProgram('nginx') ? undefined : 'apt-get brought no nginx.');
 }
 
+/** The DNS server knot on this machine, likewise. */
+export function bringKnot(tell: (line: string) => void): string | undefined {
+  if (hasProgram('knotd')) return undefined;
+  if (!mayInstall()) return 'knot is not installed (Debian: apt-get install knot).';
+  tell('installing knot');
+  return install(['knot'], { mayStart: false }) ?? (hasProgram('knotd') ? undefined : 'apt-get brought no knot.');
+}
+
 async function startEngine(tell: (line: string) => void): Promise<Engine | string> {
   tell('starting dockerd');
   const folder = mkdtempSync(join(tmpdir(), 'hostplane-dockerd-'));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { buildImages } from '../images/build-images.js';
-import { bringEngine, bringNginx, type Engine } from './machine.js';
+import { bringEngine, bringKnot, bringNginx, type Engine } from './machine.js';
 import { findNatsServer } from './nats-server.js';
 import { consoleSay } from './say.js';
 
@@ -53,6 +53,11 @@ async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]
   const noNginx = bringNginx((line) => web.note(line));
   if (noNginx) missing.push(noNginx);
   else web.done();
+
+  const names = say.step('knot');
+  const noKnot = bringKnot((line) => names.note(line));
+  if (noKnot) missing.push(noKnot);
+  else names.done();
 
   const docker = say.step('Docker Engine');
   const engine = await bringEngine((line) => docker.note(line));

@@ -1,4 +1,5 @@
 import { allBackups, backup, backupAccepted, backupFilter, backupPage, backupRef, restoreInput, siteRemoval, volumeList } from './backup.js';
+import { domain, domainFilter, domainPage, domainRef, newDomain } from './domain.js';
 import { eventFilter, eventPage, siteEventFilter } from './event.js';
 import { health } from './health.js';
 import { changedMember, member, memberFilter, memberPage, memberRef, newMember } from './member.js';
@@ -13,6 +14,7 @@ const accepted = <T extends NonNullable<Answered['schema']>>(schema: T) => ({
   202: { description: 'Accepted; the operation at Location shows how it goes on.', schema, hasLocation: true },
 });
 const ok = <T extends NonNullable<Answered['schema']>>(schema: T, description = 'As asked.') => ({ 200: { description, schema } });
+const acceptedDomain = { 202: { description: 'Accepted; the domain at Location shows how it goes on.', schema: domain, hasLocation: true } };
 const switchSite = (action: string, summary: string) =>
   ({ method: 'POST', path: `/sites/{id}/${action}`, summary, tag: 'sites', scope: 'write', right: 'sites:run', params: siteRef, idempotent: true, answers: accepted(siteAccepted) }) as const;
 
@@ -94,6 +96,22 @@ export const routes = {
   deleteBackup: {
     method: 'DELETE', path: '/backups/{id}', summary: 'Delete a backup', tag: 'storage', scope: 'write', right: 'backups:restore', params: backupRef, idempotent: true,
     answers: accepted(backupAccepted),
+  },
+
+  addDomain: {
+    method: 'POST', path: '/sites/{id}/domains', summary: 'Attach a custom domain to a site', tag: 'domains', scope: 'write', right: 'sites:run', params: siteRef, body: newDomain, idempotent: true,
+    answers: acceptedDomain,
+  },
+  listDomains: { method: 'GET', path: '/sites/{id}/domains', summary: 'List the custom domains of a site, newest first', tag: 'domains', scope: 'read', right: 'sites:read', params: siteRef, query: domainFilter, answers: ok(domainPage) },
+  showDomain: { method: 'GET', path: '/domains/{name}', summary: 'Show a domain: what it lacks, and what was found', tag: 'domains', scope: 'read', right: 'sites:read', params: domainRef, answers: ok(domain) },
+  removeDomain: {
+    method: 'DELETE', path: '/domains/{name}', summary: 'Give a domain up, whatever its state', tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef, idempotent: true, answers: acceptedDomain,
+  },
+  checkDomain: {
+    method: 'POST', path: '/domains/{name}/check', summary: "Look at a domain's records now; a failed one is tried anew", tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef, idempotent: true, answers: acceptedDomain,
+  },
+  choosePrimaryDomain: {
+    method: 'POST', path: '/domains/{name}/primary', summary: 'Have the site known by this active domain', tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef, idempotent: true, answers: acceptedDomain,
   },
 
   listOperations: { method: 'GET', path: '/operations', summary: 'List operations, newest first', tag: 'operations', scope: 'read', right: 'sites:read', query: operationFilter, answers: ok(operationPage) },

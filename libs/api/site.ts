@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { domainStatus } from './domain.js';
 import { everyOwner, pageOf, pageQuery } from './paging.js';
 import { reference } from './reference.js';
 
@@ -49,6 +50,7 @@ export const site = z.object({
   status: siteStatus,
   power: z.enum(['running', 'stopped']),
   url: z.string().describe('Where visitors reach it'),
+  domains: z.array(z.object({ name: z.string(), status: domainStatus, primary: z.boolean() })).describe('Custom domains'),
   runtime: z.string(),
   projectId: z.string(),
   owner: z.string().describe('Who founded its project: its name is unique among theirs'),

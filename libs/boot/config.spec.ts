@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { type ConfigError, readConfig } from './config.js';
-import { baseDomain, bytes, cidr, folder, hostId, oneOf, port, portRange, url } from './fields.js';
+import { addresses, baseDomain, bytes, cidr, folder, hostId, oneOf, port, portRange, ranges, resolvers, url } from './fields.js';
 
 const schema = z.object({
   PORT: port().default(7080),
@@ -72,6 +72,14 @@ describe('fields', () => {
     const data = z.object({ DATA: folder().prefault('.hostplane') });
     expect(readConfig(data, {})).toEqual({ DATA: join(process.cwd(), '.hostplane') });
     expect(readConfig(data, { DATA: 'x/../y' })).toEqual({ DATA: join(process.cwd(), 'y') });
+  });
+
+  it('addresses, resolvers, ranges: several with commas between them', () => {
+    expect(addresses().parse('192.0.2.1, 2001:db8::1')).toEqual(['192.0.2.1', '2001:db8::1']);
+    expect(accepts(addresses(), ['192.0.2.1,x', '192.0.2.1:53', '192.0.2.1,', 'localhost'])).toEqual([]);
+    const good = ['192.0.2.53', '192.0.2.53:5353', '2001:db8::53', '[2001:db8::53]:5353', '192.0.2.1,192.0.2.2'];
+    expect(accepts(resolvers(), [...good, 'localhost', '192.0.2.53:0', '192.0.2.53:65536', '[192.0.2.53]:53', '192.0.2.53:', ',', '192.0.2.1:x'])).toEqual(good);
+    expect(accepts(ranges(), ['192.0.2.0/24,2001:db8::/32', '192.0.2.0', '192.0.2.0/33'])).toEqual(['192.0.2.0/24,2001:db8::/32']);
   });
 
   it('bytes: powers of 1024', () => {

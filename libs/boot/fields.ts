@@ -54,12 +54,31 @@ export const baseDomain = () =>
 /** An IP address to listen on. */
 export const bindAddress = () => text('an IP address to listen on is needed, for example 127.0.0.1.', (value) => isIP(value) !== 0);
 
+/** IP addresses with commas between them. */
+export const addresses = () => list('IP addresses with commas between them are needed, for example 203.0.113.7,2001:db8::7.', (one) => isIP(one) !== 0);
+
+/** Name servers with commas between them, each an IP address, with a port if it is not 53. */
+export const resolvers = () =>
+  list('IP addresses of resolvers with commas between them are needed, for example 192.0.2.53,[2001:db8::53]:5353.', (one) => {
+    if (isIP(one) !== 0) return true;
+    const [, address = '', port = ''] = /^(?:\[(?=.*:.*\]))?([0-9a-fA-F.:]+?)\]?:(\d{1,5})$/.exec(one) ?? [];
+    return isIP(address) === (one.startsWith('[') ? 6 : 4) && Number(port) >= 1 && Number(port) <= 65_535;
+  });
+
+/** Ranges of IPv4 and IPv6 with commas between them. */
+export const ranges = () => list('IP ranges with commas between them are needed, for example 192.0.2.0/24,2001:db8::/32.', (one) => ipaddr.isValidCIDR(one));
+
 /** A folder, made absolute against the folder that the process was started in; give a default with `prefault`, so that it is, too. */
 export const folder = () => text('a path to a folder is needed.', (value) => !value.includes('\0')).transform((value) => resolve(value));
 
 export const logLevel = () => z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'fatal, error, warn, info, debug or trace is allowed.' });
 
 export const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) => z.enum(values, { error: `one of ${values.join(', ')} is allowed.` });
+
+function list(allowed: string, isAllowed: (one: string) => boolean) {
+  const parts = (value: string): string[] => value.split(',').map((one) => one.trim());
+  return text(allowed, (value) => parts(value).every(isAllowed)).transform(parts);
+}
 
 function text(allowed: string, isAllowed: (value: string) => boolean) {
   return z.string({ error: allowed }).refine(isAllowed, { error: allowed });

@@ -65,7 +65,7 @@ export function permissionsOf(user: BusUser, hosts: readonly string[]): { permis
     case 'relay':
       return { permissions: { publish: { allow: ['evt.>', 'cmd.>', DOORBELL, ...restoring(hosts)] }, subscribe: { allow: [inbox, DOORBELL] } } };
     case 'api-gateway':
-      return { permissions: { publish: { allow: [DOORBELL, ...asking('lifecycle', ...hosts.map(hostAddress)), ...vaultAsks(user)] }, subscribe: { allow: [inbox, DOORBELL] } } };
+      return { permissions: { publish: { allow: [DOORBELL, ...asking('lifecycle', 'domains', ...hosts.map(hostAddress)), ...vaultAsks(user)] }, subscribe: { allow: [inbox, DOORBELL] } } };
     case 'subscriber':
       return { permissions: { publish: { allow: pulling([SUBSCRIBER_DURABLE]) }, subscribe: { allow: [inbox, 'evt.>'] } } };
     case 'provisioner':

@@ -39,10 +39,13 @@ export interface Durable {
   readonly maxAckPending: number;
 }
 
+/** The events that an app is given: lifecycle all, domains what an edge has done. */
+const events: Readonly<Record<PartitionedApp, readonly string[]>> = { lifecycle: ['evt.*.*.*'], domains: ['evt.edge.*.*'], secrets: [] };
+
 /** The durable of one share of an app's work. At most one message of it is out at any time: that is what keeps order over instances. */
 export function partitionDurable(app: PartitionedApp, partition: number): Durable {
   const commands = `cmd.${app}.*.*.${partition}`;
-  const filters = app === 'lifecycle' ? [`evt.*.*.*.${partition}`, commands] : [commands];
+  const filters = [...events[app].map((subject) => `${subject}.${partition}`), commands];
   return { name: `${app}-${partition}`, filters, maxAckPending: 1 };
 }
 

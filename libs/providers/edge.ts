@@ -8,6 +8,16 @@ export interface EdgeRoute {
   readonly target: Target;
   /** stopped: answers 503 with a page that says so. */
   readonly state: 'up' | 'stopped';
+  /** Hostnames whose visitors are sent on, whatever the state. */
+  readonly redirects?: readonly EdgeRedirect[];
+}
+
+/** A hostname that answers every request with a redirect to another one: same scheme, port, path and query. */
+export interface EdgeRedirect {
+  readonly hostname: string;
+  readonly to: string;
+  /** 301, or 308 that keeps method and body. */
+  readonly status: number;
 }
 
 /** Everything that a host's edge serves. The same table gives the same bytes. */
@@ -30,7 +40,7 @@ export interface AppliedEdge {
  * `apply` takes the whole table, checks it, puts it in place of the old one and returns once the new one is confirmed to serve; a table
  * that is refused leaves the old one serving and throws a ProviderError. An older revision than the served one is answered with the
  * served one, and changes nothing. Two calls at once are worked on one after the other. After a restart the last applied table serves again.
- * An unknown host answers 404; a target that does not answer, 502. Visitors' X-Forwarded-For, -Proto and -Host are set, never trusted. Websockets pass.
+ * A redirect keeps path and query. An unknown host answers 404; a target that does not answer, 502. Visitors' X-Forwarded-For, -Proto and -Host are set, never trusted. Websockets pass.
  */
 export interface EdgeProvider {
   readonly name: string;

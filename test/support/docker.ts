@@ -15,6 +15,9 @@ export const describeWithDocker = needing('a Docker Engine', answers);
 /** `describe` for what needs nginx on this machine. */
 export const describeWithNginx = needing('nginx', ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].some((path) => existsSync(path)) || spawnSync('nginx', ['-v']).status === 0);
 
+/** `describe` for what needs a real authoritative DNS server: knot. */
+export const describeWithKnot = needing('knot', ['/usr/sbin/knotd', '/usr/local/sbin/knotd'].some((path) => existsSync(path)));
+
 function needing(part: string, isThere: boolean): (name: string, tests: () => void) => void {
   if (isThere || process.env['CI']) return (name, tests) => describe(name, tests);
   return (name, tests) => describe.skip(`${name} (skipped: needs ${part}, see npm test)`, tests);

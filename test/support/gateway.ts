@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -8,7 +8,9 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { createLogger } from '#boot/logger.js';
 import type { Running } from '#boot/process.js';
+import { domainDecider } from '#domain/domain-name/domain-name.js';
 import { EventStore } from '#eventstore/event-store.js';
+import { handle, on } from '#eventstore/handle.js';
 import { setupBus } from '#messaging/setup.js';
 import { start } from '../../apps/api-gateway/start.js';
 import { start as startSecrets } from '../../apps/secrets/start.js';
@@ -49,6 +51,15 @@ export class TestGateway {
     const gateway = new TestGateway(`http://127.0.0.1:${port}`, adminToken, folder, lifecycle, log, { database, nats, store, bus, env, running, unsubscribe });
     await gateway.openVault();
     return gateway;
+  }
+
+  /** A custom domain of a site, as the domains app would have recorded it. */
+  async attachDomain(name: string, site: { siteId: string; projectId: string; ownerId: string }): Promise<void> {
+    const store = new EventStore({ connectionString: this.parts.database.urlOf('domains'), app: 'domains', onAppended: (position) => this.parts.bus.publish('bell.log', String(position)) });
+    const claim = { ...site, name, claimId: randomUUID(), challenge: 'token', redirectTo: '', redirectStatus: 0 };
+    const policy = { firstDelayMs: 1, longestDelayMs: 1, deadlineMs: 1, edgeDelayMs: 1 };
+    const cause = { id: claim.claimId, meta: { correlationId: 'test', causationId: 'test', actor: 'system:domains', owner: site.ownerId } };
+    await handle(store, cause, [on(domainDecider, name, { type: 'RequestDomain', claim, expected: [], now: new Date().toISOString(), policy })]).finally(() => store.close());
   }
 
   async openVault(): Promise<void> {

@@ -13,7 +13,7 @@ const projectRights = {
   'backups:read': ['viewer', 'see backups, volumes and their use'],
   'sites:create': ['developer', 'put new sites live'],
   'sites:deploy': ['developer', 'publish content and releases'],
-  'sites:run': ['developer', 'start, stop, restart, retry and repair sites, cancel operations'],
+  'sites:run': ['developer', 'start, stop, restart, retry and repair sites, add and remove their domains, cancel operations'],
   'sites:exec': ['developer', "run commands in a site's container"],
   'secrets:write': ['developer', 'store, rotate and revoke secrets'],
   'backups:create': ['developer', 'make backups'],

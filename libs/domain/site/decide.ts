@@ -1,6 +1,7 @@
 import { checkName } from '../naming/names.js';
 import { Refusal } from '../refusal.js';
 import { decideData } from './data.js';
+import { composedMoves, noteDomain } from './domains.js';
 import { checkRequest } from './request.js';
 import type { Release, Site, SiteCommand, SiteEvent, SiteState } from './site.js';
 import { allowsDestroy, canMove, isLive } from './status.js';
@@ -10,6 +11,7 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
   if (command.type === 'RequestSite') return requestSite(command.site, state);
   if (state.status === 'ABSENT') throw new Refusal('not-found', 'There is no such site.');
   const site: Site = state;
+  if (command.type === 'NoteDomain') return noteDomain(command, site);
   const ids = { siteId: site.request.siteId, operationId: command.operationId };
   switch (command.type) {
     case 'BeginProvisioning':
@@ -17,7 +19,7 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
       return [{ type: 'SiteProvisioningStarted', data: ids }];
     case 'ActivateSite':
       if (!isDoing(site, 'launch', command.operationId) || !canMove(site.status, 'ACTIVE')) return [];
-      return [{ type: 'SiteActivated', data: { ...ids, target: command.target } }, ...next(site)];
+      return [{ type: 'SiteActivated', data: { ...ids, target: command.target } }, ...composedMoves(site, 'ACTIVE', site.domains), ...next(site)];
     case 'FailSite':
       if (site.operation?.id !== command.operationId || !canMove(site.status, 'FAILED')) return [];
       return [{ type: 'SiteFailed', data: { ...ids, step: command.step, error: command.error, undone: [...command.undone] } }];

@@ -6,7 +6,7 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
   if (state.status === 'ABSENT') {
     if (event.type !== 'SiteRequested') throw new Error(`${event.type} for a site that was never requested.`);
     const { operationId, dataId } = event.data;
-    return { status: 'CREATED', request: event.data, power: 'running', dataId, ...live(event.data), wasActive: false, keepsData: false, operation: launch(operationId) };
+    return { status: 'CREATED', request: event.data, power: 'running', dataId, ...live(event.data), wasActive: false, keepsData: false, domains: new Map(), operation: launch(operationId) };
   }
   switch (event.type) {
     case 'SiteProvisioningStarted':
@@ -47,6 +47,12 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
     case 'SiteBackupFailed':
     case 'SiteRestoreFailed':
       return free(state);
+    case 'SiteDomainNoted': {
+      const { name, status, version } = event.data;
+      return { ...state, domains: new Map(state.domains).set(name, { status, version }) };
+    }
+    case 'SiteDomainStatusChanged':
+      return move(state, event.data.status as SiteStatus);
     default:
       return state;
   }

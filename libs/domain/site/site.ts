@@ -40,6 +40,15 @@ export interface Site {
   readonly wasActive: boolean;
   /** Whether its data stays when it is destroyed. */
   readonly keepsData: boolean;
+  /** How each custom domain is, by name; removed ones too, so that late news of them is known to be late. */
+  readonly domains: ReadonlyMap<string, NotedDomain>;
+}
+
+/** A custom domain as the site was last told of it. */
+export interface NotedDomain {
+  readonly status: string;
+  /** Version of the domain's stream that said so. */
+  readonly version: number;
 }
 
 export type SiteState = { readonly status: 'ABSENT' } | Site;
@@ -58,6 +67,7 @@ export type SiteCommand =
   | { type: 'FailSwitch'; operationId: string; step: string; error: string }
   | { type: 'DestroySite'; operationId: string; keepData: boolean }
   | { type: 'FinishDestroy'; operationId: string }
+  | { type: 'NoteDomain'; name: string; status: string; version: number }
   | SiteDataCommand;
 
 export type SiteDataCommand =
@@ -73,7 +83,8 @@ export type SiteEventType =
   | 'SiteDestroyRequested' | 'SiteDestroyed'
   | 'SiteReleaseRequested' | 'SiteReleaseStarted' | 'SiteReleaseDropped' | 'SiteReleasePublished' | 'SiteReleaseFailed'
   | 'SiteSwitchRequested' | 'SiteSwitched' | 'SiteSwitchFailed'
-  | 'SiteBackupRequested' | 'SiteBackedUp' | 'SiteBackupFailed' | 'SiteRestoreRequested' | 'SiteRestored' | 'SiteRestoreFailed';
+  | 'SiteBackupRequested' | 'SiteBackedUp' | 'SiteBackupFailed' | 'SiteRestoreRequested' | 'SiteRestored' | 'SiteRestoreFailed'
+  | 'SiteDomainNoted' | 'SiteDomainStatusChanged';
 
 export type SiteEvent = MessageOf<SiteEventType>;
 

@@ -183,6 +183,52 @@ export function edgeContract(name: string, underTest: EdgeUnderTest): void {
       });
     });
 
+    describe('a redirect', () => {
+      const moved = (hostname: string, status: number, state: EdgeRoute['state'] = 'up'): EdgeRoute => ({ ...up('shop.example.com', shop.target), state, redirects: [{ hostname, to: 'shop.example.com', status }] });
+      const location = (path: string) => `http://shop.example.com:${settings.httpPort}${path}`;
+
+      it.each([301, 308])('of %s keeps scheme, port, path and query, and reaches no target', async (status) => {
+        const name = `www${status}.example.com`;
+        await apply(moved(name, status), up('blog.localhost', blog.target));
+        const asked = shop.requests.length;
+        for (const path of ['/', '/a%20b/c?d=%2F&e', '/x?y=http://evil.example/', '//evil.example/']) {
+          const answer = await visit(settings, name, { path, method: status === 308 ? 'POST' : 'GET' });
+          expect([answer.status, answer.headers.location]).toEqual([status, location(path)]);
+        }
+        const secure = await visit(settings, name.toUpperCase(), { tls: true, path: '/s' });
+        expect([secure.status, secure.headers.location]).toEqual([status, `https://shop.example.com:${settings.httpsPort}/s`]);
+        expect(shop.requests.length).toBe(asked);
+        expect(JSON.parse((await visit(settings, 'shop.example.com')).text).name).toBe('shop');
+      });
+
+      it('says no port when the visitor said none, and nothing of what a visitor sends becomes a header', async () => {
+        await apply(moved('www.example.com', 301));
+        expect(await sendRaw(settings, 'GET /a HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n')).toMatch(/\r\nlocation: http:\/\/shop\.example\.com\/a\r\n/i);
+        const answer = await sendRaw(settings, 'GET /\u00e9%0d%0aX-Evil:1 HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n');
+        expect(answer).not.toMatch(/^x-evil/im);
+        expect(answer).toMatch(/^HTTP\/1\.1 (301|400) /);
+      });
+
+      it('stays while its site is stopped, and goes with its route', async () => {
+        await apply(moved('www.example.com', 301, 'stopped'));
+        expect([await statusOf('www.example.com'), await statusOf('shop.example.com')]).toEqual([301, 503]);
+        await apply(up('shop.example.com', shop.target));
+        expect([await statusOf('www.example.com'), await statusOf('shop.example.com')]).toEqual([404, 200]);
+      });
+
+      it.each([
+        ['to what is no hostname', { hostname: 'www.example.com', to: 'a;b', status: 301 }],
+        ['from what is no hostname', { hostname: 'a b', to: 'shop.example.com', status: 301 }],
+        ['with a status that is none', { hostname: 'www.example.com', to: 'shop.example.com', status: 200 }],
+        ['from a name that is served', { hostname: 'shop.example.com', to: 'blog.localhost', status: 301 }],
+      ])('%s is refused', async (_, redirect) => {
+        const before = await edge.served();
+        const refusal = await edge.apply({ revision: revision + 1, routes: [{ ...up('shop.example.com', shop.target), redirects: [redirect] }] }).then(() => undefined, (error: unknown) => error as ProviderError);
+        expect(refusal).toMatchObject({ retryable: false, message: expect.stringContaining('site-shop.example.com') });
+        expect(await edge.served()).toEqual(before);
+      });
+    });
+
     describe('a container target', () => {
       it('gets the visitor as the edge saw it, whatever the visitor claims', async () => {
         await apply(up('blog.localhost', blog.target));

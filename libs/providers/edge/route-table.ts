@@ -7,6 +7,7 @@ import { ProviderError } from '../provider-error.js';
 export type Place =
   | { readonly kind: 'container'; readonly address: string; readonly port: number }
   | { readonly kind: 'files'; readonly root: string }
+  | { readonly kind: 'redirect'; readonly to: string; readonly status: number }
   | { readonly kind: 'stopped' };
 
 /** A table that has been checked: its places by hostname, in the order of the hostnames. */
@@ -25,10 +26,10 @@ export function placesOf(table: RouteTable): Places {
   const places = new Map<string, Place>();
   for (const route of table.routes) {
     const place = placeOf(route);
-    for (const hostname of route.hostnames) {
-      if (typeof hostname !== 'string' || !HOSTNAME.test(hostname)) throw refused(`${siteName(route)} has the hostname ${shown(hostname)}, which is not a lower-case hostname`);
-      if (places.has(hostname)) throw refused(`The hostname ${hostname} is claimed by ${table.routes.filter(({ hostnames }) => hostnames.includes(hostname)).map(siteName).join(' and ')}`);
-      places.set(hostname, place);
+    for (const [hostname, there] of [...route.hostnames.map((name) => [name, place] as const), ...redirectsOf(route)]) {
+      if (!isHostname(hostname)) throw refused(`${siteName(route)} has the hostname ${shown(hostname)}, which is not a lower-case hostname`);
+      if (places.has(hostname)) throw refused(`The hostname ${hostname} is claimed by ${table.routes.filter((one) => namesOf(one).includes(hostname)).map(siteName).join(' and ')}`);
+      places.set(hostname, there);
     }
   }
   return new Map([...places.keys()].sort().map((hostname) => [hostname, places.get(hostname)!]));
@@ -57,6 +58,18 @@ function placeOf(route: EdgeRoute): Place {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw refused(`${siteName(route)} has the target port ${shown(port)}, which is not within 1–65535`);
   return { kind: 'container', address, port };
 }
+
+function redirectsOf(route: EdgeRoute): (readonly [string, Place])[] {
+  return (route.redirects ?? []).map(({ hostname, to, status }) => {
+    if (!isHostname(to)) throw refused(`${siteName(route)} redirects to ${shown(to)}, which is not a lower-case hostname`);
+    if (status !== 301 && status !== 308) throw refused(`${siteName(route)} redirects with the status ${shown(status)}; allowed are 301 and 308`);
+    return [hostname, { kind: 'redirect', to, status }];
+  });
+}
+
+const isHostname = (name: unknown): name is string => typeof name === 'string' && HOSTNAME.test(name);
+
+const namesOf = ({ hostnames, redirects = [] }: EdgeRoute): string[] => [...hostnames, ...redirects.map(({ hostname }) => hostname)];
 
 function checkedRoot(route: EdgeRoute, root: string): string {
   if (typeof root !== 'string' || root.length > 1024 || !root.split('/').every((segment) => SEGMENT.test(segment))) {

@@ -1,5 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Visitor } from './forwarded.js';
 import { pageHeaders, pageType, type EdgePage } from '../edge/pages.js';
 
 /** Answers with one of the edge's own pages. */
@@ -10,6 +11,13 @@ export function answerPage(request: IncomingMessage, response: ServerResponse, p
 /** Answers with a status and its name. */
 export function answerPlain(request: IncomingMessage, response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
   answer(request, response, status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers }, `${status} ${STATUS_CODES[status]}\n`);
+}
+
+/** Sends a visitor on to another host: same scheme, port, path and query. */
+export function answerMoved(request: IncomingMessage, response: ServerResponse, place: { to: string; status: number }, visitor: Visitor): void {
+  const port = /:\d+$/.exec(visitor.host)?.[0] ?? '';
+  const path = (request.url ?? '/').replace(/[^\x21-\x7e]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  answerPlain(request, response, place.status, { Location: `${visitor.scheme}://${place.to}${port}${path}` });
 }
 
 /** Answers with a page where a websocket was asked for. */

@@ -12,7 +12,7 @@ import { hashOf, isRouteTable, placesOf, type Place, type Places } from '../edge
 import { askVersion, VERSION_HOST, versionAnswer } from '../edge/served-version.js';
 import { writeWhole } from '../write-whole.js';
 import { ProviderError } from '../provider-error.js';
-import { answerPage, answerPlain, refuseUpgrade } from './answers.js';
+import { answerMoved, answerPage, answerPlain, refuseUpgrade } from './answers.js';
 import { ContainerProxy } from './container-proxy.js';
 import { Listeners } from './listeners.js';
 import { serveFile } from './site-files.js';
@@ -104,6 +104,7 @@ export class EmbeddedEdge implements EdgeProvider {
     if (visitor.hostname === VERSION_HOST && visitor.isOwnMachine) return this.answerVersion(response);
     const place = this.serving!.places.get(visitor.hostname);
     if (place?.kind === 'container') void this.proxy.pass(request, response, place, visitor);
+    else if (place?.kind === 'redirect') answerMoved(request, response, place, visitor);
     else if (place?.kind === 'files') void serveFile(request, response, join(this.settings.sitesFolder, place.root)).catch(() => answerPlain(request, response, 500));
     else answerPage(request, response, pageOf(place));
   }

@@ -36,7 +36,7 @@ export function render(table: RouteTable, settings: RenderSettings): RenderedCon
   return { files: { 'nginx.conf': `${start}return 200 '${answer}';${end}` }, configHash };
 }
 
-/** One line a hostname: `address:port` of a container, `/folder` below the sites folder, or `-` for a stopped site. */
+/** One line a hostname: `address:port` of a container, `/folder` below the sites folder, `>status hostname` to be sent on to, or `-` for a stopped site. */
 function renderRoutes(table: RouteTable): string {
   let text = '';
   for (const [hostname, place] of placesOf(table)) text += `        ${mapKey(hostname, 'A hostname')} ${quoted(routeOf(place), `The target of ${hostname}`)};\n`;
@@ -49,6 +49,8 @@ function routeOf(place: Place): string {
       return `${place.address}:${place.port}`;
     case 'files':
       return `/${place.root}`;
+    case 'redirect':
+      return `>${whole(place.status, 'The status of a redirect', 399)} ${place.to}`;
     case 'stopped':
       return '-';
   }
@@ -99,6 +101,12 @@ ${renderTypes()}    }
         "" @unknown;
         "-" @stopped;
         "~^/" @files;
+        "~^>301 " @moved301;
+        "~^>308 " @moved308;
+    }
+    map $hp_route $hp_moved_to {
+        default "";
+        "~^>30[18] (?<hp_moved_host>.+)$" $hp_moved_host;
     }
     map $http_host $hp_port {
         default "";
@@ -138,7 +146,7 @@ ${ownAddresses(settings.bind).map((address) => `        ${address} 1;\n`).join('
         location / {
             try_files /none $hp_place;
         }
-${renderContainer(settings)}${renderFiles(settings)}
+${renderContainer(settings)}${renderFiles(settings)}${renderMoved(301)}${renderMoved(308)}
         location @unknown {
 ${renderPage(pages.unknown)}        }
         location @missing {
@@ -149,7 +157,7 @@ ${renderPage(pages.stopped)}        }
 ${renderPage(pages.unreachable)}        }
     }
 
-    # Where each host leads: to a container, to a /folder of the sites, or nowhere while its site is stopped.
+    # Where each host leads: to a container, to a /folder of the sites, >on to another host, or nowhere while its site is stopped.
     map $host $hp_route {
         default "";
 ${routes}    }
@@ -206,6 +214,15 @@ function renderFiles(settings: RenderSettings): string {
             if ($uri ~ "/\\.(?!well-known(/|$))") {
                 return 404;
             }
+        }
+`;
+}
+
+/** `$request_uri` is the path and query as the visitor sent them; nginx takes no control characters in it. */
+function renderMoved(status: 301 | 308): string {
+  return `
+        location @moved${status} {
+            return ${status} $scheme://$hp_moved_to$hp_port$request_uri;
         }
 `;
 }

@@ -36,19 +36,59 @@ export interface RemoveRoute {
   turn: number;
 }
 
+/** A hostname that sends its visitors on to another one. */
+export interface Redirect {
+  hostname: string;
+  /** Another hostname of the same route. */
+  to: string;
+  /** 301 or 308 */
+  status: number;
+}
+
 export interface RouteDefined {
   operationId: string;
   siteId: string;
   hostId: string;
+  /** Every hostname that the site is served under. */
   hostnames: string[];
   target: Target | undefined;
   state: string;
+  redirects: Redirect[];
+  /** Those hostnames, served or redirecting, that are custom domains. */
+  domains: string[];
 }
 
 export interface RouteRemoved {
   operationId: string;
   siteId: string;
   hostId: string;
+}
+
+/** A custom domain belongs to the site from here on; it is not served yet. */
+export interface DomainAttached {
+  siteId: string;
+  name: string;
+  claimId: string;
+  redirectTo: string;
+  redirectStatus: number;
+}
+
+/** The edge has confirmed that it serves the custom domain. */
+export interface DomainServed {
+  siteId: string;
+  name: string;
+}
+
+export interface DomainDetached {
+  siteId: string;
+  name: string;
+}
+
+/** The custom domain that the site is known by. */
+export interface PrimaryDomainChosen {
+  siteId: string;
+  /** Empty: none, the site is known by its own hostname. */
+  name: string;
 }
 
 export const EnsureRoute: MessageFns<EnsureRoute> = {
@@ -145,6 +185,30 @@ export const RemoveRoute: MessageFns<RemoveRoute> = {
   },
 };
 
+export const Redirect: MessageFns<Redirect> = {
+  fromJSON(object: any): Redirect {
+    return {
+      hostname: isSet(object.hostname) ? globalThis.String(object.hostname) : "",
+      to: isSet(object.to) ? globalThis.String(object.to) : "",
+      status: isSet(object.status) ? globalThis.Number(object.status) : 0,
+    };
+  },
+
+  toJSON(message: Redirect): unknown {
+    const obj: any = {};
+    if (message.hostname !== "") {
+      obj.hostname = message.hostname;
+    }
+    if (message.to !== "") {
+      obj.to = message.to;
+    }
+    if (message.status !== 0) {
+      obj.status = Math.round(message.status);
+    }
+    return obj;
+  },
+};
+
 export const RouteDefined: MessageFns<RouteDefined> = {
   fromJSON(object: any): RouteDefined {
     return {
@@ -168,6 +232,12 @@ export const RouteDefined: MessageFns<RouteDefined> = {
         : [],
       target: isSet(object.target) ? Target.fromJSON(object.target) : undefined,
       state: isSet(object.state) ? globalThis.String(object.state) : "",
+      redirects: globalThis.Array.isArray(object?.redirects)
+        ? object.redirects.map((e: any) => Redirect.fromJSON(e))
+        : [],
+      domains: globalThis.Array.isArray(object?.domains)
+        ? object.domains.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -190,6 +260,12 @@ export const RouteDefined: MessageFns<RouteDefined> = {
     }
     if (message.state !== "") {
       obj.state = message.state;
+    }
+    if (message.redirects?.length) {
+      obj.redirects = message.redirects.map((e) => Redirect.toJSON(e));
+    }
+    if (message.domains?.length) {
+      obj.domains = message.domains;
     }
     return obj;
   },
@@ -226,6 +302,126 @@ export const RouteRemoved: MessageFns<RouteRemoved> = {
     }
     if (message.hostId !== "") {
       obj.hostId = message.hostId;
+    }
+    return obj;
+  },
+};
+
+export const DomainAttached: MessageFns<DomainAttached> = {
+  fromJSON(object: any): DomainAttached {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      claimId: isSet(object.claimId)
+        ? globalThis.String(object.claimId)
+        : isSet(object.claim_id)
+        ? globalThis.String(object.claim_id)
+        : "",
+      redirectTo: isSet(object.redirectTo)
+        ? globalThis.String(object.redirectTo)
+        : isSet(object.redirect_to)
+        ? globalThis.String(object.redirect_to)
+        : "",
+      redirectStatus: isSet(object.redirectStatus)
+        ? globalThis.Number(object.redirectStatus)
+        : isSet(object.redirect_status)
+        ? globalThis.Number(object.redirect_status)
+        : 0,
+    };
+  },
+
+  toJSON(message: DomainAttached): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.claimId !== "") {
+      obj.claimId = message.claimId;
+    }
+    if (message.redirectTo !== "") {
+      obj.redirectTo = message.redirectTo;
+    }
+    if (message.redirectStatus !== 0) {
+      obj.redirectStatus = Math.round(message.redirectStatus);
+    }
+    return obj;
+  },
+};
+
+export const DomainServed: MessageFns<DomainServed> = {
+  fromJSON(object: any): DomainServed {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: DomainServed): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+};
+
+export const DomainDetached: MessageFns<DomainDetached> = {
+  fromJSON(object: any): DomainDetached {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: DomainDetached): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+};
+
+export const PrimaryDomainChosen: MessageFns<PrimaryDomainChosen> = {
+  fromJSON(object: any): PrimaryDomainChosen {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: PrimaryDomainChosen): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
     }
     return obj;
   },

@@ -281,6 +281,23 @@ export interface SiteRestoreFailed {
   error: string;
 }
 
+/** How a custom domain of the site is now, as its own stream says. */
+export interface SiteDomainNoted {
+  siteId: string;
+  name: string;
+  /** pending, validating, routing, active, failed, removing or removed */
+  status: string;
+  /** Version of the domain's stream that says so. */
+  version: number;
+}
+
+/** The site's status follows from those of its custom domains; one event for each move along the table. */
+export interface SiteDomainStatusChanged {
+  siteId: string;
+  /** ACTIVE or DOMAIN_… */
+  status: string;
+}
+
 export const AppSpec: MessageFns<AppSpec> = {
   fromJSON(object: any): AppSpec {
     return {
@@ -1589,6 +1606,62 @@ export const SiteRestoreFailed: MessageFns<SiteRestoreFailed> = {
     }
     if (message.error !== "") {
       obj.error = message.error;
+    }
+    return obj;
+  },
+};
+
+export const SiteDomainNoted: MessageFns<SiteDomainNoted> = {
+  fromJSON(object: any): SiteDomainNoted {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      status: isSet(object.status) ? globalThis.String(object.status) : "",
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+    };
+  },
+
+  toJSON(message: SiteDomainNoted): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.status !== "") {
+      obj.status = message.status;
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    return obj;
+  },
+};
+
+export const SiteDomainStatusChanged: MessageFns<SiteDomainStatusChanged> = {
+  fromJSON(object: any): SiteDomainStatusChanged {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      status: isSet(object.status) ? globalThis.String(object.status) : "",
+    };
+  },
+
+  toJSON(message: SiteDomainStatusChanged): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.status !== "") {
+      obj.status = message.status;
     }
     return obj;
   },

@@ -1,0 +1,72 @@
+import { domainToASCII } from 'node:url';
+import type { Pool } from 'pg';
+import type { Domain } from '#api/domain.js';
+import { pageFrom, readCursor } from '#api/paging.js';
+import { ProblemError } from '#api/problem.js';
+import { mustMay, roleJoin, seen, sightOf, type Asker } from './access.js';
+import type { DomainRow } from './domains.projection.js';
+
+type Joined = DomainRow & { is_primary: boolean };
+
+interface Found {
+  readonly domain: Domain;
+  /** Whose the site is. */
+  readonly owner: string;
+}
+
+/** Custom domains as the members of their projects see them; nobody else finds them. */
+export class DomainQueries {
+  constructor(
+    private readonly db: Pool,
+    private readonly schema: string,
+  ) {}
+
+  /** A domain that is not removed, however its name is written. What the asker may not see is not found, in the same words. */
+  async find(asker: Asker, typed: string): Promise<Found> {
+    const name = domainToASCII(typed.replace(/\.$/, '')) || typed;
+    const text = `${this.select(', m.role, s.owner')} ${roleJoin(this.schema, 'd.project_id')} WHERE d.name = $1 AND d.status <> 'removed' AND ${seen('d.project_id')} ORDER BY d.created_position DESC LIMIT 1`;
+    const { rows } = await this.db.query<Joined & { role: string | null; owner: string }>({ name: 'domain', text, values: [name, ...sightOf(asker)] });
+    if (!rows[0]) throw new ProblemError('not-found', `There is no domain "${typed.slice(0, 253)}".`);
+    mustMay(asker, rows[0].role);
+    return { domain: show(rows[0]), owner: rows[0].owner };
+  }
+
+  /** The last claim of a site on a name, also one that has ended. */
+  async latest(siteId: string, name: string): Promise<Domain> {
+    const { rows } = await this.db.query<Joined>({ name: 'domain-of-site', text: `${this.select()} WHERE d.name = $1 AND d.site_id = $2 ORDER BY d.created_position DESC LIMIT 1`, values: [name, siteId] });
+    if (!rows[0]) throw new ProblemError('not-found', `There is no domain "${name}".`);
+    return show(rows[0]);
+  }
+
+  async page(siteId: string, { limit, cursor }: { limit: number; cursor?: string | undefined }): Promise<{ items: Domain[]; nextCursor?: string }> {
+    const text = `${this.select()} WHERE d.site_id = $1 AND d.status <> 'removed' AND d.created_position < $2 ORDER BY d.created_position DESC LIMIT $3`;
+    const { rows } = await this.db.query<Joined>({ name: 'domains', text, values: [siteId, cursor === undefined ? Number.MAX_SAFE_INTEGER : readCursor(cursor), limit + 1] });
+    return pageFrom(rows, limit, (row) => row.created_position, show);
+  }
+
+  private select(more = ''): string {
+    return `SELECT d.*, coalesce(s.primary_domain = d.name AND d.status <> 'removed', false) AS is_primary${more} FROM ${this.schema}.domains d LEFT JOIN ${this.schema}.sites s ON s.id = d.site_id`;
+  }
+}
+
+function show(row: Joined): Domain {
+  const found = JSON.parse(row.found) as (Domain['found'][number] & { error: string })[];
+  return {
+    name: row.name,
+    siteId: row.site_id,
+    status: row.status as Domain['status'],
+    primary: row.is_primary,
+    ...(row.redirect_to ? { redirectTo: row.redirect_to, redirectStatus: row.redirect_status } : {}),
+    owned: row.owned === 1,
+    pointsHere: row.points_here === 1,
+    expected: JSON.parse(row.expected) as Domain['expected'],
+    found: found.map(({ error, ...finding }) => (error ? { ...finding, error } : finding)),
+    checks: row.checks,
+    ...(row.last_check_at ? { lastCheckAt: row.last_check_at } : {}),
+    ...(row.next_check_at ? { nextCheckAt: row.next_check_at } : {}),
+    ...(row.deadline_at ? { deadlineAt: row.deadline_at } : {}),
+    ...(row.last_error ? { lastError: row.last_error } : {}),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

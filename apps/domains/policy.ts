@@ -1,0 +1,35 @@
+import ipaddr from 'ipaddr.js';
+import type { CheckPolicy } from '#domain/domain-name/back-off.js';
+import type { Place } from '#domain/domain-name/proof.js';
+import type { DomainsSettings } from './domains.config.js';
+
+/** An edge answers within seconds; one that was killed or restarted meanwhile is asked again. */
+const EDGE_DELAY_MS = 30_000;
+
+export function checkPolicy(settings: DomainsSettings): CheckPolicy {
+  return {
+    firstDelayMs: settings.HOSTPLANE_DOMAIN_CHECK_SECONDS * 1000,
+    longestDelayMs: settings.HOSTPLANE_DOMAIN_LONGEST_CHECK_SECONDS * 1000,
+    deadlineMs: settings.HOSTPLANE_DOMAIN_DEADLINE_SECONDS * 1000,
+    edgeDelayMs: EDGE_DELAY_MS,
+  };
+}
+
+/** Where a domain has to lead for one site. An address that stands for every one of the machine cannot be named in a record. */
+export function placeFor(settings: DomainsSettings, proxyRanges: readonly string[], siteHostname: string): Place {
+  const bound = ['0.0.0.0', '::'].includes(settings.HOSTPLANE_BIND) ? [] : [settings.HOSTPLANE_BIND];
+  const addresses = settings.HOSTPLANE_PUBLIC_ADDRESSES ?? bound;
+  const own = new Set(addresses.map(normal));
+  const ranges = (settings.HOSTPLANE_PROXY_RANGES ?? proxyRanges).map((range) => ipaddr.parseCIDR(range));
+  return {
+    addresses,
+    siteHostname,
+    isOurs: (address) => own.has(normal(address)),
+    isProxy: (address) => {
+      const parsed = ipaddr.process(address);
+      return ranges.some(([first, bits]) => parsed.kind() === first.kind() && parsed.match(first, bits));
+    },
+  };
+}
+
+const normal = (address: string): string => ipaddr.process(address).toNormalizedString();

@@ -1,0 +1,69 @@
+import type { DnsFinding, DnsRecord } from '#contracts/gen/hostplane/v1/domain.js';
+import type { CheckResult } from './domain-name.js';
+
+/** Where "here" is. */
+export interface Place {
+  /** Addresses of the server that visitors reach. */
+  readonly addresses: readonly string[];
+  /** The site's own hostname, which a CNAME may name. */
+  readonly siteHostname: string;
+  /** Whether an address is one of the server's, however it is written. */
+  isOurs(address: string): boolean;
+  /** Whether an address belongs to a proxy that may stand before us. */
+  isProxy(address: string): boolean;
+}
+
+/** The label below a domain at which its owner proves that it is theirs. */
+export const challengeName = (name: string): string => `_hostplane-challenge.${name}`;
+
+/** What the log keeps of a finding: enough to see what is wrong, whatever somebody writes into their zone. */
+const MOST_VALUES = 20;
+const LONGEST_VALUE = 300;
+
+/** The records that prove a domain: ownership by a token, and one of those that lead visitors here. A CNAME cannot stand at a zone's top. */
+export function expectedRecords(name: string, challenge: string, place: Place, isZoneTop: boolean): DnsRecord[] {
+  return [
+    { purpose: 'ownership', type: 'TXT', name: challengeName(name), value: challenge },
+    ...place.addresses.map((address) => ({ purpose: 'pointing', type: address.includes(':') ? 'AAAA' : 'A', name, value: address })),
+    ...(isZoneTop ? [] : [{ purpose: 'pointing', type: 'CNAME', name, value: place.siteHostname }]),
+  ];
+}
+
+/**
+ * Judges what was found. A proof counts when more than half of the resolvers show it. Every address has to lead here, or every one to the proxy:
+ * a name that leads elsewhere too would lose some of its visitors. That it leads to the proxy proves nothing about its owner, so the token is always asked for.
+ */
+export function judge(name: string, challenge: string, expected: readonly DnsRecord[], findings: readonly DnsFinding[], place: Place): CheckResult {
+  const resolvers = [...new Set(findings.map(({ resolver }) => resolver))];
+  const needed = Math.floor(resolvers.length / 2) + 1;
+  const of = (resolver: string, types: readonly string[], at: string) => findings.filter((one) => one.resolver === resolver && one.name === at && types.includes(one.type)).flatMap(({ values }) => values);
+  const owned = resolvers.filter((resolver) => of(resolver, ['TXT'], challengeName(name)).includes(challenge));
+  const pointing = resolvers.filter((resolver) => leadsHere(of(resolver, ['A', 'AAAA'], name), of(resolver, ['CNAME'], name), place));
+  const [isOwned, pointsHere] = [owned.length >= needed, pointing.length >= needed];
+  const seen = (count: number) => (count > 0 ? ` (${count} of ${resolvers.length} resolvers show it, ${needed} have to)` : '');
+  const elsewhere = [...new Set(resolvers.flatMap((resolver) => of(resolver, ['A', 'AAAA', 'CNAME'], name)))].slice(0, 4);
+  const missing = [
+    ...(isOwned ? [] : [`The TXT record ${challengeName(name)} with the value ${challenge} is not there yet${seen(owned.length)}.`]),
+    ...(pointsHere ? [] : [`${name} ${elsewhere.length > 0 ? `leads to ${elsewhere.join(', ').slice(0, 200)}` : 'leads nowhere yet'}, it has to lead to ${wanted(expected)}${seen(pointing.length)}.`]),
+    ...silence(findings),
+  ];
+  return { isOwned, pointsHere, expected, found: findings.map(shortened), missing: isOwned && pointsHere ? '' : missing.join(' ') };
+}
+
+function leadsHere(addresses: readonly string[], aliases: readonly string[], place: Place): boolean {
+  if (aliases.includes(place.siteHostname)) return true;
+  return addresses.length > 0 && (addresses.every((address) => place.isOurs(address)) || addresses.every((address) => place.isProxy(address)));
+}
+
+function wanted(expected: readonly DnsRecord[]): string {
+  return expected.flatMap(({ purpose, value }) => (purpose === 'pointing' ? [value] : [])).join(' or ') || 'this server';
+}
+
+function silence(findings: readonly DnsFinding[]): string[] {
+  const silent = [...new Set(findings.flatMap(({ resolver, error }) => (error === '' ? [] : [`${resolver}: ${error}`])))];
+  return silent.length > 0 ? [`Without an answer: ${silent.join(', ')}.`] : [];
+}
+
+function shortened(finding: DnsFinding): DnsFinding {
+  return { ...finding, values: finding.values.slice(0, MOST_VALUES).map((value) => value.slice(0, LONGEST_VALUE)) };
+}
