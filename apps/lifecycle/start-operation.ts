@@ -51,7 +51,7 @@ export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, s
     previous: { ...contentOf(site.release), ...(request.wordpress && { wordpress: request.wordpress }) },
     power: site.power,
     target: site.target,
-    keepData: site.operation?.kind === 'remove' ? site.keepsData : site.wasActive || request.dataId !== '',
+    keepData: site.operation?.kind === 'remove' ? site.keepsData : site.wasActive || (request.dataId !== '' && request.backupId === ''),
   };
   return { type: 'StartOperation', id, kind, siteId: request.siteId, projectId: request.projectId, input };
 }
