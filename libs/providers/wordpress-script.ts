@@ -41,7 +41,7 @@ function hostplane_move($from, $to) {
   global $wpdb;
   $host = parse_url($from, PHP_URL_HOST);
   $pattern = '#https?:(\\\\?/\\\\?/)' . preg_quote($host, '#') . '(?::\d+)?(?![A-Za-z0-9-]|\.[A-Za-z0-9])#';
-  $into = preg_replace('#://#', ':$1', $to);
+  $into = str_replace('://', ':$1', $to);
   $texts = [$wpdb->posts => ['ID', 'post_content', 'post_excerpt'], $wpdb->postmeta => ['meta_id', 'meta_value'], $wpdb->comments => ['comment_ID', 'comment_content'], $wpdb->options => ['option_id', 'option_value']];
   foreach ($texts as $table => $columns) {
     $key = array_shift($columns);
