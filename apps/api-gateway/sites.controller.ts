@@ -29,8 +29,9 @@ export class SitesController {
   create(@Input() { body }: InputOf<Routes['createSite']>, @ByCall() call: Call): Promise<Answer> {
     const ids = { siteId: call.id('site'), operationId: call.id('operation') };
     return this.idempotency.once(call, async () => {
-      const { id: projectId, owner } = await this.choice.for(call, body.projectId);
-      const site = { ownerId: owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: await this.appOf(body, projectId, call), wordpress: wordpressOf(body), limits: limitsOf(body), restoreFrom: '' };
+      const old = body.restoreFrom === undefined ? undefined : await this.sites.find(call, body.restoreFrom);
+      const { id: projectId, owner } = await this.choice.for(call, body.projectId ?? old?.projectId);
+      const site = { ownerId: owner, name: body.name, kind: body.kind, runtime: body.runtime ?? '', app: await this.appOf(body, projectId, call), wordpress: wordpressOf(body), limits: limitsOf(body), restoreFrom: old?.id ?? '' };
       await this.lifecycle.ask('CreateSite', { ...ids, projectId, ...site }, call.causeFor(owner));
       return this.accepted(call, ids.siteId, ids.operationId);
     });
@@ -51,12 +52,17 @@ export class SitesController {
   remove(@Input() { params, query }: InputOf<Routes['deleteSite']>, @ByCall() call: Call): Promise<Answer> {
     const backup = { backupId: call.id('backup'), destroyOperationId: call.id('destroy') };
     if (query.backup) return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('BackUpSite', { siteId, operationId, ...backup }, cause));
-    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DestroySite', { siteId, operationId, keepData: false }, cause));
+    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DestroySite', { siteId, operationId, keepData: query.keepData ?? false }, cause));
   }
 
   @Serves('retrySite')
   retry(@Input() { params }: InputOf<Routes['retrySite']>, @ByCall() call: Call): Promise<Answer> {
     return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('RetrySite', { siteId, operationId }, cause));
+  }
+
+  @Serves('updateSite')
+  update(@Input() { params, body }: InputOf<Routes['updateSite']>, @ByCall() call: Call): Promise<Answer> {
+    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('UpdateSite', { siteId, operationId, phpVersion: body.phpVersion ?? '' }, cause));
   }
 
   @Serves('startSite')

@@ -20,8 +20,12 @@ export type SiteRow = {
   app: string | null;
   /** JSON. */
   wordpress: string | null;
+  /** JSON of the update that is under way. */
+  next_wordpress: string | null;
   /** JSON of those that are not the host's. */
   limits: string | null;
+  /** `kept` when it is destroyed and its data is not. */
+  data: string | null;
   /** JSON of the release that is live. */
   release: string | null;
   /** JSON of the release that is on its way. */
@@ -43,7 +47,7 @@ export const sitesTable: KeyedTable<SiteRow> = {
   table: 'sites',
   columns: {
     id: 'text', owner: 'text', project_id: 'text', name: 'text', kind: 'text', runtime: 'text', host_id: 'text', data_id: 'text', hostname: 'text', status: 'text', power: 'text',
-    app: 'text', wordpress: 'text', limits: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text', domains: 'text', primary_domain: 'text',
+    app: 'text', wordpress: 'text', next_wordpress: 'text', limits: 'text', data: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text', domains: 'text', primary_domain: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['project_id, created_position DESC', 'project_id, name', 'created_position DESC'],
@@ -61,7 +65,7 @@ const free = { operation_id: null, operation_kind: null };
 function requested(data: SiteRequested, { position, recordedAt }: StoredMessage): SiteRow {
   return {
     id: data.siteId, owner: data.ownerId, project_id: data.projectId, name: data.name, kind: data.kind, runtime: data.runtime, host_id: data.hostId, data_id: data.dataId,
-    hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, wordpress: data.wordpress ? shownWordPress(data.wordpress) : null, limits: shownLimits(data),
+    hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, wordpress: data.wordpress ? shownWordPress(data.wordpress) : null, next_wordpress: null, limits: shownLimits(data), data: null,
     release: data.content ? shownRelease(data, 'live') : null, next_release: null,
     operation_id: data.operationId, operation_kind: data.backupId ? 'launch-from-backup' : launchOf(data), last_error: null, domains: '{}', primary_domain: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
@@ -78,7 +82,7 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
     case 'SiteRetryRequested':
       return { operation_id: message.data.operationId, operation_kind: launchOf(row) };
     case 'SiteDestroyRequested':
-      return { status: 'DESTROYING', operation_id: message.data.operationId, operation_kind: row.kind === 'wordpress' ? 'remove-wordpress' : 'remove-site' };
+      return { status: 'DESTROYING', data: message.data.keepData ? 'kept' : null, operation_id: message.data.operationId, operation_kind: row.kind === 'wordpress' ? 'remove-wordpress' : 'remove-site' };
     case 'SiteDestroyed':
       return { ...free, status: 'DESTROYED', last_error: null, next_release: null };
     case 'SiteDomainNoted':
@@ -91,6 +95,12 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
       return { operation_id: message.data.operationId, operation_kind: `${message.data.action}-site` };
     case 'SiteSwitched':
       return { ...free, power: message.data.power === 'stopped' ? 'stopped' : 'running', last_error: null };
+    case 'SiteUpdateRequested':
+      return { next_wordpress: message.data.wordpress ? shownWordPress(message.data.wordpress) : null, operation_id: message.data.operationId, operation_kind: 'update-site' };
+    case 'SiteUpdated':
+      return { ...free, wordpress: row.next_wordpress, next_wordpress: null, last_error: null };
+    case 'SiteUpdateFailed':
+      return { ...free, next_wordpress: null, last_error: errorAt(message.data) };
     case 'SiteSwitchFailed':
       return { ...free, last_error: errorAt(message.data) };
     default:

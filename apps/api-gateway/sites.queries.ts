@@ -109,6 +109,7 @@ export class SiteQueries {
       ...(row.last_error ? { lastError: row.last_error } : {}),
       ...(row.app ? { app: JSON.parse(row.app) as NonNullable<Site['app']> } : {}),
       ...(row.wordpress ? { wordpress: { ...(JSON.parse(row.wordpress) as Omit<NonNullable<Site['wordpress']>, 'adminUrl'>), adminUrl: `${own}/wp-admin/` } } : {}),
+      ...(row.status === 'DESTROYED' && row.data === 'kept' ? { isDataKept: true } : {}),
       ...(row.limits ? { limits: JSON.parse(row.limits) as NonNullable<Site['limits']> } : {}),
       ...(release ? { release: JSON.parse(release) as NonNullable<Site['release']> } : {}),
       ...(row.operation_id ? { operation: { id: row.operation_id, kind: row.operation_kind ?? '', status: row.operation_status ?? 'waiting' } } : {}),

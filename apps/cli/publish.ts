@@ -44,6 +44,15 @@ export async function publishSite(session: Session, siteId: string, path: string
   await showOutcome(session, siteId, operationId);
 }
 
+/** Makes a new site on the data of a destroyed one, under its old name unless another is given. */
+export async function restoreSite(session: Session, id: string, name: string | undefined, { php }: { php?: string }): Promise<void> {
+  const { body: old } = await session.client.call('showSite', { params: { id } });
+  const app = old.app && { image: old.app.image, port: old.app.port, healthPath: old.app.healthPath };
+  const { body: site } = await session.client.call('createSite', { body: { name: name ?? old.name, kind: old.kind, projectId: old.projectId, restoreFrom: old.id, phpVersion: php, limits: old.limits, ...app } });
+  await session.settle(site.operationId);
+  await showOutcome(session, site.id, site.operationId);
+}
+
 /** The id of the operation that puts the upload live. */
 async function upload(client: ApiClient, siteId: string, archive: Archive): Promise<string | undefined> {
   const { status, body } = await client.publish(siteId, archive.open, { key: randomUUID(), contentType: archive.contentType });

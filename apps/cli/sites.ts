@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { listVolumes, removeWithBackup } from './backups.js';
 import { allPages, apiCommand, bytes, millis, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { listEvents } from './events.js';
-import { createSite, publishSite, type CreateOptions } from './publish.js';
+import { createSite, publishSite, restoreSite, type CreateOptions } from './publish.js';
 import { renderTime } from './table.js';
 import type { Io } from './terminal.js';
 import type { Site } from '#api/site.js';
@@ -27,10 +27,17 @@ export function addSiteCommands(program: Command, io: Io): void {
     .action(withSession(io, list));
   apiCommand(site, 'show <site>', 'show a site, by name or id').action(withSession(io, show));
   operationCommand(site, 'publish <site> <path>', 'put a folder or an archive (zip, tar.gz) live').action(withSession(io, publishSite));
+  operationCommand(site, 'update <site>', 'change how a site runs; its data stays')
+    .option('--php <version>', 'wordpress: version of PHP (default: the same one, from the image that the host has now)')
+    .action(withSession(io, update));
   operationCommand(site, 'delete <site>', 'destroy a site and its data; its backups stay')
-    .option('--backup', 'take a backup first, and destroy only when it is there')
+    .addOption(new Option('--backup', 'take a backup first, and destroy only when it is there').conflicts('keepData'))
+    .option('--keep-data', 'leave volumes and database, for `site restore`')
     .action(withSession(io, remove));
   apiCommand(site, 'volumes <site>', 'the volumes of a site, and what is in them').action(withSession(io, listVolumes));
+  operationCommand(site, 'restore <id> [name]', 'make a new site on the data that a destroyed one left behind (its id: site list --status DESTROYED)')
+    .option('--php <version>', "wordpress: version of PHP (default: as it was)")
+    .action(withSession(io, restoreSite));
   for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again' })) {
     operationCommand(site, `${verb} <site>`, what).action(withSession(io, (session, id: string) => turn(session, `${verb}Site` as Turn, id)));
   }
@@ -76,11 +83,18 @@ async function show({ client, terminal }: Session, id: string): Promise<void> {
   terminal.fields(body, fieldsOf(body));
 }
 
-async function remove(session: Session, id: string, { backup }: { backup?: boolean }): Promise<void> {
-  if (backup) return removeWithBackup(session, id);
-  const { body } = await session.client.call('deleteSite', { params: { id } });
+async function remove(session: Session, id: string, options: { backup?: boolean; keepData?: boolean }): Promise<void> {
+  if (options.backup) return removeWithBackup(session, id);
+  const { body } = await session.client.call('deleteSite', { params: { id }, query: options.keepData ? { keepData: 'true' } : {} });
   const operation = await session.settle(body.operationId);
-  session.terminal.fields(operation ?? body, { [operation ? 'Destroyed' : 'Destroying']: body.name });
+  const kept = options.keepData ? `hostplane site restore ${body.id} <name>` : undefined;
+  session.terminal.fields(operation ?? body, { [operation ? 'Destroyed' : 'Destroying']: body.name, 'Its data stays': kept });
+}
+
+async function update(session: Session, id: string, options: { php?: string }): Promise<void> {
+  const { body } = await session.client.call('updateSite', { params: { id }, body: { phpVersion: options.php } });
+  await session.settle(body.operationId);
+  await show(session, body.id);
 }
 
 async function turn(session: Session, route: Turn, id: string): Promise<void> {
@@ -110,6 +124,7 @@ function fieldsOf(site: Site): Record<string, string | number | undefined> {
     Environment: site.app?.envNames.join(', '),
     Release: site.release && `${site.release.id} (${site.release.status}, ${site.release.fileCount} files)`,
     Operation: site.operation && `${site.operation.kind} (${site.operation.status})`,
+    Data: site.isDataKept ? `kept: hostplane site restore ${site.id} <name>` : undefined,
     Error: site.lastError,
     Project: site.projectId,
     Created: renderTime(site.createdAt),

@@ -62,6 +62,11 @@ export class OperationReactor {
     await handle(this.store, event, [on(operationDecider, operationId, startRemoval(operationId, backup))], { actor: ACTOR });
   }
 
+  @OnEvent('SiteUpdateRequested')
+  async updateSite(event: StoredMessage<'SiteUpdateRequested'>): Promise<void> {
+    await this.startSite(() => 'update-site', event);
+  }
+
   @OnEvent('ProjectRequested', 'ProjectRetryRequested')
   async launchProject(event: StoredMessage<'ProjectRequested' | 'ProjectRetryRequested'>): Promise<void> {
     await this.startProject('launch-project', event);

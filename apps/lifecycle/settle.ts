@@ -6,6 +6,7 @@ import { settlementOf, type Operation, type OperationState } from '#domain/opera
 import { projectDecider, type ProjectCommand, type ProjectState } from '#domain/project/project.js';
 import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
 import { projectNameKey, siteNameKey } from './claims.js';
+import { leave } from './take-over.js';
 
 /** What is appended together with the end of a site's operation. Whatever the site held comes free with its end. */
 export function settleSite(operation: OperationState, site: SiteState): readonly Part[] {
@@ -20,6 +21,7 @@ export function settleSite(operation: OperationState, site: SiteState): readonly
     on(projectDecider, projectId, { type: 'ReleaseSite', siteId }),
     on(nameDecider, siteNameKey(ownerId, name), release),
     on(hostnameDecider, hostname, release),
+    ...leave(site.request, site.keepsData),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
-import type { CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite } from '#contracts/gen/hostplane/v1/site.js';
+import type { CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite, UpdateSite } from '#contracts/gen/hostplane/v1/site.js';
 import { usualQuota } from '#boot/quota.js';
 import { streamId, type Cause } from '#contracts/message.js';
 import type { Right } from '#domain/access/rights.js';
@@ -19,6 +19,7 @@ import { InTurn } from '#providers/in-turn.js';
 import { authorized, type Within } from './authorize.js';
 import { siteNameKey } from './claims.js';
 import { LifecycleConfig } from './lifecycle.config.js';
+import { inheritance, takeOver } from './take-over.js';
 
 /** Accepts or refuses what people ask of sites. */
 @Controller()
@@ -33,9 +34,10 @@ export class SiteCommands {
 
   @OnAsk('CreateSite')
   async create(ask: CreateSite, cause: Cause): Promise<Accepted> {
-    const runtime = ask.runtime || defaultRuntime(ask.kind, this.config.HOSTPLANE_APP_RUNTIME);
-    const { restoreFrom: dataId, ...wish } = ask;
-    return this.admit({ ...wish, runtime, dataId, backupId: '', releaseId: '', content: undefined, hostId: '', hostname: '', address: '', subnet: '' }, cause);
+    const { restoreFrom: _, ...wish } = ask;
+    const inherited = await inheritance(this.store, ask);
+    const runtime = inherited.runtime || ask.runtime || defaultRuntime(ask.kind, this.config.HOSTPLANE_APP_RUNTIME);
+    return this.admit({ ...wish, ...inherited, runtime, backupId: '', releaseId: '', content: undefined, hostId: '', hostname: '', address: '', subnet: '' }, cause);
   }
 
   /** Takes a new site into its project, which gives it its host, names and address. */
@@ -80,6 +82,11 @@ export class SiteCommands {
     return this.change(ask.siteId, { type: 'SwitchSite', operationId: ask.operationId, action: ask.action }, { cause, right: 'sites:run' });
   }
 
+  @OnAsk('UpdateSite')
+  async update(ask: UpdateSite, cause: Cause): Promise<Accepted> {
+    return this.change(ask.siteId, { type: 'UpdateSite', operationId: ask.operationId, phpVersion: ask.phpVersion }, { cause, right: 'sites:deploy' });
+  }
+
   /** The site with the address that its project leased to it, and its names in the namespace of the project's founder; all in the append that admits it. */
   private async claim(request: SiteRequested, project: Project, cause: Cause, log: StreamReader): Promise<readonly Part[]> {
     const { siteId, name } = request;
@@ -89,6 +96,7 @@ export class SiteCommands {
     return [
       authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
+      ...takeOver(site),
       on(nameDecider, siteNameKey(ownerId, name), { type: 'ClaimName', name, holderId: siteId }),
       on(hostnameDecider, hostname, { type: 'ClaimName', name: hostname, holderId: siteId }),
     ];

@@ -40,7 +40,7 @@ export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, s
       address: request.address,
       power: site.power,
       app: request.app,
-      wordpress: request.wordpress,
+      wordpress: site.operation?.kind === 'update' ? site.operation.wordpress : request.wordpress,
       limits: request.limits,
       dataId: site.dataId,
       // Only what makes links to itself is made anew when its address changes.
@@ -48,14 +48,14 @@ export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, s
       ...contentOf(release),
       restartedAfter: kind === 'restart-site' ? settings.requestedAt : '',
     },
-    previous: contentOf(site.release),
+    previous: { ...contentOf(site.release), ...(request.wordpress && { wordpress: request.wordpress }) },
     power: site.power,
     target: site.target,
-    keepData: site.operation?.kind === 'remove' ? site.keepsData : site.wasActive || request.dataId !== '',
+    keepData: site.operation?.kind === 'remove' ? site.keepsData : site.wasActive || (request.dataId !== '' && request.backupId === ''),
   };
   return { type: 'StartOperation', id, kind, siteId: request.siteId, projectId: request.projectId, input };
 }
 
-function contentOf(release: Release | undefined): SiteInput['previous'] {
+function contentOf(release: Release | undefined): Pick<SiteInput['previous'], 'releaseId' | 'content'> {
   return { releaseId: release?.releaseId ?? '', content: release?.content };
 }

@@ -35,6 +35,7 @@ export const restoreInput = z.strictObject({
 });
 export const siteRemoval = z.strictObject({
   backup: flag.optional().describe('true: a backup is taken first, and the site destroyed only when it is there'),
+  keepData: flag.optional().describe('true: volumes and database stay; a new site can take them over with restoreFrom'),
 });
 
 export const volume = z.object({

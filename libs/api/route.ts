@@ -6,7 +6,7 @@ export const API_BASE = '/api/v1';
 
 /** One line of the contract: what is asked, what is answered, and what a token must allow. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Below API_BASE, with parameters as {name}. */
   readonly path: string;
   readonly summary: string;

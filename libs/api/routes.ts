@@ -7,7 +7,7 @@ import { cancelInput, operation, operationFilter, operationPage, operationRef } 
 import { newProject, project, projectAccepted, projectFilter, projectPage, projectRef } from './project.js';
 import { newQuota } from './quota.js';
 import type { Answered, Route } from './route.js';
-import { newSite, site, siteAccepted, siteFilter, sitePage, siteRef } from './site.js';
+import { newSite, site, siteAccepted, siteFilter, sitePage, siteRef, siteUpdate } from './site.js';
 import { issuedToken, newToken, session, token, tokenFilter, tokenPage, tokenRef } from './token.js';
 
 const accepted = <T extends NonNullable<Answered['schema']>>(schema: T) => ({
@@ -62,9 +62,13 @@ export const routes = {
   listSites: { method: 'GET', path: '/sites', summary: 'List sites, newest first', tag: 'sites', scope: 'read', right: 'sites:read', query: siteFilter, answers: ok(sitePage) },
   showSite: { method: 'GET', path: '/sites/{id}', summary: 'Show a site', tag: 'sites', scope: 'read', right: 'sites:read', params: siteRef, answers: ok(site) },
   deleteSite: {
-    method: 'DELETE', path: '/sites/{id}', summary: 'Destroy a site and its data; its backups stay', tag: 'sites', scope: 'write', right: 'sites:delete', params: siteRef, query: siteRemoval,
+    method: 'DELETE', path: '/sites/{id}', summary: 'Destroy a site, and its data unless that is to stay; its backups stay', tag: 'sites', scope: 'write', right: 'sites:delete', params: siteRef, query: siteRemoval,
     idempotent: true,
     answers: accepted(siteAccepted),
+  },
+  updateSite: {
+    method: 'PATCH', path: '/sites/{id}', summary: 'Change how a site runs; its data stays', tag: 'sites', scope: 'write', right: 'sites:deploy', params: siteRef, body: siteUpdate,
+    idempotent: true, answers: accepted(siteAccepted),
   },
   startSite: switchSite('start', 'Start a stopped site'),
   stopSite: switchSite('stop', 'Stop a site; visitors are told so'),

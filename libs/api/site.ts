@@ -58,6 +58,7 @@ export const site = z.object({
   lastError: z.string().optional().describe('Why the last operation failed'),
   app: shownApp.optional(),
   wordpress: shownWordPress.optional(),
+  isDataKept: z.boolean().optional().describe('Whether it left its data behind when it was destroyed'),
   limits: limits.optional().describe('What it may use, where that is not the default of its host'),
   release: shownRelease.optional().describe('What is live, or the first upload on its way there'),
   operation: z.object({ id: z.string(), kind: z.string(), status: z.string() }).optional().describe('What is under way'),
@@ -86,6 +87,8 @@ const named = {
   name: z.string().min(1).max(200).describe('Letters a to z, digits and hyphens, at most 48; it becomes part of the address'),
 };
 
+const phpVersion = z.string().regex(/^[0-9]\.[0-9]{1,2}$/, 'A version of PHP is like 8.3.');
+
 const onlyOf = {
   app: ['image', 'port', 'env', 'healthPath'],
   wordpress: ['phpVersion', 'title', 'adminUser', 'adminEmail', 'locale', 'database'],
@@ -100,12 +103,13 @@ export const newSite = z
     port: z.int().min(1).max(65535).optional().describe('app: the port it listens on'),
     env: environment(envName).optional().describe('app: its environment; values are never shown again'),
     healthPath: z.string().regex(/^\/[^\s]*$/, 'It begins with a slash and has no spaces.').max(500).optional().describe('app: answers 2xx or 3xx once it is healthy'),
-    phpVersion: z.string().regex(/^[0-9]\.[0-9]{1,2}$/, 'A version of PHP is like 8.3.').optional().describe('wordpress: the version of PHP; without it, the default of its host'),
+    phpVersion: phpVersion.optional().describe('wordpress: the version of PHP; without it, the default of its host'),
     title: z.string().min(1).max(200).optional().describe('wordpress: its title; without it, its name'),
     adminUser: z.string().min(1).max(60).optional().describe('wordpress: its first user, an administrator; without it, admin'),
     adminEmail: z.email().max(100).optional().describe('wordpress: where it writes to; without it, admin at its address'),
     locale: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?(_[a-z0-9]{1,10})?$/, 'A locale is like de_DE.').optional().describe('wordpress: its language; without it, English'),
     database: z.enum(['shared', 'own']).optional().describe("wordpress: on the host's database server, or on one that the project has for itself"),
+    restoreFrom: reference('site', 'Id of a destroyed site of the project whose data was kept: the new one goes on with it').optional(),
     limits: limits.optional().describe('What its container may use; without it, the defaults of its host'),
   })
   .superRefine((input, context) => {
@@ -116,6 +120,9 @@ export const newSite = z
       if (input.runtime === 'files') say('runtime', 'An app runs in a container: leave runtime out, or say docker or coolify.');
     }
     if (input.kind !== 'app' && input.runtime === 'coolify') say('runtime', `A ${input.kind} site does not run at Coolify: leave runtime out, or say ${input.kind === 'static' ? 'files or docker' : 'docker'}.`);
+    if (input.restoreFrom !== undefined) {
+      for (const field of onlyOf.wordpress) if (field !== 'phpVersion' && input[field] !== undefined) say(field, 'This comes with the data that is restored.');
+    }
     if (input.kind === 'wordpress' && input.runtime === 'files') say('runtime', 'WordPress runs in a container: leave runtime out, or say docker.');
     for (const [kind, fields] of Object.entries(onlyOf)) {
       if (input.kind !== kind) for (const field of fields) if (input[field] !== undefined) say(field, `Only a site of the kind ${kind} has this.`);
@@ -130,5 +137,8 @@ export const siteFilter = pageQuery.extend({
   name: z.string().max(200).optional(),
   all: everyOwner,
 });
+
+/** What can be changed of a site. */
+export const siteUpdate = z.strictObject({ phpVersion: phpVersion.optional().describe('wordpress: the version of PHP; without it, the same one from the image that the host has now') });
 
 export const siteRef = z.strictObject({ id: reference('site', 'Id or name of the site') });

@@ -14,7 +14,7 @@ export interface WordPressSetup {
 export const INSTALLED = 'hostplane: installed';
 
 /**
- * Installs WordPress, or goes on where an earlier run was killed, or finds that all is done. Two runs at once wait for each other in the database. Nothing is
+ * Installs WordPress, or goes on where an earlier run was killed, or finds that all is done; what came from another address is moved to this one. Two runs at once wait for each other in the database. Nothing is
  * asked of other servers meanwhile (WordPress would ask itself for its pretty addresses, which nobody can reach yet) and no mail is sent.
  */
 const SCRIPT = String.raw`
@@ -30,6 +30,30 @@ set_time_limit(300);
 ob_start();
 require '/var/www/html/wp-load.php';
 function wp_new_blog_notification() {}
+function hostplane_replaced($value, $pattern, $to) {
+  if (is_array($value)) return array_map(fn($one) => hostplane_replaced($one, $pattern, $to), $value);
+  if (!is_string($value)) return $value;
+  if (!is_serialized($value)) return preg_replace($pattern, $to, $value);
+  $inner = @unserialize($value, ['allowed_classes' => false]);
+  return is_array($inner) ? serialize(hostplane_replaced($inner, $pattern, $to)) : $value;
+}
+function hostplane_move($from, $to) {
+  global $wpdb;
+  $host = parse_url($from, PHP_URL_HOST);
+  $pattern = '#https?:(\\\\?/\\\\?/)' . preg_quote($host, '#') . '(?::\d+)?(?![A-Za-z0-9-]|\.[A-Za-z0-9])#';
+  $into = str_replace('://', ':$1', $to);
+  $texts = [$wpdb->posts => ['ID', 'post_content', 'post_excerpt'], $wpdb->postmeta => ['meta_id', 'meta_value'], $wpdb->comments => ['comment_ID', 'comment_content'], $wpdb->options => ['option_id', 'option_value']];
+  foreach ($texts as $table => $columns) {
+    $key = array_shift($columns);
+    foreach ($columns as $column) {
+      foreach ($wpdb->get_results($wpdb->prepare("SELECT $key AS id, $column AS text FROM $table WHERE $column LIKE %s", '%' . $wpdb->esc_like($host) . '%')) as $row) {
+        $text = $row->text === $from ? $from : hostplane_replaced($row->text, $pattern, $into);
+        if ($text !== null && $text !== $row->text) $wpdb->update($table, [$column => $text], [$key => $row->id]);
+      }
+    }
+  }
+  $wpdb->query($wpdb->prepare("UPDATE $wpdb->options SET option_value = %s WHERE option_name IN ('home', 'siteurl')", $to));
+}
 require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 require_once ABSPATH . 'wp-admin/includes/translation-install.php';
 $offline = fn() => new WP_Error('http_request_not_executed', 'Not while it is being installed.');
@@ -43,6 +67,8 @@ if ($setup['locale'] !== '') {
 }
 add_filter('pre_http_request', $offline);
 wp_cache_flush();
+$stored = is_blog_installed() ? $wpdb->get_var("SELECT option_value FROM $wpdb->options WHERE option_name = 'siteurl'") : null;
+if ($stored !== null && $stored !== $setup['url']) hostplane_move($stored, $setup['url']);
 $people = is_blog_installed() ? (int) $wpdb->get_var("SELECT COUNT(*) FROM $wpdb->users") : 0;
 if ($people === 0) wp_install($setup['title'], $setup['adminUser'], $setup['adminEmail'], true, '', $setup['adminPassword'], $setup['locale']);
 $admin = get_user_by('login', $setup['adminUser']);

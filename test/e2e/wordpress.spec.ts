@@ -15,7 +15,7 @@ describeWithDocker('a WordPress site', () => {
   const docker = new Docker();
 
   beforeAll(async () => {
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_HEALTH_DEADLINE_SECONDS: '20' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
   });
   afterEach(async () => {

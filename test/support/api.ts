@@ -62,20 +62,33 @@ export interface Visit {
   readonly headers: Record<string, string | string[] | undefined>;
 }
 
+export interface Sending {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Uint8Array;
+}
+
 /** Visits a site as a browser would, whether or not the machine resolves names below localhost, and whoever signed its certificate. */
 export function visit(url: string, headers: Record<string, string> = {}): Promise<Visit> {
+  return send(url, { headers });
+}
+
+/** The same with any method and a body. */
+export function send(url: string, { method = 'GET', headers = {}, body: sent = '' }: Sending): Promise<Visit> {
   const { protocol, hostname, port, pathname, search, host } = new URL(url);
   const tls = protocol === 'https:' ? { servername: hostname, rejectUnauthorized: false } : undefined;
   const address = hostname.endsWith('localhost') ? '127.0.0.1' : hostname;
+  const length = method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(sent)) };
   return new Promise((resolve, reject) => {
-    const sent = (tls ? requestTls : request)({ host: address, port, path: pathname + search, headers: { host, ...headers }, agent: false, timeout: 10_000, ...tls }, (response) => {
+    const options = { method, host: address, port, path: pathname + search, headers: { host, ...length, ...headers }, agent: false, timeout: 20_000, ...tls } as const;
+    const asked = (tls ? requestTls : request)(options, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (body += chunk));
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body, headers: response.headers }));
     });
-    sent.on('timeout', () => sent.destroy(new Error(`${url} did not answer within 10 s`)));
-    sent.on('error', reject);
-    sent.end();
+    asked.on('timeout', () => asked.destroy(new Error(`${url} did not answer within 20 s`)));
+    asked.on('error', reject);
+    asked.end(sent);
   });
 }

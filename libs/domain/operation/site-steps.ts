@@ -9,8 +9,8 @@ export interface SiteInput {
   readonly hostnames: readonly string[];
   /** The workload as it shall be. */
   readonly spec: WorkloadSpec;
-  /** The release that is live before the operation, to go back to. */
-  readonly previous: Pick<WorkloadSpec, 'releaseId' | 'content'>;
+  /** What is live before the operation, to go back to. */
+  readonly previous: Pick<WorkloadSpec, 'releaseId' | 'content'> & Partial<Pick<WorkloadSpec, 'wordpress'>>;
   readonly power: 'running' | 'stopped';
   /** Where the site is reached before the operation; absent at a launch. */
   readonly target?: Target | undefined;

@@ -9,6 +9,7 @@ import { removeSite } from '../remove-site/remove-site.js';
 import { removeWordPress } from '../remove-wordpress/remove-wordpress.js';
 import { launchFromBackup, restoreSite } from '../restore-site/restore-site.js';
 import { restartSite, startSite, stopSite } from '../switch-site/switch-site.js';
+import { updateSite } from '../update-site/update-site.js';
 import type { Workflow, WorkflowKind } from './workflow.js';
 
 /** Every workflow there is. The input is JSON in the log; each workflow knows the shape of its own. */
@@ -27,6 +28,7 @@ export const workflows: Readonly<Record<WorkflowKind, Workflow<never>>> = {
   'restore-site': restoreSite,
   'launch-from-backup': launchFromBackup,
   'remove-backup': removeBackup,
+  'update-site': updateSite,
 };
 
 /** The workflow that puts a kind of site live, and the one that takes it away. */

@@ -41,6 +41,12 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
     case 'FailSwitch':
       if (site.operation?.kind !== 'switch' || site.operation.id !== command.operationId) return [];
       return [{ type: 'SiteSwitchFailed', data: { ...ids, action: site.operation.action, step: command.step, error: command.error } }, ...next(site)];
+    case 'UpdateSite':
+      return update(site, ids, command.phpVersion);
+    case 'FinishUpdate':
+      return isDoing(site, 'update', command.operationId) ? [{ type: 'SiteUpdated', data: { ...ids, target: command.target } }, ...next(site)] : [];
+    case 'FailUpdate':
+      return isDoing(site, 'update', command.operationId) ? [{ type: 'SiteUpdateFailed', data: { ...ids, step: command.step, error: command.error } }, ...next(site)] : [];
     case 'DestroySite':
       return destroy(site, { ...ids, keepData: command.keepData });
     case 'FinishDestroy':
@@ -94,6 +100,18 @@ function switchSite(site: Site, ids: Ids, action: string): readonly SiteEvent[] 
   return [{ type: 'SiteSwitchRequested', data: { ...ids, action } }];
 }
 
+/** Also without a change: the host may have another image for it by now. */
+function update(site: Site, ids: Ids, phpVersion: string): readonly SiteEvent[] {
+  if (site.operation?.id === ids.operationId) return [];
+  const { wordpress } = site.request;
+  if (!wordpress) throw new Refusal('unsupported', `A site of the kind ${site.request.kind} has nothing to update; only WordPress does.`);
+  refuseBusy(site);
+  if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be updated.`);
+  const changed = { ...wordpress, phpVersion: phpVersion || wordpress.phpVersion };
+  checkRequest({ ...site.request, wordpress: changed });
+  return [{ type: 'SiteUpdateRequested', data: { ...ids, wordpress: changed } }];
+}
+
 function destroy(site: Site, data: Ids & { readonly keepData: boolean }): readonly SiteEvent[] {
   if (site.status === 'DESTROYING' || site.status === 'DESTROYED') return [];
   refuseBusy(site);
@@ -114,7 +132,7 @@ function drop(site: Site, reason: string): readonly SiteEvent[] {
 
 const release = ({ operationId, releaseId, content }: Release): Release => ({ operationId, releaseId, content });
 
-function isDoing(site: Site, kind: 'launch' | 'remove', operationId: string): boolean {
+function isDoing(site: Site, kind: 'launch' | 'remove' | 'update', operationId: string): boolean {
   return site.operation?.kind === kind && site.operation.id === operationId;
 }
 

@@ -41,6 +41,11 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
     }
     case 'SiteRestored':
       return { ...without(free(state), 'release'), dataId: event.data.dataId, ...live(event.data), ...known(event.data.target) };
+    case 'SiteUpdateRequested':
+      return { ...state, operation: { kind: 'update', id: event.data.operationId, wordpress: event.data.wordpress } };
+    case 'SiteUpdated':
+      return { ...free(state), ...known(event.data.target), request: updated(state) };
+    case 'SiteUpdateFailed':
     case 'SiteReleaseFailed':
     case 'SiteSwitchFailed':
     case 'SiteBackedUp':
@@ -66,6 +71,10 @@ function move(site: Site, to: SiteStatus): Site {
 const launch = (id: string): Operation => ({ kind: 'launch', id });
 const known = (target: Site['target']): Pick<Site, 'target'> => (target ? { target } : {});
 const free = (site: Site): Site => without(site, 'operation');
+
+function updated({ request, operation }: Site): Site['request'] {
+  return operation?.kind === 'update' ? { ...request, wordpress: operation.wordpress } : request;
+}
 
 function released(operation: Operation | undefined): { release?: Release } {
   return operation?.kind === 'release' ? { release: operation.release } : {};

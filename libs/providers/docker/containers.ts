@@ -11,6 +11,8 @@ export interface FoundContainer {
   readonly siteId: string;
   readonly projectId: string;
   readonly specHash: string;
+  /** As it was called when the container was made, or its id when that name means another one by now. */
+  readonly image: string;
   /** The one that made room for another, which is not yet confirmed to be healthy. */
   readonly isOld: boolean;
   readonly running: boolean;
@@ -26,6 +28,7 @@ export function foundContainer(info: ContainerInfo): FoundContainer {
     siteId: label('site'),
     projectId: label('project'),
     specHash: label('spec'),
+    image: info.Image,
     isOld: info.Names.some((name) => name.endsWith('-old')),
     running: info.State === 'running',
     networkIds: Object.values(info.NetworkSettings?.Networks ?? {}).map((network) => network.NetworkID),

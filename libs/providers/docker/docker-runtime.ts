@@ -62,7 +62,7 @@ export class DockerRuntime implements SiteRuntime {
       const hash = specHash(spec);
       const wanted = { spec: opened(spec, secrets), hash, secrets };
       const { live, old } = await this.tidied(spec.siteId, hash, signal);
-      const kept = live !== undefined && live.specHash === hash && (await this.workloads.isOnItsNetwork(live, spec, signal));
+      const kept = live !== undefined && live.specHash === hash && this.workloads.isOnItsImage(live, spec) && (await this.workloads.isOnItsNetwork(live, spec, signal));
       if (kept) await this.workloads.settle(live, old, wanted, signal);
       else {
         if (live && old) await this.engine.removeContainer(live.id, signal);

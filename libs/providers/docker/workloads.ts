@@ -42,6 +42,11 @@ export class Workloads {
     return this.shapeOf(spec).port;
   }
 
+  /** Which image WordPress runs on is the host's configuration, and no part of the spec. */
+  isOnItsImage(live: FoundContainer, spec: WorkloadSpec): boolean {
+    return spec.kind !== 'wordpress' || live.image === wordpressImage(this.settings, spec);
+  }
+
   /** A container whose network was taken away under it cannot be started again. */
   async isOnItsNetwork(live: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<boolean> {
     return this.networks.inNetwork(spec, async (network) => {

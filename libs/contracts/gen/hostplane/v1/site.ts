@@ -107,6 +107,14 @@ export interface DestroySite {
   keepData: boolean;
 }
 
+/** Ask of lifecycle: change how the site runs; its data stays. */
+export interface UpdateSite {
+  siteId: string;
+  operationId: string;
+  /** For example 8.4; empty: the host's default. */
+  phpVersion: string;
+}
+
 export interface SiteRequested {
   siteId: string;
   projectId: string;
@@ -158,6 +166,26 @@ export interface SiteFailed {
 export interface SiteRetryRequested {
   siteId: string;
   operationId: string;
+}
+
+export interface SiteUpdateRequested {
+  siteId: string;
+  operationId: string;
+  /** As it shall be, whole. */
+  wordpress: WordPressSpec | undefined;
+}
+
+export interface SiteUpdated {
+  siteId: string;
+  operationId: string;
+  target: Target | undefined;
+}
+
+export interface SiteUpdateFailed {
+  siteId: string;
+  operationId: string;
+  step: string;
+  error: string;
 }
 
 export interface SiteDestroyRequested {
@@ -705,6 +733,42 @@ export const DestroySite: MessageFns<DestroySite> = {
   },
 };
 
+export const UpdateSite: MessageFns<UpdateSite> = {
+  fromJSON(object: any): UpdateSite {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      phpVersion: isSet(object.phpVersion)
+        ? globalThis.String(object.phpVersion)
+        : isSet(object.php_version)
+        ? globalThis.String(object.php_version)
+        : "",
+    };
+  },
+
+  toJSON(message: UpdateSite): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.phpVersion !== "") {
+      obj.phpVersion = message.phpVersion;
+    }
+    return obj;
+  },
+};
+
 export const SiteRequested: MessageFns<SiteRequested> = {
   fromJSON(object: any): SiteRequested {
     return {
@@ -946,6 +1010,106 @@ export const SiteRetryRequested: MessageFns<SiteRetryRequested> = {
     }
     if (message.operationId !== "") {
       obj.operationId = message.operationId;
+    }
+    return obj;
+  },
+};
+
+export const SiteUpdateRequested: MessageFns<SiteUpdateRequested> = {
+  fromJSON(object: any): SiteUpdateRequested {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      wordpress: isSet(object.wordpress) ? WordPressSpec.fromJSON(object.wordpress) : undefined,
+    };
+  },
+
+  toJSON(message: SiteUpdateRequested): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.wordpress !== undefined) {
+      obj.wordpress = WordPressSpec.toJSON(message.wordpress);
+    }
+    return obj;
+  },
+};
+
+export const SiteUpdated: MessageFns<SiteUpdated> = {
+  fromJSON(object: any): SiteUpdated {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      target: isSet(object.target) ? Target.fromJSON(object.target) : undefined,
+    };
+  },
+
+  toJSON(message: SiteUpdated): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.target !== undefined) {
+      obj.target = Target.toJSON(message.target);
+    }
+    return obj;
+  },
+};
+
+export const SiteUpdateFailed: MessageFns<SiteUpdateFailed> = {
+  fromJSON(object: any): SiteUpdateFailed {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      operationId: isSet(object.operationId)
+        ? globalThis.String(object.operationId)
+        : isSet(object.operation_id)
+        ? globalThis.String(object.operation_id)
+        : "",
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
+      error: isSet(object.error) ? globalThis.String(object.error) : "",
+    };
+  },
+
+  toJSON(message: SiteUpdateFailed): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.operationId !== "") {
+      obj.operationId = message.operationId;
+    }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
+    if (message.error !== "") {
+      obj.error = message.error;
     }
     return obj;
   },

@@ -1,0 +1,130 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import Docker from 'dockerode';
+import { testImage } from '../../infra/images/recipes.js';
+import { visit, type SiteView } from '../support/api.js';
+import { until } from '../support/bus.js';
+import { describeWithDocker } from '../support/docker.js';
+import { startPlane, type Plane } from '../support/plane.js';
+import { adminPassword, Author, PNG } from '../support/wordpress.js';
+
+/** Another one for each run, so that runs beside each other do not meet. */
+const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+/** One image under the names of two versions of PHP. */
+const VERSIONS = ['8.3', '8.4'];
+const REPO = 'hostplane-test/wordpress-php';
+
+describeWithDocker('the data of a WordPress site', () => {
+  let plane: Plane;
+  let label: string;
+  const docker = new Docker();
+
+  beforeAll(async () => {
+    for (const tag of VERSIONS) await docker.getImage(testImage('wordpress')).tag({ repo: REPO, tag });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}` } });
+    label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
+  });
+  afterEach(async () => {
+    const { body } = await plane.api.call<{ items: SiteView[] }>('GET', '/sites');
+    for (const { id } of body.items) {
+      await plane.api.call('DELETE', `/sites/${id}`);
+      await plane.api.settled(id, ['DESTROYED'], 60_000);
+    }
+    expect(await labelled()).toEqual([]);
+  });
+  afterAll(async () => {
+    await plane?.stop();
+    for (const tag of VERSIONS) await docker.getImage(`${REPO}:${tag}`).remove();
+  });
+
+  async function labelled(): Promise<string[]> {
+    const filters = { label: [label] };
+    const [containers, volumes, networks] = await Promise.all([docker.listContainers({ all: true, filters }), docker.listVolumes({ filters }), docker.listNetworks({ filters })]);
+    return [...containers.flatMap(({ Names }) => Names), ...volumes.Volumes.map(({ Name }) => Name), ...networks.map(({ Name }) => Name)];
+  }
+  async function live(wish: object): Promise<SiteView> {
+    const { status, body } = await plane.api.call<SiteView>('POST', '/sites', { kind: 'wordpress', ...wish });
+    expect([status, body]).toEqual([202, expect.objectContaining({ kind: 'wordpress' })]);
+    const site = await plane.api.settled(body.id, ['ACTIVE', 'FAILED'], 90_000);
+    expect(site.lastError ?? site.status).toBe('ACTIVE');
+    return site;
+  }
+  async function destroy({ id }: SiteView, query: string): Promise<SiteView> {
+    expect((await plane.api.call('DELETE', `/sites/${id}${query}`)).status).toBe(202);
+    return plane.api.settled(id, ['DESTROYED'], 60_000);
+  }
+  const container = async () => (await docker.listContainers({ all: true, filters: { label: [label, 'hostplane.role=workload'] } }))[0]!;
+  const database = async () => (await docker.listContainers({ all: true, filters: { label: [label, 'hostplane.role=database'] } }))[0]!;
+
+  it('outlives the site on request: another one goes on with its posts, uploads, people and password, and links lead to itself', async () => {
+    const old = await live({ name: 'first', title: 'My garden', adminUser: 'gardener', phpVersion: '8.4' });
+    const password = await adminPassword(plane, old);
+    expect(await Author.signIn(old.url, 'gardener', 'not-the-password')).toBeUndefined();
+    const author = (await Author.signIn(old.url, 'gardener', password))!;
+    expect((await author.dashboard()).body).toContain('My garden');
+    const picture = await author.upload('rose.png', PNG);
+    const post = await author.publish('Roses', `<p>They are <a href="${old.url}/about/">red</a>.</p><img src="${picture}">`);
+    expect([picture.startsWith(`${old.url}/wp-content/uploads/`), (await visit(picture)).headers['content-type'], (await visit(post)).status]).toEqual([true, 'image/png', 200]);
+
+    expect((await plane.api.call('POST', '/sites', { name: 'thief', kind: 'wordpress', restoreFrom: old.id })).status).toBe(409);
+    expect(await destroy(old, '?keepData=true')).toMatchObject({ isDataKept: true });
+    expect((await labelled()).map((name) => name.replace(/-[a-z0-9]{26}$/, '')).sort()).toEqual(['/hp-db', 'hp-data-first', 'hp-db-data', 'hp-db-secret', 'hp-db-socket']);
+
+    const site = await live({ name: 'second', restoreFrom: old.id });
+    expect(site).toMatchObject({ wordpress: { adminUser: 'gardener', phpVersion: '8.4' } });
+    const moved = (address: string) => address.replace(old.url, site.url);
+    const page = await visit(moved(post));
+    expect([page.status, page.body.includes(moved(picture)), page.body.includes('My garden'), page.body.includes(old.url)]).toEqual([200, true, true, false]);
+    expect((await visit(moved(picture))).headers['content-type']).toBe('image/png');
+    expect(await Author.signIn(site.url, 'gardener', password)).toBeDefined();
+    expect((await plane.api.call('POST', '/sites', { name: 'third', kind: 'wordpress', restoreFrom: old.id })).body).toMatchObject({ detail: expect.stringMatching(/taken over/) });
+
+    await destroy(site, '?keepData=true');
+    const third = await live({ name: 'first', restoreFrom: site.id });
+    expect((await visit(post)).status).toBe(200);
+    await destroy(third, '');
+    expect((await plane.api.call('POST', '/sites', { name: 'fourth', kind: 'wordpress', restoreFrom: third.id })).status).toBe(409);
+  }, 240_000);
+
+  it('stays with another version of PHP; an image that is not there changes nothing', async () => {
+    const site = await live({ name: 'php', phpVersion: '8.3' });
+    const author = (await Author.signIn(site.url, 'admin', await adminPassword(plane, site)))!;
+    const post = await author.publish('Still here', 'text');
+    expect((await container()).Image).toBe(`${REPO}:8.3`);
+    const update = async (phpVersion: string) => String((await plane.api.call('PATCH', `/sites/${site.id}`, { phpVersion })).body['operationId']);
+    await plane.operation(await update('8.4'), 'succeeded');
+    expect([(await container()).Image, (await visit(post)).status, await plane.api.site(site.id)]).toEqual([`${REPO}:8.4`, 200, expect.objectContaining({ wordpress: expect.objectContaining({ phpVersion: '8.4' }) })]);
+    await plane.operation(await update('9.9'), 'failed');
+    const after = await plane.api.site(site.id);
+    expect([after.status, after.lastError, (await visit(post)).status, (await container()).Image]).toEqual(['ACTIVE', expect.stringMatching(/^workload: .*wordpress-php:9\.9/), 200, `${REPO}:8.4`]);
+  }, 180_000);
+
+  it('is there again by itself when the database server, and when everything, was killed', async () => {
+    const site = await live({ name: 'killed' });
+    const status = async () => (await visit(site.url)).status;
+    await docker.getContainer((await database()).Id).kill();
+    expect(await status()).toBe(500);
+    await docker.getContainer((await database()).Id).start();
+    await until('the site is back after its database server', async () => (await status()) === 200, 30_000);
+    for (const { Id } of [await container(), await database()]) await docker.getContainer(Id).restart({ t: 0 });
+    await until('the site is back after everything', async () => (await status()) === 200, 30_000);
+  }, 180_000);
+
+  it('has its timed work done, a minute later at most', async () => {
+    const site = await live({ name: 'timed' });
+    const { Id } = await container();
+    const run = async (code: string) => {
+      const exec = await docker.getContainer(Id).exec({ Cmd: ['php', '-r', `require '/var/www/html/wp-load.php'; ${code}`], AttachStdout: true, AttachStderr: true });
+      const stream = await exec.start({});
+      let said = '';
+      for await (const chunk of stream) said += String(chunk);
+      return said;
+    };
+    await run("wp_schedule_single_event(time() - 1, 'wp_privacy_delete_old_export_files');");
+    const due = "echo count(array_filter(_get_cron_array(), fn($at) => $at < time(), ARRAY_FILTER_USE_KEY));";
+    expect(await run(due)).toMatch(/[1-9]$/);
+    await until('nothing is due any more', async () => (await run(due)).endsWith('0'), 90_000);
+    expect((await visit(site.url)).status).toBe(200);
+  }, 240_000);
+});
