@@ -12,7 +12,7 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 6,
+  version: 7,
   tables: [projectsTable, membersTable, sitesTable, backupsTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
     for (const table of [projectsTable, membersTable, sitesTable, backupsTable, tokensTable]) await foldInto(table as KeyedTable<KeyedRow>, batch, tx);

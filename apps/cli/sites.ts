@@ -31,7 +31,7 @@ export function addSiteCommands(program: Command, io: Io): void {
     .option('--backup', 'take a backup first, and destroy only when it is there')
     .action(withSession(io, remove));
   apiCommand(site, 'volumes <site>', 'the volumes of a site, and what is in them').action(withSession(io, listVolumes));
-  for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again' })) {
+  for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again', repair: 'make anew what is missing of a site; what is right stays as it is' })) {
     operationCommand(site, `${verb} <site>`, what).action(withSession(io, (session, id: string) => turn(session, `${verb}Site` as Turn, id)));
   }
   apiCommand(site, 'events <site>', 'what happened to a site')
@@ -40,7 +40,7 @@ export function addSiteCommands(program: Command, io: Io): void {
   apiCommand(site, 'open <site>', 'open a site in the browser').action(withSession(io, open));
 }
 
-type Turn = 'startSite' | 'stopSite' | 'restartSite' | 'retrySite';
+type Turn = 'startSite' | 'stopSite' | 'restartSite' | 'retrySite' | 'repairSite';
 
 function addCreate(site: Command, io: Io): void {
   operationCommand(site, 'create <name>', 'put a site live')
