@@ -32,6 +32,7 @@ import { Metrics } from './metrics.js';
 import { OperationQueries } from './operations.queries.js';
 import { OperationsController } from './operations.controller.js';
 import { ProblemFilter } from './problem.filter.js';
+import { ProjectSwitch } from './project-switch.js';
 import { ProjectQueries } from './projects.queries.js';
 import { ProjectsController } from './projects.controller.js';
 import { ReadModel } from './read-model.js';
@@ -87,6 +88,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
     new BackupQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
+    new ProjectSwitch(sites, lifecycle),
     new Vault(bus),
     new TokenCommands(store, readModel, tokens, projects),
     new Uploads(content, config.HOSTPLANE_MAX_UPLOAD_BYTES),

@@ -13,7 +13,7 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 8,
+  version: 9,
   tables: [projectsTable, membersTable, sitesTable, backupsTable, domainsTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
     await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, domainsTable, tokensTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));

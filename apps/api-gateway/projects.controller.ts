@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
+import type { SwitchAction } from '#domain/site/switch.js';
 import { wishToProto } from '#domain/project/quota.js';
 import { accepted, Answer } from './answer.js';
 import { ApiGatewayConfig } from './api-gateway.config.js';
@@ -8,6 +9,7 @@ import { asksForAll, isOperator } from './access.js';
 import { ByCall, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
 import { Lifecycle } from './lifecycle.js';
+import { ProjectSwitch } from './project-switch.js';
 import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';
 
@@ -15,6 +17,7 @@ import { Input, Serves } from './serves.js';
 export class ProjectsController {
   constructor(
     private readonly projects: ProjectQueries,
+    private readonly switches: ProjectSwitch,
     private readonly lifecycle: Lifecycle,
     private readonly idempotency: Idempotency,
     private readonly config: ApiGatewayConfig,
@@ -44,6 +47,26 @@ export class ProjectsController {
     return this.change('RetryProject', params.id, call);
   }
 
+  @Serves('startProject')
+  start(@Input() { params }: InputOf<Routes['startProject']>, @ByCall() call: Call): Promise<Answer> {
+    return this.switch('start', params.id, call);
+  }
+
+  @Serves('stopProject')
+  stop(@Input() { params }: InputOf<Routes['stopProject']>, @ByCall() call: Call): Promise<Answer> {
+    return this.switch('stop', params.id, call);
+  }
+
+  @Serves('restartProject')
+  restart(@Input() { params }: InputOf<Routes['restartProject']>, @ByCall() call: Call): Promise<Answer> {
+    return this.switch('restart', params.id, call);
+  }
+
+  @Serves('repairProject')
+  repair(@Input() { params }: InputOf<Routes['repairProject']>, @ByCall() call: Call): Promise<Answer> {
+    return this.switch('repair', params.id, call);
+  }
+
   @Serves('deleteProject')
   remove(@Input() { params }: InputOf<Routes['deleteProject']>, @ByCall() call: Call): Promise<Answer> {
     return this.change('DeleteProject', params.id, call);
@@ -57,6 +80,10 @@ export class ProjectsController {
       await this.lifecycle.ask('SetQuota', { projectId: id, quota: wishToProto(body), byOperator: isOperator(call.caller) }, call.causeFor(owner));
       return new Answer(200, await this.projects.find(call, id));
     });
+  }
+
+  private switch(action: SwitchAction, idOrName: string, call: Call): Promise<Answer> {
+    return this.idempotency.once(call, async () => new Answer(202, await this.switches.all(call, await this.projects.find(call, idOrName), action)));
   }
 
   private change(type: 'RetryProject' | 'DeleteProject', idOrName: string, call: Call): Promise<Answer> {

@@ -80,6 +80,11 @@ export class SitesController {
     return this.switch(call, params.id, 'restart');
   }
 
+  @Serves('repairSite')
+  repair(@Input() { params }: InputOf<Routes['repairSite']>, @ByCall() call: Call): Promise<Answer> {
+    return this.switch(call, params.id, 'repair');
+  }
+
   private switch(call: Call, idOrName: string, action: string): Promise<Answer> {
     return this.change(call, idOrName, (siteId, operationId, cause) => this.lifecycle.ask('SwitchSite', { siteId, operationId, action }, cause));
   }

@@ -1,5 +1,6 @@
 import type { AppSpec, ContentRef, SiteRequested, WordPressSpec } from '#contracts/gen/hostplane/v1/site.js';
 import { keyOf, type StoredMessage } from '#contracts/message.js';
+import { switchWorkflow } from '#domain/site/switch.js';
 import type { KeyedTable } from './keyed-table.js';
 
 export type SiteRow = {
@@ -92,7 +93,7 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
     case 'PrimaryDomainChosen':
       return { primary_domain: message.data.name || null };
     case 'SiteSwitchRequested':
-      return { operation_id: message.data.operationId, operation_kind: `${message.data.action}-site` };
+      return { operation_id: message.data.operationId, operation_kind: switchWorkflow(message.data.action, row.kind, row.power) };
     case 'SiteSwitched':
       return { ...free, power: message.data.power === 'stopped' ? 'stopped' : 'running', last_error: null };
     case 'SiteUpdateRequested':

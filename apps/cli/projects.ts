@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Project } from '#api/project.js';
 import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
+import { FailedError } from './exit-codes.js';
 import { addMemberCommands } from './members.js';
 import { addQuotaCommand } from './quota.js';
 import { renderTime } from './table.js';
@@ -12,10 +13,15 @@ export function addProjectCommands(program: Command, io: Io): void {
   apiCommand(project, 'list', 'list projects').option('--limit <n>', 'how many at most', wholeNumber, 200).action(withSession(io, list));
   apiCommand(project, 'show <project>', 'show a project').action(withSession(io, show));
   operationCommand(project, 'retry <project>', 'provision a failed project again').action(withSession(io, retry));
+  for (const [verb, what] of Object.entries({ start: 'start its stopped sites', stop: 'stop its sites', restart: 'restart its running sites', repair: 'make anew what is missing of its sites' })) {
+    operationCommand(project, `${verb} <project>`, what).action(withSession(io, (session, id: string) => switchSites(session, `${verb}Project` as Switch, id)));
+  }
   operationCommand(project, 'delete <project>', 'delete a project that has no sites').action(withSession(io, remove));
   addMemberCommands(project, io);
   addQuotaCommand(project, io);
 }
+
+type Switch = 'startProject' | 'stopProject' | 'restartProject' | 'repairProject';
 
 async function create(session: Session, name: string): Promise<void> {
   const { body } = await session.client.call('createProject', { body: { name } });
@@ -38,6 +44,17 @@ async function retry(session: Session, id: string): Promise<void> {
   const { body } = await session.client.call('retryProject', { params: { id } });
   await session.settle(body.operationId);
   await show(session, body.id);
+}
+
+/** Waits for every operation, also when one before it failed: each goes on by itself. */
+async function switchSites(session: Session, route: Switch, id: string): Promise<void> {
+  const { body } = await session.client.call(route, { params: { id } });
+  const ends = await Promise.allSettled([body, ...body.sites].map(async ({ operationId }) => operationId && (await session.settle(operationId))));
+  const failures = ends.map((end) => (end.status === 'rejected' ? String((end.reason as Error).message) : ''));
+  const rows = body.sites.map(({ name, status, reason }, n) => [name, failures[n + 1] ? 'failed' : status, reason ?? failures[n + 1] ?? '']);
+  session.terminal.table(body, ['SITE', 'OUTCOME', 'WHY'], rows, 'The project has no sites.');
+  const failed = failures.filter((failure) => failure !== '').length + body.sites.filter(({ status }) => status === 'refused').length;
+  if (failed > 0) throw new FailedError(`${failed} of ${body.sites.length} sites of ${body.name}: ${body.action} did not succeed.${failures[0] ? ` ${failures[0]}` : ''}`);
 }
 
 async function remove(session: Session, id: string): Promise<void> {

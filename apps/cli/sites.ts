@@ -38,7 +38,7 @@ export function addSiteCommands(program: Command, io: Io): void {
   operationCommand(site, 'restore <id> [name]', 'make a new site on the data that a destroyed one left behind (its id: site list --status DESTROYED)')
     .option('--php <version>', "wordpress: version of PHP (default: as it was)")
     .action(withSession(io, restoreSite));
-  for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again' })) {
+  for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again', repair: 'make anew what is missing of a site; what is right stays as it is' })) {
     operationCommand(site, `${verb} <site>`, what).action(withSession(io, (session, id: string) => turn(session, `${verb}Site` as Turn, id)));
   }
   apiCommand(site, 'events <site>', 'what happened to a site')
@@ -47,7 +47,7 @@ export function addSiteCommands(program: Command, io: Io): void {
   apiCommand(site, 'open <site>', 'open a site in the browser').action(withSession(io, open));
 }
 
-type Turn = 'startSite' | 'stopSite' | 'restartSite' | 'retrySite';
+type Turn = 'startSite' | 'stopSite' | 'restartSite' | 'retrySite' | 'repairSite';
 
 function addCreate(site: Command, io: Io): void {
   operationCommand(site, 'create <name>', 'put a site live')

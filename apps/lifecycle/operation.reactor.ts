@@ -6,6 +6,7 @@ import { siteWorkflows } from '#domain/operation/workflows.js';
 import { factTypes, isFact, type FactType, type WorkflowKind } from '#domain/operation/workflow.js';
 import { projectDecider } from '#domain/project/project.js';
 import { siteDecider } from '#domain/site/site.js';
+import { switchWorkflow } from '#domain/site/switch.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { OnEvent } from '#messaging/handlers.js';
@@ -41,7 +42,7 @@ export class OperationReactor {
 
   @OnEvent('SiteSwitchRequested')
   async switchSite(event: StoredMessage<'SiteSwitchRequested'>): Promise<void> {
-    await this.startSite(() => `${event.data.action}-site` as WorkflowKind, event);
+    await this.startSite((kind, power) => switchWorkflow(event.data.action, kind, power), event);
   }
 
   @OnEvent('SiteBackupRequested')
@@ -101,11 +102,11 @@ export class OperationReactor {
       : settleProject(operation, (await loadState(this.store, projectDecider, operation.projectId)).state);
   }
 
-  private async startSite(workflow: (siteKind: string) => WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {
+  private async startSite(workflow: (siteKind: string, power: string) => WorkflowKind, event: StoredMessage & { readonly data: { readonly operationId: string } }): Promise<void> {
     const { state: site } = await loadState(this.store, siteDecider, keyOf(event.streamId));
     const { operationId } = event.data;
     if (site.status === 'ABSENT' || site.operation?.id !== operationId) return;
-    const kind = workflow(site.request.kind);
+    const kind = workflow(site.request.kind, site.power);
     const plain = startSiteOperation(kind, operationId, site, { baseDomain: this.config.HOSTPLANE_BASE_DOMAIN, httpPort: this.config.HOSTPLANE_EDGE_HTTP_PORT, requestedAt: event.recordedAt });
     const backup = await this.backup(backupOf(site));
     const start = backup ? withBackup(plain, site, backup) : plain;

@@ -25,6 +25,25 @@ export type Project = z.output<typeof project>;
 export const projectAccepted = project.extend({ operationId: z.string() });
 export const projectPage = pageOf(project);
 
+/** accepted: an operation began. left-out: it does not apply to this site. refused: it could not begin, and the others go on. */
+const switchedSite = z.object({
+  siteId: z.string(),
+  name: z.string(),
+  status: z.enum(['accepted', 'left-out', 'refused']),
+  operationId: z.string().optional(),
+  reason: z.string().optional().describe('Why it was left out or refused'),
+});
+export type SwitchedSite = z.output<typeof switchedSite>;
+
+export const projectSwitched = z.object({
+  projectId: z.string(),
+  name: z.string(),
+  action: z.string(),
+  operationId: z.string().optional().describe('repair: of the project itself, where it had failed'),
+  sites: z.array(switchedSite),
+});
+export type ProjectSwitched = z.output<typeof projectSwitched>;
+
 export const newProject = z.strictObject({
   name: z.string().min(1).max(200).describe('Letters a to z, digits and hyphens, at most 48'),
 });

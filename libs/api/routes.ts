@@ -4,7 +4,7 @@ import { eventFilter, eventPage, siteEventFilter } from './event.js';
 import { health } from './health.js';
 import { changedMember, member, memberFilter, memberPage, memberRef, newMember } from './member.js';
 import { cancelInput, operation, operationFilter, operationPage, operationRef } from './operation.js';
-import { newProject, project, projectAccepted, projectFilter, projectPage, projectRef } from './project.js';
+import { newProject, project, projectAccepted, projectSwitched, projectFilter, projectPage, projectRef } from './project.js';
 import { newQuota } from './quota.js';
 import type { Answered, Route } from './route.js';
 import { newSite, site, siteAccepted, siteFilter, sitePage, siteRef, siteUpdate } from './site.js';
@@ -18,6 +18,11 @@ const acceptedDomain = { 202: { description: 'Accepted; the domain at Location s
 const switchSite = (action: string, summary: string) =>
   ({ method: 'POST', path: `/sites/{id}/${action}`, summary, tag: 'sites', scope: 'write', right: 'sites:run', params: siteRef, idempotent: true, answers: accepted(siteAccepted) }) as const;
 
+const switchProject = (action: string, summary: string) => ({
+  method: 'POST', path: `/projects/{id}/${action}`, summary, tag: 'projects', scope: 'write', right: 'sites:run', params: projectRef, idempotent: true,
+  answers: { 202: { description: 'Accepted, site by site: each operation that began, and why the others were left out or refused.', schema: projectSwitched } },
+}) as const;
+
 /** The public HTTP contract, line by line: served by the gateway, spoken by the CLI and the dashboard, published as OpenAPI. */
 export const routes = {
   createProject: {
@@ -30,6 +35,10 @@ export const routes = {
     method: 'POST', path: '/projects/{id}/retry', summary: 'Provision a failed project again', tag: 'projects', scope: 'write', right: 'projects:run', params: projectRef,
     idempotent: true, answers: accepted(projectAccepted),
   },
+  startProject: switchProject('start', 'Start the stopped sites of a project'),
+  stopProject: switchProject('stop', 'Stop the sites of a project; visitors are told so'),
+  restartProject: switchProject('restart', 'Restart the running sites of a project'),
+  repairProject: switchProject('repair', 'Repair every site of a project, and the project itself if it has failed'),
   deleteProject: {
     method: 'DELETE', path: '/projects/{id}', summary: 'Delete a project that has no sites', tag: 'projects', scope: 'write', right: 'projects:delete', params: projectRef,
     idempotent: true, answers: accepted(projectAccepted),
@@ -73,6 +82,7 @@ export const routes = {
   startSite: switchSite('start', 'Start a stopped site'),
   stopSite: switchSite('stop', 'Stop a site; visitors are told so'),
   restartSite: switchSite('restart', 'Restart a site'),
+  repairSite: switchSite('repair', 'Make anew what is missing of a site, from what is recorded; what is right stays as it is. For a failed one it is retry'),
   retrySite: switchSite('retry', 'Provision a failed site again'),
   publishContent: {
     method: 'PUT', path: '/sites/{id}/content', summary: 'Publish an archive (zip or tar.gz) as the content of a static site', tag: 'sites', scope: 'write', right: 'sites:deploy',

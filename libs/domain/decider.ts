@@ -13,4 +13,6 @@ export interface Decider<S, C, O extends MessageType> {
   readonly initial: S;
   decide(command: C, state: S): readonly MessageOf<O>[];
   evolve(state: S, message: MessageOf<O>): S;
+  /** What `evolve` comes to over all of them, where that can be had for less than one copy of the state a message. */
+  fold?(state: S, messages: readonly MessageOf<O>[]): S;
 }

@@ -143,5 +143,6 @@ export async function loadState<S, C, O extends MessageType>(store: StreamReader
 }
 
 function foldWith<S, C, O extends MessageType>(decider: Decider<S, C, O>, history: readonly StoredMessage[]): S {
-  return history.reduce((state, message) => decider.evolve(state, message as unknown as MessageOf<O>), decider.initial);
+  const messages = history as unknown as readonly MessageOf<O>[];
+  return decider.fold ? decider.fold(decider.initial, messages) : messages.reduce(decider.evolve, decider.initial);
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
@@ -12,14 +13,28 @@ import { startPlane, type Plane } from '../support/plane.js';
 let plane: Plane;
 let site: SiteView;
 const isRoot = process.getuid?.() === 0;
+const FILLER = 'filler';
+const folder = mkdtempSync(join(tmpdir(), 'hostplane-bad-input-'));
 
 beforeAll(async () => {
-  plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'off', HOSTPLANE_MAX_UPLOAD_BYTES: '4M' } });
+  if (isRoot) mountSmallDisk();
+  plane = await startPlane({ folder, env: { HOSTPLANE_DOCKER: 'off', HOSTPLANE_MAX_UPLOAD_BYTES: '4M' } });
   const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'fine', kind: 'static' });
   site = await plane.api.settled(created.body.id, ['ACTIVE']);
   await plane.api.call('PUT', `/sites/${site.id}/content`, await tarGz({ 'index.html': 'still here' }));
 });
-afterAll(async () => plane?.stop());
+afterAll(async () => {
+  await plane?.stop();
+  if (isRoot) spawnSync('umount', [join(folder, 'content')]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** For the uploads, before the start: what is mounted while the control plane runs is not in its view. */
+function mountSmallDisk(): void {
+  chmodSync(folder, 0o711);
+  mkdirSync(join(folder, 'content'));
+  expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0777', 'tmpfs', join(folder, 'content')]).status).toBe(0);
+}
 
 /** A refusal says what is wrong as a problem (RFC 9457), and its status is in the body too. */
 function expectProblem(reply: { status: number; headers: Headers; body: Record<string, unknown> }, status: number): void {
@@ -87,24 +102,25 @@ describe('an archive', () => {
     expect(uploads()).toHaveLength(1);
   });
   (isRoot ? it : it.skip)('for which the disk has no room is refused with 507, and leaves no trace (needs root, to mount a small disk)', async () => {
-    const folder = join(plane.folder, 'content');
-    mkdirSync(folder, { recursive: true });
-    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0777', 'tmpfs', folder]).status).toBe(0);
-    try {
-      const noise = new Uint8Array(65_536 * 8).map(() => Math.floor(Math.random() * 256));
-      const reply = await plane.api.call('PUT', `/sites/${site.id}/content`, await tarGz({ 'index.html': Buffer.from(noise).toString('base64') }));
-      expectProblem(reply, 507);
-      expect(uploads()).toHaveLength(0);
-    } finally {
-      spawnSync('umount', ['-l', folder]);
-    }
+    const before = uploads();
+    const filler = join(folder, 'content', FILLER);
+    const { bavail, bsize } = statfsSync(join(folder, 'content'));
+    writeFileSync(filler, Buffer.alloc(bavail * bsize - 64 * 1024));
+    const noise = new Uint8Array(65_536 * 8).map(() => Math.floor(Math.random() * 256));
+    const archive = await tarGz({ 'index.html': Buffer.from(noise).toString('base64') });
+    expectProblem(await plane.api.call('PUT', `/sites/${site.id}/content`, archive), 507);
+    expect(uploads()).toEqual(before);
+    rmSync(filler);
+    expect((await visit(site.url)).body).toBe('still here');
+    expect((await plane.api.call('PUT', `/sites/${site.id}/content`, archive)).status).toBe(200);
+    expect((await plane.api.call('PUT', `/sites/${site.id}/content`, await tarGz({ 'index.html': 'still here' }))).status).toBe(200);
     expect((await visit(site.url)).body).toBe('still here');
   });
 
   /** Files of the content store, temporary ones included. */
   function uploads(): string[] {
-    const folder = join(plane.folder, 'content');
-    return existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile()).map(({ name }) => name) : [];
+    const store = join(folder, 'content');
+    return existsSync(store) ? readdirSync(store, { recursive: true, withFileTypes: true }).filter((file) => file.isFile() && file.name !== FILLER).map(({ name }) => name) : [];
   }
 });
 

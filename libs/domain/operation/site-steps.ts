@@ -72,5 +72,7 @@ export const siteSteps = {
   openRoute: { name: 'route', ...up, undo: down },
   closeRoute: { name: 'route', ...down, undo: up },
   stopWorkload: { name: 'workload', ...stopped, output: target, undo: running },
+  /** As it was meant to be, running or not; what is so already is left alone, and nothing of it is ever taken back. */
+  repairWorkload: { name: 'workload', ...ensureWorkload(({ power }) => ({ power })), output: target },
   restartWorkload: { name: 'workload', ...running, output: target },
 } satisfies Record<string, Step<SiteInput>>;

@@ -7,6 +7,7 @@ import { removeBackup } from '../remove-backup/remove-backup.js';
 import { removeProject } from '../remove-project/remove-project.js';
 import { removeSite } from '../remove-site/remove-site.js';
 import { removeWordPress } from '../remove-wordpress/remove-wordpress.js';
+import { repairSite, repairStoppedWordPress, repairWordPress } from '../repair-site/repair-site.js';
 import { launchFromBackup, restoreSite } from '../restore-site/restore-site.js';
 import { restartSite, startSite, stopSite } from '../switch-site/switch-site.js';
 import { updateSite } from '../update-site/update-site.js';
@@ -29,6 +30,9 @@ export const workflows: Readonly<Record<WorkflowKind, Workflow<never>>> = {
   'launch-from-backup': launchFromBackup,
   'remove-backup': removeBackup,
   'update-site': updateSite,
+  'repair-site': repairSite,
+  'repair-wordpress': repairWordPress,
+  'repair-stopped-wordpress': repairStoppedWordPress,
 };
 
 /** The workflow that puts a kind of site live, and the one that takes it away. */

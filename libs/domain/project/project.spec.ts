@@ -73,6 +73,23 @@ describe('a project', () => {
   });
 });
 
+describe('folding a whole project', () => {
+  const siteId = fc.integer({ min: 0, max: 5 }).map(String);
+  const event = fc.oneof(
+    siteId.map((id) => admitted(id, `10.77.0.${id}`, { memoryBytes: 1, cpuMillis: 2 })),
+    fc.tuple(siteId, fc.integer({ min: 0, max: 99 })).map(([id, diskBytes]) => ({ type: 'SiteMeasured', data: { projectId: 'p', siteId: id, diskBytes, grownBy: 0 } }) as const),
+    siteId.map((id) => ({ type: 'SiteReleased', data: { projectId: 'p', siteId: id, memoryBytes: 1, cpuMillis: 2, diskBytes: 0 } }) as const),
+  );
+  it('comes to what its events come to one by one, and leaves alone where it began', () => {
+    fc.assert(fc.property(fc.array(event, { maxLength: 40 }), fc.array(event, { maxLength: 40 }), (before, after) => {
+      const start = projectDecider.fold!(projectDecider.initial, [requested, ...before]);
+      const shown = structuredClone(start);
+      expect(projectDecider.fold!(start, after)).toEqual([...before, ...after].reduce(projectDecider.evolve, projectDecider.evolve(projectDecider.initial, requested)));
+      expect(start).toEqual(shown);
+    }));
+  });
+});
+
 describe('a quota', () => {
   const [MIB, one] = [1024 ** 2, { ...nothing, sites: 1, memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }];
   const admit = (siteId: string, needs = one, usual = unlimited) => ({ type: 'AdmitSite', siteId, needsAddress: false, needs, usual }) as const;

@@ -4,7 +4,8 @@ import type { Decider } from '../decider.js';
 import { checkName } from '../naming/names.js';
 import { leasable } from '../network/ipv4.js';
 import { Refusal } from '../refusal.js';
-import { mustFit, nothing, plus, quotaOf, sameWish, wishOf, wishToProto, type Amounts, type Quota, type QuotaWish } from './quota.js';
+import { evolveProject, foldProject } from './evolve.js';
+import { mustFit, nothing, plus, quotaOf, sameWish, wishToProto, type Amounts, type Quota, type QuotaWish } from './quota.js';
 import { canProjectMove, type ProjectStatus } from './status.js';
 
 /** A site's place in its project. */
@@ -44,7 +45,7 @@ export type ProjectCommand =
 export type ProjectEventType =
   | 'ProjectRequested' | 'ProjectProvisioningStarted' | 'ProjectStarted' | 'ProjectFailed' | 'ProjectRetryRequested'
   | 'ProjectDeletionRequested' | 'ProjectDeletionFailed' | 'ProjectDeleted' | 'SiteAdmitted' | 'SiteReleased' | 'SiteMeasured' | 'ProjectQuotaSet';
-type ProjectEvent = MessageOf<ProjectEventType>;
+export type ProjectEvent = MessageOf<ProjectEventType>;
 
 /**
  * A project's life, and who lives in it. A site's address is leased here and comes free only with SiteReleased, which is recorded
@@ -69,7 +70,8 @@ export const projectDecider: Decider<ProjectState, ProjectCommand, ProjectEventT
         return advance(state, command);
     }
   },
-  evolve,
+  evolve: evolveProject,
+  fold: foldProject,
 };
 
 function request(project: ProjectRequested, state: ProjectState): readonly ProjectEvent[] {
@@ -154,54 +156,4 @@ function remove(project: Project, data: { projectId: string; operationId: string
   if (project.status !== 'deleting' && !canProjectMove(project.status, 'deleting')) throw new Refusal('conflict', `A project that is ${project.status} cannot be deleted yet. Wait until it is running.`);
   if (project.sites.size > 0) throw new Refusal('conflict', `The project "${project.request.name}" still has ${project.sites.size} site(s). Delete them first.`);
   return [{ type: 'ProjectDeletionRequested', data }];
-}
-
-function evolve(state: ProjectState, event: ProjectEvent): ProjectState {
-  if (state.status === 'absent') {
-    if (event.type !== 'ProjectRequested') throw new Error(`${event.type} for a project that was never requested.`);
-    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), quota: {}, lastAddress: '' };
-  }
-  switch (event.type) {
-    case 'ProjectProvisioningStarted':
-      return { ...state, status: to(state, 'provisioning') };
-    case 'ProjectRetryRequested':
-      return { ...state, operationId: event.data.operationId };
-    case 'ProjectDeletionRequested':
-      return { ...state, status: state.status === 'deleting' ? 'deleting' : to(state, 'deleting'), operationId: event.data.operationId };
-    case 'ProjectDeletionFailed':
-      return released(state);
-    case 'ProjectStarted':
-      return ended(state, 'running');
-    case 'ProjectFailed':
-      return ended(state, 'failed');
-    case 'ProjectDeleted':
-      return ended(state, 'deleted');
-    case 'SiteAdmitted': {
-      const { siteId, address, memoryBytes, cpuMillis } = event.data;
-      return { ...state, sites: new Map(state.sites).set(siteId, { sites: 1, address, memoryBytes, cpuMillis, diskBytes: 0 }), lastAddress: address || state.lastAddress };
-    }
-    case 'SiteMeasured': {
-      const place = state.sites.get(event.data.siteId);
-      return place ? { ...state, sites: new Map(state.sites).set(event.data.siteId, { ...place, diskBytes: event.data.diskBytes }) } : state;
-    }
-    case 'ProjectQuotaSet':
-      return { ...state, quota: wishOf(event.data.quota) };
-    case 'SiteReleased':
-      return { ...state, sites: new Map([...state.sites].filter(([siteId]) => siteId !== event.data.siteId)) };
-    default:
-      return state;
-  }
-}
-
-function to(project: Project, status: ProjectStatus): ProjectStatus {
-  if (!canProjectMove(project.status, status)) throw new Error(`A project cannot go from ${project.status} to ${status}.`);
-  return status;
-}
-
-function ended(project: Project, status: ProjectStatus): Project {
-  return { ...released(project), status: to(project, status) };
-}
-
-function released({ operationId: _, ...project }: Project): Project {
-  return project;
 }

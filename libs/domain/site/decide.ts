@@ -3,6 +3,7 @@ import { Refusal } from '../refusal.js';
 import { decideData } from './data.js';
 import { composedMoves, noteDomain } from './domains.js';
 import { checkRequest } from './request.js';
+import { isSwitchAction, powerAfter, switchActions } from './switch.js';
 import type { Release, Site, SiteCommand, SiteEvent, SiteState } from './site.js';
 import { allowsDestroy, canMove, isLive } from './status.js';
 
@@ -37,7 +38,7 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
       return switchSite(site, ids, command.action);
     case 'FinishSwitch':
       if (site.operation?.kind !== 'switch' || site.operation.id !== command.operationId) return [];
-      return [{ type: 'SiteSwitched', data: { ...ids, action: site.operation.action, power: site.operation.action === 'stop' ? 'stopped' : 'running' } }, ...next(site)];
+      return [{ type: 'SiteSwitched', data: { ...ids, action: site.operation.action, power: powerAfter(site.operation.action, site.power) } }, ...next(site)];
     case 'FailSwitch':
       if (site.operation?.kind !== 'switch' || site.operation.id !== command.operationId) return [];
       return [{ type: 'SiteSwitchFailed', data: { ...ids, action: site.operation.action, step: command.step, error: command.error } }, ...next(site)];
@@ -93,9 +94,10 @@ function publish(site: Site, release: Release): readonly SiteEvent[] {
 
 function switchSite(site: Site, ids: Ids, action: string): readonly SiteEvent[] {
   if (site.operation?.id === ids.operationId) return [];
-  if (!['start', 'stop', 'restart'].includes(action)) throw new Refusal('invalid', `"${action}" is not one of start, stop, restart.`, 'action');
+  if (!isSwitchAction(action)) throw new Refusal('invalid', `"${action}" is not one of ${switchActions.join(', ')}.`, 'action');
+  if (action === 'repair' && site.status === 'FAILED') return retry(site, ids);
   refuseBusy(site);
-  if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot ${action}.`);
+  if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot ${action}.${site.status === 'FAILED' ? ' Repair or retry it.' : ''}`);
   if (action === 'restart' && site.power === 'stopped') throw new Refusal('conflict', 'The site is stopped: start it instead.');
   return [{ type: 'SiteSwitchRequested', data: { ...ids, action } }];
 }

@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { given } from '../../../test/support/given.js';
 import { Refusal } from '../refusal.js';
 import { siteDecider, type SiteCommand, type SiteEvent, type SiteState } from './site.js';
-import { canMove, isLive } from './status.js';
+import { canMove, isLive, type SiteStatus } from './status.js';
+import { leftOutOf, switchActions, type Power } from './switch.js';
 
 const siteId = '0190b4c6-7f3e-7c3a-9a57-0123456789ab';
 const request = {
@@ -70,6 +71,23 @@ describe('a site', () => {
     given(siteDecider, requested, started, failed).when({ type: 'SwitchSite', operationId: 'o', action: 'stop' }).refused('conflict', /FAILED cannot stop/);
     given(siteDecider, ...live).when({ type: 'SwitchSite', operationId: 'o', action: 'fly' }).refused('invalid');
   });
+  it('is repaired as it is, running or stopped; a failed one is provisioned again', () => {
+    const repair = { type: 'SwitchSite', operationId: 'o', action: 'repair' } as const;
+    const asked: SiteEvent = { type: 'SiteSwitchRequested', data: { ...ids('o'), action: 'repair' } };
+    const stopped: SiteEvent = { type: 'SiteSwitched', data: { ...ids('s'), action: 'stop', power: 'stopped' } };
+    given(siteDecider, ...live).when(repair).then(asked);
+    given(siteDecider, ...live, asked).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'running' } });
+    const off = [...live, { type: 'SiteSwitchRequested', data: { ...ids('s'), action: 'stop' } }, stopped, asked] as const;
+    given(siteDecider, ...off).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'stopped' } });
+    given(siteDecider, requested, started, failed).when(repair).then({ type: 'SiteRetryRequested', data: ids('o') });
+    given(siteDecider, requested, started).when(repair).refused('conflict', /busy/);
+  });
+  it('is left out of what its project does where that does not apply to it, with the reason', () => {
+    const outcome = (status: SiteStatus, power: Power = 'running') => switchActions.map((action) => leftOutOf(action, { status, power }) === undefined);
+    expect([outcome('ACTIVE'), outcome('ACTIVE', 'stopped'), outcome('FAILED'), outcome('PROVISIONING'), outcome('DESTROYING')])
+      .toEqual([[false, true, true, true], [true, false, false, true], [false, false, false, true], [false, false, false, false], [false, false, false, false]]);
+    expect(leftOutOf('stop', { status: 'ACTIVE', power: 'stopped' })).toBe('It is stopped.');
+  });
 });
 
 describe('a release', () => {
@@ -100,7 +118,7 @@ describe('random histories', () => {
     operation.map((operationId): SiteCommand => ({ type: 'FinishRelease', operationId, target })),
     fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] })),
     operation.map(publish),
-    fc.tuple(operation, fc.constantFrom('start', 'stop', 'restart')).map(([operationId, action]): SiteCommand => ({ type: 'SwitchSite', operationId, action })),
+    fc.tuple(operation, fc.constantFrom(...switchActions)).map(([operationId, action]): SiteCommand => ({ type: 'SwitchSite', operationId, action })),
   );
   it('only ever move along the table, are never busy once destroyed, and repeat nothing', () => {
     fc.assert(fc.property(fc.array(command, { maxLength: 40 }), (commands) => {

@@ -45,6 +45,29 @@ async function open(): Promise<RuntimeWorld & { sitesFolder: string }> {
 siteRuntimeContract('files', open);
 
 describe('the files runtime itself', () => {
+  it('unpacks a release again from which a file is missing or was cut off, and else leaves every file as it is', async () => {
+    const world = await open();
+    try {
+      const spec = { ...world.freshSpec(), releaseId: randomUUID(), content: await page(world.content, 'x') };
+      const { root } = await world.runtime.ensure(spec);
+      const [index, deep] = [join(world.sitesFolder, root, 'index.html'), join(world.sitesFolder, root, 'deep/er/page.html')];
+      const before = statSync(index).ino;
+      await world.restarted().ensure(spec);
+      expect(statSync(index).ino).toBe(before);
+      rmSync(deep);
+      await world.restarted().ensure(spec);
+      expect(readFileSync(deep, 'utf8')).toBe('deep x');
+      writeFileSync(index, '');
+      await world.restarted().ensure(spec);
+      expect(readFileSync(index, 'utf8')).toBe('x');
+      rmSync(join(world.sitesFolder, spec.siteId, 'releases'), { recursive: true });
+      await world.restarted().ensure(spec);
+      expect(readFileSync(index, 'utf8')).toBe('x');
+      expect(readdirSync(join(world.sitesFolder, spec.siteId)).sort()).toEqual(['current', 'releases', 'workload.json']);
+    } finally {
+      await world.close();
+    }
+  });
   it('can be read by anybody, whatever the umask', async () => {
     const before = process.umask(0o077);
     const world = await open();

@@ -90,16 +90,18 @@ export class FilesRuntime implements SiteRuntime {
     const name = releaseName(spec);
     const power = spec.power === 'stopped' ? 'stopped' : 'running';
     const site = new Releases(folder);
-    if (record.specHash === wanted && record.releases[0] === name && (await site.served()) === name) {
+    const measure = record.measures?.[name];
+    if (record.specHash === wanted && record.releases[0] === name && (await site.served()) === name && (await site.isWhole(name, measure))) {
       if (record.power !== power) await writeRecord(folder, { ...record, power });
       await site.keepOnly(record.releases);
       return targetOf(spec.siteId);
     }
-    await site.serve(name, await this.sourceOf(spec));
+    await site.serve(name, () => this.sourceOf(spec), measure);
     signal?.throwIfAborted();
     const releases = [name, ...record.releases.filter((r) => r !== name)].slice(0, KEPT_RELEASES);
+    const measures = Object.fromEntries(Object.entries({ ...record.measures, [name]: measure ?? (await site.measure(name)) }).filter(([known]) => releases.includes(known)));
     const { removed: _, ...kept } = record;
-    await writeRecord(folder, { ...kept, projectId: spec.projectId, power, specHash: wanted, releases });
+    await writeRecord(folder, { ...kept, projectId: spec.projectId, power, specHash: wanted, releases, measures });
     await site.keepOnly(releases);
     return targetOf(spec.siteId);
   }

@@ -9,6 +9,12 @@ import { reached } from '#contracts/probe.js';
 /** What a release is made of: a checked archive, or the page of a site that has none. */
 export type ReleaseSource = { readonly archivePath: string; readonly limits?: ArchiveLimits } | { readonly placeholderFor: string };
 
+/** How many files a release has, and how many bytes they have together. */
+export interface Measure {
+  readonly files: number;
+  readonly bytes: number;
+}
+
 /** How the names of unfinished things begin. */
 export const STAGING = 'staging-';
 
@@ -19,9 +25,12 @@ export const STAGING = 'staging-';
 export class Releases {
   constructor(private readonly folder: string) {}
 
-  /** Makes sure that the release is there, durably, and serves it. Its name stands for its content: one that is there is taken as it is. */
-  async serve(name: string, source: ReleaseSource): Promise<void> {
-    if (!(await exists(join(this.folder, 'releases', name)))) await this.place(name, source);
+  /**
+   * Makes sure that the release is there, durably, and serves it. Its name stands for its content: one that is there is taken as it is, unless it is
+   * known to have measured something else.
+   */
+  async serve(name: string, source: () => Promise<ReleaseSource>, measure?: Measure): Promise<void> {
+    if (!(await this.isWhole(name, measure))) await this.place(name, await source());
     if ((await this.served()) === name) return;
     const link = join(this.folder, STAGING + randomUUID());
     reached('files:link');
@@ -36,6 +45,20 @@ export class Releases {
     const target = await readlink(join(this.folder, 'current')).catch(missing);
     if (target === undefined || !(await exists(join(this.folder, target)))) return undefined;
     return target.replace(/^releases\//, '');
+  }
+
+  /** Whether a release is there, with as many files and bytes as it was found to have. A file that was changed and kept its size is not noticed. */
+  async isWhole(name: string, measure: Measure | undefined): Promise<boolean> {
+    if (!(await exists(join(this.folder, 'releases', name)))) return false;
+    if (!measure) return true;
+    const { files, bytes } = await this.measure(name);
+    return files === measure.files && bytes === measure.bytes;
+  }
+
+  async measure(name: string): Promise<Measure> {
+    const entries = await readdir(join(this.folder, 'releases', name), { recursive: true, withFileTypes: true });
+    const sizes = await Promise.all(entries.filter((entry) => entry.isFile()).map(async ({ parentPath, name: file }) => (await stat(join(parentPath, file))).size));
+    return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
   }
 
   /** Removes every release but those named, and whatever was left half-made. */
@@ -62,7 +85,10 @@ export class Releases {
     reached('files:sync');
     await publishTree(staging);
     reached('files:place');
-    await rename(staging, join(this.folder, 'releases', name));
+    const place = join(this.folder, 'releases', name);
+    // Only what was found to be harmed is there: it makes room, and is swept away later.
+    await rename(place, join(this.folder, STAGING + randomUUID())).catch(missing);
+    await rename(staging, place);
     await syncFolder(join(this.folder, 'releases'));
   }
 }

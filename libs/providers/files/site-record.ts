@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reached } from '#contracts/probe.js';
 import type { Power } from '../site-runtime.js';
-import { missing, replaceFile, syncFolder } from './releases.js';
+import { missing, replaceFile, syncFolder, type Measure } from './releases.js';
 
 /** What the adapter remembers of a site, beside its releases and outside of what is served. */
 export interface SiteRecord {
@@ -15,6 +15,8 @@ export interface SiteRecord {
   readonly specHash: string;
   /** The newest first: the first serves. */
   readonly releases: readonly string[];
+  /** What each release had when it was unpacked; unknown of those that are older than this. */
+  readonly measures?: Readonly<Record<string, Measure>>;
   /** Removed with its data kept: nothing serves, the releases are there. */
   readonly removed?: true;
 }
