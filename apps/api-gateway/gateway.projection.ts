@@ -5,6 +5,7 @@ import { foldBatch, type KeyedTable, type KeyedRow } from './keyed-table.js';
 import { membersTable } from './members.projection.js';
 import { operationsTable, type OperationRow } from './operations.projection.js';
 import { projectsTable } from './projects.projection.js';
+import { secretsTable } from './secrets.projection.js';
 import { sitesTable, type SiteRow } from './sites.projection.js';
 import { aboutOf, timelineRow, timelineTable, type TimelineRow } from './timeline.projection.js';
 import { tokensTable } from './tokens.projection.js';
@@ -12,10 +13,10 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 6,
-  tables: [projectsTable, membersTable, sitesTable, backupsTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
+  version: 7,
+  tables: [projectsTable, membersTable, sitesTable, backupsTable, operationsTable, tokensTable, secretsTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
-    await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, tokensTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
+    await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, tokensTable, secretsTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
     await foldInto(operationsTable, batch, tx, withProject);
     await tx.put(timelineTable.table, await timelineRows(batch, tx));
   },
