@@ -36,6 +36,8 @@ import { ProjectSwitch } from './project-switch.js';
 import { ProjectQueries } from './projects.queries.js';
 import { ProjectsController } from './projects.controller.js';
 import { ReadModel } from './read-model.js';
+import { SecretQueries } from './secrets.queries.js';
+import { SecretsController } from './secrets.controller.js';
 import { SiteQueries } from './sites.queries.js';
 import { SitesController } from './sites.controller.js';
 import { TimelineQueries } from './timeline.queries.js';
@@ -64,7 +66,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, MembersController, SitesController, DomainsController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SecretsController, SitesController, DomainsController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -86,10 +88,10 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const content = new ContentStore(folder);
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
-    new BackupQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new Domains(bus, readModel),
+    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new ProjectSwitch(sites, lifecycle),
-    new Vault(bus),
+    new Vault(bus, readModel),
     new TokenCommands(store, readModel, tokens, projects),
     new Uploads(content, config.HOSTPLANE_MAX_UPLOAD_BYTES),
     new ContentPoller(folder, content, sites, idempotency, log),

@@ -6,6 +6,7 @@ import { foldBatch, type KeyedTable, type KeyedRow } from './keyed-table.js';
 import { membersTable } from './members.projection.js';
 import { operationsTable, type OperationRow } from './operations.projection.js';
 import { projectsTable } from './projects.projection.js';
+import { secretsTable } from './secrets.projection.js';
 import { sitesTable, type SiteRow } from './sites.projection.js';
 import { aboutOf, timelineRow, timelineTable, type TimelineRow } from './timeline.projection.js';
 import { tokensTable } from './tokens.projection.js';
@@ -13,10 +14,10 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 9,
-  tables: [projectsTable, membersTable, sitesTable, backupsTable, domainsTable, operationsTable, tokensTable, timelineTable] as readonly TableDefinition[],
+  version: 10,
+  tables: [projectsTable, membersTable, sitesTable, backupsTable, domainsTable, operationsTable, tokensTable, secretsTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
-    await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, domainsTable, tokensTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
+    await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, domainsTable, tokensTable, secretsTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
     await foldInto(operationsTable, batch, tx, withProject);
     await tx.put(timelineTable.table, await timelineRows(batch, tx));
   },

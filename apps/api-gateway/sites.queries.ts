@@ -59,6 +59,12 @@ export class SiteQueries {
     return pageFrom(rows, query.limit, (row) => row.created_position, (row) => this.show(row));
   }
 
+  /** Whose data, and so whose secrets, a site has that was found to be seen. */
+  async dataOf(siteId: string): Promise<string> {
+    const { rows } = await this.db.query<Pick<SiteRow, 'data_id'>>({ name: 'site-data', text: `SELECT data_id FROM ${this.schema}.sites WHERE id = $1`, values: [siteId] });
+    return rows[0]?.data_id || siteId;
+  }
+
   /** Whether a release of a site that is not destroyed consists of these bytes. */
   async usesContent(sha256: string): Promise<boolean> {
     const text = `SELECT 1 FROM ${this.schema}.sites WHERE status <> 'DESTROYED' AND (strpos(coalesce(release, ''), $1) > 0 OR strpos(coalesce(next_release, ''), $1) > 0) LIMIT 1`;

@@ -8,6 +8,7 @@ import { addEventCommands } from './events.js';
 import { exitCodeOf, exitCodes, exitCodesHelp } from './exit-codes.js';
 import { addOperationCommands } from './operations.js';
 import { addProjectCommands } from './projects.js';
+import { addSecretCommands } from './secrets.js';
 import { addSignInCommands } from './sign-in.js';
 import { addSiteCommands } from './sites.js';
 import { printable } from './table.js';
@@ -37,6 +38,7 @@ function programOf(io: Io): Command {
   addOperationCommands(program, io);
   addEventCommands(program, io);
   addTokenCommands(program, io);
+  addSecretCommands(program, io);
   addSignInCommands(program, io);
   return program;
 }

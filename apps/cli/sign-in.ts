@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
 import { ApiClient } from '#api/client.js';
 import { apiCommand, withSession, type Session } from './command.js';
 import { chooseContext, readCredentials, writeCredentials } from './credentials.js';
 import { FailedError, UsageError } from './exit-codes.js';
+import { readHidden } from './hidden-input.js';
 import { Terminal, type Io } from './terminal.js';
 import { allowedBy } from './tokens.js';
 
@@ -58,15 +57,7 @@ async function status({ client, terminal }: Session): Promise<void> {
 }
 
 async function askToken(io: Io, url: string, fromInput: boolean): Promise<string> {
-  const isHidden = !fromInput && io.in.isTTY === true;
-  if (isHidden) io.err.write(`Token for ${url}: `);
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: io.in, output: silent, terminal: isHidden });
-  try {
-    for await (const line of lines) if (line.trim()) return line.trim();
-  } finally {
-    lines.close();
-    if (isHidden) io.err.write('\n');
-  }
+  const token = await readHidden(io, `Token for ${url}`, fromInput);
+  if (token) return token;
   throw new UsageError('A token is needed: --token <token>, or on standard input.');
 }

@@ -41,6 +41,7 @@ export function addSiteCommands(program: Command, io: Io): void {
   for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again', repair: 'make anew what is missing of a site; what is right stays as it is' })) {
     operationCommand(site, `${verb} <site>`, what).action(withSession(io, (session, id: string) => turn(session, `${verb}Site` as Turn, id)));
   }
+  apiCommand(site, 'password <site>', "be told the password of a site's first administrator; recorded").action(withSession(io, password));
   apiCommand(site, 'events <site>', 'what happened to a site')
     .option('--limit <n>', 'how many at most', wholeNumber, 200)
     .action(withSession(io, (session, id: string, options: { limit: number }) => listEvents(session, { site: id, limit: options.limit })));
@@ -101,6 +102,11 @@ async function turn(session: Session, route: Turn, id: string): Promise<void> {
   const { body } = await session.client.call(route, { params: { id } });
   await session.settle(body.operationId);
   await show(session, body.id);
+}
+
+async function password({ client, terminal }: Session, id: string): Promise<void> {
+  const { body } = await client.call('revealSitePassword', { params: { id } });
+  terminal.fields(body, { 'Sign in at': body.url, 'As': body.user, 'Password': body.password });
 }
 
 async function open({ client, terminal }: Session, id: string): Promise<void> {

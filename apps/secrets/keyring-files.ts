@@ -1,9 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { link, open, readdir, readFile, rm } from 'node:fs/promises';
+import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reached } from '#contracts/probe.js';
 import { Refusal } from '#domain/refusal.js';
-import type { KeyProvider } from '#providers/key.js';
+import type { KeyProvider, WrappedKey } from '#providers/key.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { syncFolder, writeDurable } from '#providers/write-whole.js';
 import { Keyring } from './keyring.js';
@@ -49,6 +49,20 @@ export class KeyringFiles {
     return Keyring.fromBytes(projectId, await this.keys.unwrap(file, projectId));
   }
 
+  /** Wraps the keys of a project with the current master key, having read back what it wrapped; answers which one they took before, or undefined when it was that one. */
+  async rewrap(projectId: string): Promise<string | undefined> {
+    const file = await this.read(projectId);
+    if (!file || file.keyId === (await this.keys.currentKeyId())) return undefined;
+    const wrapped = await this.keys.rewrap(file, projectId);
+    const [before, after] = await Promise.all([this.keys.unwrap(file, projectId), this.keys.unwrap(wrapped, projectId)]);
+    if (!timingSafeEqual(before, after)) throw new ProviderError(`The keys of the project ${projectId} came back changed from the master key ${wrapped.keyId}.`, false);
+    const staged = await this.stage(projectId, wrapped);
+    reached('vault:keyring-rewrap');
+    await rename(staged, this.fileOf(projectId));
+    await syncFolder(this.folder);
+    return file.keyId;
+  }
+
   /** Nothing of the project's keys is left, neither of those that were being made when a process died. */
   async destroy(projectId: string): Promise<void> {
     const file = this.fileOf(projectId);
@@ -69,16 +83,22 @@ export class KeyringFiles {
   /** Of two that make them at once, the keys of one stay. */
   private async write(projectId: string): Promise<void> {
     const file = this.fileOf(projectId);
-    const staged = `${file}.${randomUUID()}${STAGED}`;
     const wrapped = await this.keys.wrap(Keyring.fresh(projectId).bytes, projectId);
     reached('vault:keyring-write');
-    await writeDurable(staged, `${JSON.stringify({ keyId: wrapped.keyId, text: wrapped.text } satisfies KeyringFile)}\n`, 0o600);
+    const staged = await this.stage(projectId, wrapped);
     await link(staged, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
     await rm(staged);
     await syncFolder(this.folder);
     reached('vault:keyring-written');
+  }
+
+  /** Writes the file beside its place. */
+  private async stage(projectId: string, { keyId, text }: WrappedKey): Promise<string> {
+    const staged = `${this.fileOf(projectId)}.${randomUUID()}${STAGED}`;
+    await writeDurable(staged, `${JSON.stringify({ keyId, text } satisfies KeyringFile)}\n`, 0o600);
+    return staged;
   }
 
   private async read(projectId: string): Promise<KeyringFile | undefined> {

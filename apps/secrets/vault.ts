@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { OpenedSecrets } from '#contracts/gen/hostplane/v1/ask.js';
 import type { OpenSecrets, SealedValue, SecretWish } from '#contracts/gen/hostplane/v1/secret.js';
-import { streamId, type Cause } from '#contracts/message.js';
+import type { Cause } from '#contracts/message.js';
 import { isHostKeyring, secretIdOf } from '#domain/naming/naming.js';
 import { Refusal } from '#domain/refusal.js';
 import { keyringDecider } from '#domain/secret/keyring.js';
@@ -14,6 +14,7 @@ import { InTurn } from '#providers/in-turn.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { Keyring } from './keyring.js';
 import type { KeyringFiles } from './keyring-files.js';
+import { founderOf } from './members.js';
 
 const ACTOR = 'system:secrets';
 
@@ -36,9 +37,7 @@ export class Vault {
 
   /** The same for a project that somebody asks about: it must be there, and not deleted before there were keys. */
   async showPublicKey(projectId: string, cause: Cause): Promise<string> {
-    const life = await this.store.readStream(streamId('project', projectId));
-    const isThere = life.some(({ type }) => type === 'ProjectRequested') && !life.some(({ type }) => type === 'ProjectDeleted');
-    if (!isThere) throw new Refusal('not-found', 'There is no such project.', 'projectId');
+    await founderOf(this.store, projectId);
     return this.ensureKeyring(projectId, cause);
   }
 
@@ -74,6 +73,21 @@ export class Vault {
     return { secrets, sealed: sealed.map(({ name, box }) => ({ name, box: seal(unboxed(keyring, name, box), publicKey) })) };
   }
 
+  /** Projects that have keys. */
+  projects(): Promise<string[]> {
+    return this.files.list();
+  }
+
+  /** Wraps the keys of a project with the current master key; answers which one they took before, or undefined when nothing was to be done. */
+  rewrap(projectId: string): Promise<string | undefined> {
+    return this.turns.run(projectId, async () => {
+      const before = await this.files.rewrap(projectId);
+      // Another vault may have destroyed them in the meantime, and they would be back.
+      if ((await loadState(this.store, keyringDecider, projectId)).state.status === 'destroyed') await this.files.destroy(projectId);
+      return before;
+    });
+  }
+
   /** Takes away what is left of keys that the log says are destroyed; answers whose. An old copy of the folder may have brought them back. */
   async sweep(): Promise<readonly string[]> {
     await this.files.removeStaged();
@@ -105,7 +119,8 @@ export class Vault {
     });
   }
 
-  private async existing(projectId: string): Promise<Keyring> {
+  /** The keys of a project that has some. */
+  async existing(projectId: string): Promise<Keyring> {
     const { state } = await loadState(this.store, keyringDecider, projectId);
     if (state.status === 'absent') throw new Refusal('not-found', `The project ${projectId} has no keys, so nothing was ever sealed with them.`);
     if (state.status === 'destroyed') throw new Refusal('conflict', `The keys of the project ${projectId} were destroyed with it, for good.`);
@@ -115,7 +130,8 @@ export class Vault {
   }
 }
 
-function unboxed(keyring: Keyring, name: string, box: string): string {
+/** What is in a box that was sealed to these keys. */
+export function unboxed(keyring: Keyring, name: string, box: string): string {
   const value = keyring.openBox(box);
   if (value !== undefined) return value;
   throw new Refusal('invalid', `The value of ${name} cannot be opened: it was not sealed for the project ${keyring.projectId}, or was changed.`, name);

@@ -21,7 +21,7 @@ export function busUrls(adminUrl: string, secrets: Secrets, outside: NodeJS.Proc
 }
 
 /** Whose a variable is that says a secret: nobody else gets it. */
-const HOLDERS: readonly (readonly [RegExp, App])[] = [[/^HOSTPLANE_MASTER_KEY$/, 'secrets'], [/^(COOLIFY|HOSTPLANE_BACKUP_S3)_/, 'provisioner']];
+const HOLDERS: readonly (readonly [RegExp, App])[] = [[/^(HOSTPLANE_MASTER_KEY|VAULT_TOKEN)$/, 'secrets'], [/^(COOLIFY|HOSTPLANE_BACKUP_S3)_/, 'provisioner']];
 const NOBODYS = /^(DATABASE_URL|NATS_URL|DOCKER_.*|HOSTPLANE_ADMIN_TOKEN|HOSTPLANE_.*_(DATABASE|NATS)_URL)$/;
 
 /** The environment of a process: a person's settings, and of the addresses and secrets only those of its own apps. Neither an administrator's address nor an engine's. */
@@ -30,6 +30,9 @@ export function environmentOf(env: NodeJS.ProcessEnv, urls: Readonly<Record<stri
   const mine = (name: string) => !NOBODYS.test(name) && HOLDERS.every(([names, app]) => !names.test(name) || apps.includes(app));
   return Object.fromEntries([...Object.entries(env).filter(([name]) => mine(name)), ...Object.entries(urls).filter(([name]) => own.has(name))]);
 }
+
+/** The environment of a server that is nobody's app: a person's settings without any secret. */
+export const withoutSecrets = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => environmentOf(env, {}, []);
 
 function variable(app: App, server: 'DATABASE' | 'NATS'): string {
   return `HOSTPLANE_${app.replaceAll('-', '_').toUpperCase()}_${server}_URL`;

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { withoutSecrets } from './addresses.js';
 import { Daemon, type DaemonHome } from './daemon.js';
 import type { NatsServer } from './nats-server.js';
 import { freePort } from './ports.js';
@@ -40,6 +41,7 @@ export async function startNats(options: NatsOptions): Promise<EmbeddedNats> {
       command: options.server.program,
       args: ['-c', file],
       cwd: folder,
+      env: withoutSecrets(process.env),
       stopGraceMs: 15_000,
       isReady: () => greets(host, port),
     },

@@ -7,6 +7,7 @@ import { cancelInput, operation, operationFilter, operationPage, operationRef } 
 import { newProject, project, projectAccepted, projectSwitched, projectFilter, projectPage, projectRef } from './project.js';
 import { newQuota } from './quota.js';
 import type { Answered, Route } from './route.js';
+import { newSecret, newSecretRef, revealedPassword, revealedSecret, rotatedMasterKey, secret, secretFilter, secretPage, secretRef, secretsRef } from './secret.js';
 import { newSite, site, siteAccepted, siteFilter, sitePage, siteRef, siteUpdate } from './site.js';
 import { issuedToken, newToken, session, token, tokenFilter, tokenPage, tokenRef } from './token.js';
 
@@ -65,6 +66,27 @@ export const routes = {
     right: 'members:write', params: memberRef, idempotent: true, answers: ok(member, 'As it was until now.'),
   },
 
+  listSecrets: {
+    method: 'GET', path: '/projects/{id}/secrets', summary: 'List secrets of a project, never their values', tag: 'secrets', scope: 'read', right: 'secrets:list', params: secretsRef,
+    query: secretFilter, answers: ok(secretPage),
+  },
+  storeSecret: {
+    method: 'PUT', path: '/projects/{id}/secrets/{name}', summary: 'Store a secret, or a new value of it', tag: 'secrets', scope: 'write', right: 'secrets:write', params: newSecretRef,
+    body: newSecret, idempotent: true, answers: ok(secret, 'Stored.'),
+  },
+  revealSecret: {
+    method: 'POST', path: '/projects/{id}/secrets/{name}/reveal', summary: 'Be told the value of a secret; recorded', tag: 'secrets', scope: 'write', right: 'secrets:read',
+    params: secretRef, answers: ok(revealedSecret, 'The value.'),
+  },
+  rotateSecret: {
+    method: 'POST', path: '/projects/{id}/secrets/{name}/rotate', summary: 'Give a generated secret a new value', tag: 'secrets', scope: 'write', right: 'secrets:write',
+    params: secretRef, idempotent: true, answers: ok(secret, 'It has another value.'),
+  },
+  revokeSecret: {
+    method: 'DELETE', path: '/projects/{id}/secrets/{name}', summary: 'Revoke a secret that no site needs', tag: 'secrets', scope: 'write', right: 'secrets:write', params: secretRef,
+    idempotent: true, answers: ok(secret, 'As it was until now.'),
+  },
+
   createSite: {
     method: 'POST', path: '/sites', summary: 'Put a site live', tag: 'sites', scope: 'write', right: 'sites:create', body: newSite, idempotent: true, answers: accepted(siteAccepted),
   },
@@ -84,6 +106,10 @@ export const routes = {
   restartSite: switchSite('restart', 'Restart a site'),
   repairSite: switchSite('repair', 'Make anew what is missing of a site, from what is recorded; what is right stays as it is. For a failed one it is retry'),
   retrySite: switchSite('retry', 'Provision a failed site again'),
+  revealSitePassword: {
+    method: 'POST', path: '/sites/{id}/password/reveal', summary: "Be told the password of a site's first administrator; recorded", tag: 'sites', scope: 'write', right: 'secrets:read',
+    params: siteRef, answers: ok(revealedPassword, 'The password.'),
+  },
   publishContent: {
     method: 'PUT', path: '/sites/{id}/content', summary: 'Publish an archive (zip or tar.gz) as the content of a static site', tag: 'sites', scope: 'write', right: 'sites:deploy',
     params: siteRef, upload: true, idempotent: true,
@@ -147,6 +173,11 @@ export const routes = {
   listTokens: { method: 'GET', path: '/tokens', summary: 'List tokens, newest first', tag: 'tokens', scope: 'read', right: 'tokens:read', query: tokenFilter, answers: ok(tokenPage) },
   revokeToken: { method: 'DELETE', path: '/tokens/{id}', summary: 'Revoke a token', tag: 'tokens', scope: 'write', right: 'tokens:write', params: tokenRef, answers: ok(token, 'Revoked.') },
   showSession: { method: 'GET', path: '/session', summary: 'Who am I?', tag: 'tokens', scope: 'read', right: 'none', answers: ok(session) },
+
+  rotateMasterKey: {
+    method: 'POST', path: '/vault/rotate-master-key', summary: "Wrap every project's keys with a new master key; for who runs the plane", tag: 'vault', scope: 'admin', right: 'none',
+    answers: ok(rotatedMasterKey, 'All are wrapped with it.'),
+  },
 
   showHealth: { method: 'GET', path: '/health', summary: 'How it is, part by part', tag: 'health', scope: 'none', right: 'none', answers: { ...ok(health), 503: { description: 'Something is missing.', schema: health } } },
   showLiveness: { method: 'GET', path: '/health/live', summary: 'Whether the process lives', tag: 'health', scope: 'none', right: 'none', answers: ok(health) },

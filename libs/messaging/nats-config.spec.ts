@@ -38,9 +38,9 @@ describe("nats-server's config", () => {
     expect(renderNatsConfig(options)).toBe(renderNatsConfig({ ...options }));
   });
 
-  it('lets the gateway ask lifecycle, domains and the hosts, ask the vault for public keys, hear the doorbell, and nothing else', () => {
+  it('lets the gateway ask lifecycle, domains and the hosts, ask the vault for what members may, hear the doorbell, and nothing else', () => {
     expect(permissionsOf('api-gateway', ['local', 'h2'])).toEqual({
-      permissions: { publish: { allow: ['bell.log', 'ask.lifecycle.>', 'ask.domains.>', 'ask.host.local.>', 'ask.host.h2.>', 'ask.secrets.ShowPublicKey'] }, subscribe: { allow: ['_INBOX_api-gateway.>', 'bell.log'] } },
+      permissions: { publish: { allow: ['bell.log', 'ask.lifecycle.>', 'ask.domains.>', 'ask.host.local.>', 'ask.host.h2.>', 'ask.secrets.ShowPublicKey', 'ask.secrets.StoreSecret', 'ask.secrets.RevealSecret', 'ask.secrets.RotateSecret', 'ask.secrets.RevokeSecret', 'ask.secrets.RotateMasterKey'] }, subscribe: { allow: ['_INBOX_api-gateway.>', 'bell.log'] } },
     });
   });
 

@@ -23,4 +23,16 @@ export interface KeyProvider {
 
   /** The key that was wrapped. Fails, not retryable, when the master key is not known here, the context is another one, or a bit was changed. */
   unwrap(wrapped: WrappedKey, context: string, signal?: AbortSignal): Promise<Uint8Array>;
+
+  /** Ids of all master keys that unwrap here, the current one first. */
+  keyIds(signal?: AbortSignal): Promise<readonly string[]>;
+
+  /** The same key under the current master key; where the provider can, without the key leaving it. Fails like `unwrap`. */
+  rewrap(wrapped: WrappedKey, context: string, signal?: AbortSignal): Promise<WrappedKey>;
+
+  /** Makes a fresh master key the current one; those before still unwrap. Fails, not retryable, where only whoever configures it can do that. */
+  renew(signal?: AbortSignal): Promise<void>;
+
+  /** Nothing is wrapped any more with other master keys than the current one: where the provider can, they unwrap nothing from here on. */
+  forgetOthers(signal?: AbortSignal): Promise<void>;
 }

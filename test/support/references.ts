@@ -42,8 +42,8 @@ export interface Reference {
 
 /** What a field is called that names something. Names of people and of what is to be made are none of them. */
 const TELLING = /^id$|Ids?$|^(project|site|operation|token|member|secret|backup|volume|database|domain|deployment|certificate|host|webhook|build)s?$|From$/;
-/** A person, whoever it is. */
-const PEOPLE = new Set(['addMember body.member']);
+/** A person, whoever it is; or the name of what is made by it. */
+const NAMES = new Set(['addMember body.member', 'storeSecret path.name']);
 
 /** Every reference in the OpenAPI document; and of the parameters that look like one, those that do not say what they name. */
 export function referencesOf(): { references: readonly Reference[]; unmarked: readonly string[] } {
@@ -57,7 +57,7 @@ export function referencesOf(): { references: readonly Reference[]; unmarked: re
         const resource = (schema.items ?? schema)['x-resource'];
         const title = `${method.toUpperCase()} ${path.replace('/api/v1', '')} ${place} ${field}`;
         if (resource !== undefined) references.push({ title, operationId: operation.operationId, method: method.toUpperCase(), path: path.replace('/api/v1', ''), place: place as Reference['place'], field, resource, operation });
-        else if ((place === 'path' || (TELLING.test(field) && isText(schema))) && !PEOPLE.has(`${operation.operationId} ${place}.${field}`)) unmarked.push(title);
+        else if ((place === 'path' || (TELLING.test(field) && isText(schema))) && !NAMES.has(`${operation.operationId} ${place}.${field}`)) unmarked.push(title);
       }
     }
   }
@@ -85,7 +85,7 @@ export function requestTo(reference: Reference, value: string, own: (resource: s
   const json = jsonOf(operation.requestBody);
   const needed = Object.entries(json?.properties ?? {}).filter(([name]) => json?.required?.includes(name) || (place === 'body' && name === field));
   const isUpload = operation.requestBody !== undefined && json === undefined;
-  return { path: query.size > 0 ? `${path}?${query.toString()}` : path, ...(json ? { body: Object.fromEntries(needed.map(([name, schema]) => [name, valueOf('body', name, schema)])) } : isUpload ? { body: new Uint8Array([1]) } : {}) };
+  return { path: query.size > 0 ? `${path}?${query.toString()}` : path, ...(json ? { body: { ...(json.examples?.[0] as object | undefined), ...Object.fromEntries(needed.map(([name, schema]) => [name, valueOf('body', name, schema)])) } } : isUpload ? { body: new Uint8Array([1]) } : {}) };
 }
 
 /** Something that fits a schema. A route whose schema says too little for that gives an example: `.meta({ examples: […] })`. */

@@ -1,20 +1,7 @@
-import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '../decider.js';
 import { Refusal } from '../refusal.js';
-import { isRole, lacking, may, roles, type Right, type Role } from './rights.js';
-
-type MemberEventType = 'MemberAdded' | 'MemberRoleChanged' | 'MemberRemoved';
-
-/** What was said of each member. Of the founder nothing need have been said: they are owner by founding the project. */
-export type MembersState = ReadonlyMap<string, Role | 'none'>;
-
-/** Who asks, and who founded the project. */
-interface Asked {
-  readonly projectId: string;
-  readonly founderId: string;
-  /** Member on whose behalf it is asked; empty: nobody, who may nothing. */
-  readonly by: string;
-}
+import { authorize, evolveMembers, nobodyYet, roleOf, type Asked, type MemberEventType, type MembersState } from './membership.js';
+import { isRole, roles, type Right, type Role } from './rights.js';
 
 export type MembersCommand =
   | (Asked & { type: 'AddMember' | 'ChangeMember'; memberId: string; role: string })
@@ -28,7 +15,7 @@ export type MembersCommand =
  */
 export const membersDecider: Decider<MembersState, MembersCommand, MemberEventType> = {
   category: 'member',
-  initial: new Map(),
+  initial: nobodyYet,
   decide(command, state) {
     if (command.type === 'Authorize') {
       authorize(command, state, command.right);
@@ -54,24 +41,8 @@ export const membersDecider: Decider<MembersState, MembersCommand, MemberEventTy
     refuseLastOwner(command, state, before);
     return [{ type: 'MemberRoleChanged', data: { projectId, memberId, role, before } }];
   },
-  evolve(state, { type, data }: MessageOf<MemberEventType>) {
-    return new Map(state).set(data.memberId, type === 'MemberRemoved' ? 'none' : (data.role as Role));
-  },
+  evolve: evolveMembers,
 };
-
-/** A member's role; undefined for who is none. */
-export function roleOf(state: MembersState, founderId: string, memberId: string): Role | undefined {
-  if (memberId === '') return undefined;
-  const said = state.get(memberId) ?? (memberId === founderId ? 'owner' : 'none');
-  return said === 'none' ? undefined : said;
-}
-
-function authorize({ founderId, by }: Asked, state: MembersState, right: Right): Role {
-  const role = roleOf(state, founderId, by);
-  if (!role) throw new Refusal('not-found', 'There is no such thing in any project that you are a member of.');
-  if (!may(role, right)) throw new Refusal('forbidden', lacking(role, right));
-  return role;
-}
 
 /** Nobody makes, changes or removes somebody above themselves. */
 function mustRank(asker: Role, other: Role): void {

@@ -50,6 +50,31 @@ export function keyContract(name: string, open: () => Promise<KeyWorld>): void {
       await expect(world.provider.unwrap({ ...wrapped, text }, context)).rejects.toMatchObject({ name: 'ProviderError', retryable: false });
     });
 
+    it('wraps anew what it wrapped, for the same context alone', async () => {
+      const again = await world.provider.rewrap(await world.provider.wrap(key, 'project-1'), 'project-1');
+      expect(again.keyId).toBe(await world.provider.currentKeyId());
+      expect(Buffer.from(await world.provider.unwrap(again, 'project-1')).equals(key)).toBe(true);
+      await expect(world.provider.unwrap(again, 'project-2')).rejects.toMatchObject({ retryable: false });
+      await expect(world.provider.rewrap({ ...again, text: 'nonsense' }, 'project-1')).rejects.toMatchObject({ name: 'ProviderError', retryable: false });
+    });
+
+    it('knows the key that it wraps with, and not those of others', async () => {
+      const current = await world.provider.currentKeyId();
+      expect((await world.provider.keyIds())[0]).toBe(current);
+      expect(await (await world.foreign()).keyIds()).not.toContain(current);
+    });
+
+    it('has another key when it is renewed, and still unwraps; or says who renews it', async () => {
+      const [before, wrapped] = [await world.provider.currentKeyId(), await world.provider.wrap(key, 'project-1')];
+      const refused = await world.provider.renew().then(() => undefined, (error: unknown) => error);
+      if (refused) return expect(refused).toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(/put a new one/) });
+      expect((await world.provider.keyIds()).slice(0, 2)).toEqual([expect.not.stringMatching(before), before]);
+      expect(Buffer.from(await world.provider.unwrap(wrapped, 'project-1')).equals(key)).toBe(true);
+      const again = await world.provider.rewrap(wrapped, 'project-1');
+      await world.provider.forgetOthers();
+      expect(Buffer.from(await (await world.restarted()).unwrap(again, 'project-1')).equals(key)).toBe(true);
+    });
+
     it('does not unwrap what another master key wrapped', async () => {
       const wrapped = await (await world.foreign()).wrap(key, 'project-1');
       await expect(world.provider.unwrap(wrapped, 'project-1')).rejects.toBeInstanceOf(ProviderError);

@@ -1,39 +1,58 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { decrypt, encrypt, KEY_BYTES } from '../aes-gcm.js';
 import type { KeyProvider, WrappedKey } from '../key.js';
 import { ProviderError } from '../provider-error.js';
 
-/** Master keys that this process holds itself; the first one wraps, all of them unwrap. */
-export class LocalKeys implements KeyProvider {
-  private readonly keys: ReadonlyMap<string, Uint8Array>;
-  private readonly current: string;
+/** Where master keys are kept: the first one wraps, all of them unwrap. */
+export interface KeyShelf {
+  read(): Promise<readonly [Uint8Array, ...Uint8Array[]]>;
+  /** Keeps these in place of all others; a shelf without it is changed by people alone. */
+  write?(keys: readonly Uint8Array[]): Promise<void>;
+  /** What people do to have another key. */
+  readonly howToRenew: string;
+}
 
+/** Master keys that this process holds itself. They are looked up each time: another process may have put a new one in front. */
+export class LocalKeys implements KeyProvider {
   constructor(
     readonly name: string,
-    keys: readonly [Uint8Array, ...Uint8Array[]],
-  ) {
-    this.keys = new Map(keys.map((key) => [keyIdOf(key), key]));
-    this.current = keyIdOf(keys[0]);
+    private readonly shelf: KeyShelf,
+  ) {}
+
+  async currentKeyId(): Promise<string> {
+    return keyIdOf((await this.shelf.read())[0]);
   }
 
-  currentKeyId(): Promise<string> {
-    return Promise.resolve(this.current);
+  async keyIds(): Promise<readonly string[]> {
+    return (await this.shelf.read()).map(keyIdOf);
   }
 
   async wrap(key: Uint8Array, context: string): Promise<WrappedKey> {
-    return { keyId: this.current, text: encrypt(this.master(this.current), key, context) };
+    const [current] = await this.shelf.read();
+    return { keyId: keyIdOf(current), text: encrypt(current, key, context) };
   }
 
   async unwrap({ keyId, text }: WrappedKey, context: string): Promise<Uint8Array> {
-    const key = decrypt(this.master(keyId), text, context);
+    const keys = await this.shelf.read();
+    const master = keys.find((key) => keyIdOf(key) === keyId);
+    if (!master) throw new ProviderError(`The master key ${keyId} is not here. There is: ${keys.map(keyIdOf).join(', ')}. Bring it back from where it was kept.`, false);
+    const key = decrypt(master, text, context);
     if (key) return key;
     throw new ProviderError(`The keys of ${context} cannot be unwrapped with the master key ${keyId}: they were changed, or are another one's.`, false);
   }
 
-  private master(keyId: string): Uint8Array {
-    const master = this.keys.get(keyId);
-    if (master) return master;
-    throw new ProviderError(`The master key ${keyId} is not here. There is: ${[...this.keys.keys()].join(', ')}. Bring it back from where it was kept.`, false);
+  async rewrap(wrapped: WrappedKey, context: string): Promise<WrappedKey> {
+    return this.wrap(await this.unwrap(wrapped, context), context);
+  }
+
+  async renew(): Promise<void> {
+    if (!this.shelf.write) throw new ProviderError(this.shelf.howToRenew, false);
+    await this.shelf.write([randomBytes(KEY_BYTES), ...(await this.shelf.read())]);
+  }
+
+  async forgetOthers(): Promise<void> {
+    const [current, ...others] = await this.shelf.read();
+    if (others.length > 0) await this.shelf.write?.([current]);
   }
 }
 

@@ -30,6 +30,22 @@ export interface OpenedSecrets {
   sealed: SealedValue[];
 }
 
+/** The answer to RevealSecret. */
+export interface RevealedSecret {
+  version: number;
+  /** The value, sealed to the asker's one-time key. */
+  box: string;
+  /** Log position of the record that it was opened. */
+  position: number;
+}
+
+/** The answer to RotateMasterKey. */
+export interface RotatedMasterKey {
+  fromKeyId: string;
+  toKeyId: string;
+  rewrapped: number;
+}
+
 export const Accepted: MessageFns<Accepted> = {
   fromJSON(object: any): Accepted {
     return {
@@ -97,6 +113,62 @@ export const OpenedSecrets: MessageFns<OpenedSecrets> = {
     }
     if (message.sealed?.length) {
       obj.sealed = message.sealed.map((e) => SealedValue.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+export const RevealedSecret: MessageFns<RevealedSecret> = {
+  fromJSON(object: any): RevealedSecret {
+    return {
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      box: isSet(object.box) ? globalThis.String(object.box) : "",
+      position: isSet(object.position) ? globalThis.Number(object.position) : 0,
+    };
+  },
+
+  toJSON(message: RevealedSecret): unknown {
+    const obj: any = {};
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.box !== "") {
+      obj.box = message.box;
+    }
+    if (message.position !== 0) {
+      obj.position = Math.round(message.position);
+    }
+    return obj;
+  },
+};
+
+export const RotatedMasterKey: MessageFns<RotatedMasterKey> = {
+  fromJSON(object: any): RotatedMasterKey {
+    return {
+      fromKeyId: isSet(object.fromKeyId)
+        ? globalThis.String(object.fromKeyId)
+        : isSet(object.from_key_id)
+        ? globalThis.String(object.from_key_id)
+        : "",
+      toKeyId: isSet(object.toKeyId)
+        ? globalThis.String(object.toKeyId)
+        : isSet(object.to_key_id)
+        ? globalThis.String(object.to_key_id)
+        : "",
+      rewrapped: isSet(object.rewrapped) ? globalThis.Number(object.rewrapped) : 0,
+    };
+  },
+
+  toJSON(message: RotatedMasterKey): unknown {
+    const obj: any = {};
+    if (message.fromKeyId !== "") {
+      obj.fromKeyId = message.fromKeyId;
+    }
+    if (message.toKeyId !== "") {
+      obj.toKeyId = message.toKeyId;
+    }
+    if (message.rewrapped !== 0) {
+      obj.rewrapped = Math.round(message.rewrapped);
     }
     return obj;
   },

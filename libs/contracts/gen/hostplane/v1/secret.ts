@@ -146,6 +146,39 @@ export interface OpenSecrets {
   purpose: string;
 }
 
+/** Ask of secrets, by the gateway for a member: a secret of the project has this value from here on. Answered with Accepted. */
+export interface StoreSecret {
+  projectId: string;
+  name: string;
+  /** The value, sealed to the project's public key; empty: the vault makes one of this length. */
+  box: string;
+  length: number;
+}
+
+/** Ask of secrets, by the gateway for a member: a generated secret gets a new value. Answered with Accepted. */
+export interface RotateSecret {
+  projectId: string;
+  name: string;
+}
+
+/** Ask of secrets, by the gateway for a member: the secret is opened for nobody any more. Answered with Accepted. */
+export interface RevokeSecret {
+  projectId: string;
+  name: string;
+}
+
+/** Ask of secrets, by the gateway for a member: the value itself. Answered with RevealedSecret. */
+export interface RevealSecret {
+  projectId: string;
+  name: string;
+  /** The gateway's one-time key; only who has its other half can read the answer. */
+  publicKey: string;
+}
+
+/** Ask of secrets, by the gateway for who runs the plane: all keyrings are wrapped with a new master key. Answered with RotatedMasterKey. */
+export interface RotateMasterKey {
+}
+
 export const SealedValue: MessageFns<SealedValue> = {
   fromJSON(object: any): SealedValue {
     return {
@@ -694,6 +727,129 @@ export const OpenSecrets: MessageFns<OpenSecrets> = {
     if (message.purpose !== "") {
       obj.purpose = message.purpose;
     }
+    return obj;
+  },
+};
+
+export const StoreSecret: MessageFns<StoreSecret> = {
+  fromJSON(object: any): StoreSecret {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      box: isSet(object.box) ? globalThis.String(object.box) : "",
+      length: isSet(object.length) ? globalThis.Number(object.length) : 0,
+    };
+  },
+
+  toJSON(message: StoreSecret): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.box !== "") {
+      obj.box = message.box;
+    }
+    if (message.length !== 0) {
+      obj.length = Math.round(message.length);
+    }
+    return obj;
+  },
+};
+
+export const RotateSecret: MessageFns<RotateSecret> = {
+  fromJSON(object: any): RotateSecret {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: RotateSecret): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+};
+
+export const RevokeSecret: MessageFns<RevokeSecret> = {
+  fromJSON(object: any): RevokeSecret {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: RevokeSecret): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+};
+
+export const RevealSecret: MessageFns<RevealSecret> = {
+  fromJSON(object: any): RevealSecret {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      publicKey: isSet(object.publicKey)
+        ? globalThis.String(object.publicKey)
+        : isSet(object.public_key)
+        ? globalThis.String(object.public_key)
+        : "",
+    };
+  },
+
+  toJSON(message: RevealSecret): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.publicKey !== "") {
+      obj.publicKey = message.publicKey;
+    }
+    return obj;
+  },
+};
+
+export const RotateMasterKey: MessageFns<RotateMasterKey> = {
+  fromJSON(_: any): RotateMasterKey {
+    return {};
+  },
+
+  toJSON(_: RotateMasterKey): unknown {
+    const obj: any = {};
     return obj;
   },
 };
