@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { reached } from '#contracts/probe.js';
 import { LogUnavailable, type AppendPart, type Appended } from './append.js';
 import { encode, HASH_BYTES, outcomesOf, type Request, type Verdict } from './batch.js';
@@ -12,12 +13,11 @@ const CROWDED_WITHIN_MS = 50;
 const CROWDED_APPENDS = 64;
 
 /**
- * Gathers the appends that wait into one round trip. While the server works on a batch, the one before is answered and the next
- * gathers. With nobody else at the log a batch commits and flushes in one statement; else it commits without the disk, and is answered
- * after a flush that all share.
+ * Gathers the appends that wait into one round trip. With nobody else at the log a batch commits and flushes in one statement; else it
+ * commits without the disk, and is answered after a flush that all share, while the next is appended.
  */
 export class Appender {
-  readonly #session: () => Session | Promise<Session>;
+  readonly #session: () => Promise<Session>;
   readonly #onAppended: (lastPosition: number) => void;
   #waiting: Request[] = [];
   #isRunning = false;
@@ -26,7 +26,7 @@ export class Appender {
   #unanswered = 0;
   #idle: (() => void)[] = [];
 
-  constructor(session: () => Session | Promise<Session>, onAppended: (lastPosition: number) => void) {
+  constructor(session: () => Promise<Session>, onAppended: (lastPosition: number) => void) {
     this.#session = session;
     this.#onAppended = onAppended;
   }
@@ -46,58 +46,41 @@ export class Appender {
   async #run(): Promise<void> {
     this.#isRunning = true;
     await Promise.resolve();
-    let answerLast = nothing;
-    while (this.#waiting.length > 0) answerLast = await this.#send(this.#take(), answerLast);
+    while (this.#waiting.length > 0) {
+      const batch = this.#take();
+      await this.#send(batch);
+      if (batch.length > 1) await immediate(); // whoever was answered and appends again is of the next batch
+    }
     this.#isRunning = false;
-    answerLast();
     this.#signalIdle();
   }
 
-  /** With nobody else at the log, half of those that are at it: the other half is answered meanwhile. */
   #take(): Request[] {
-    const share = this.#crowded > 0 ? this.#waiting.length : Math.ceil((this.#waiting.length + this.#unanswered) / 2);
-    const most = Math.min(share, this.#waiting.length, MAX_REQUESTS);
     let bytes = 0;
     let count = 0;
-    while (count < most && (count === 0 || bytes < MAX_BYTES)) bytes += this.#waiting[count++]!.bytes;
+    while (count < this.#waiting.length && count < MAX_REQUESTS && (count === 0 || bytes < MAX_BYTES)) bytes += this.#waiting[count++]!.bytes;
     this.#unanswered += count;
     return this.#waiting.splice(0, count);
   }
 
-  /** Answers the last batch while the server has this one; resolves with what answers this one, when the next may be sent. */
-  async #send(batch: Request[], answerLast: () => void): Promise<() => void> {
+  /** Resolves when the next batch may be sent. */
+  async #send(batch: Request[]): Promise<void> {
     const isCrowded = this.#crowded > 0;
-    const asked = this.#ask(batch, isCrowded);
-    answerLast();
-    let answered: Awaited<typeof asked>;
+    let session: Session;
+    let verdict: Verdict;
     try {
-      answered = await asked;
+      session = await this.#session();
+      reached('log:before-append');
+      verdict = await (isCrowded ? session.append(batch) : session.appendDurably(batch));
     } catch (error) {
-      return this.#refused(batch, error);
+      if (batch.length === 1 || error instanceof LogUnavailable) return this.#fail(batch, error);
+      // The server refused the batch as a whole: alone, only the request that it refuses fails.
+      for (const request of batch) await this.#send([request]);
+      return;
     }
-    const { session, verdict } = answered;
     this.#watchForOthers(batch, verdict);
-    if (!isCrowded) return () => this.#answer(batch, verdict);
+    if (!isCrowded) return this.#answer(batch, verdict);
     session.flush().then(() => this.#answer(batch, verdict), (error: unknown) => this.#fail(batch, error));
-    return nothing;
-  }
-
-  /** With an open session the batch is on its way when this returns. */
-  async #ask(batch: readonly Request[], isCrowded: boolean): Promise<{ session: Session; verdict: Verdict }> {
-    const opened = this.#session();
-    const session = opened instanceof Promise ? await opened : opened;
-    reached('log:before-append');
-    return { session, verdict: await (isCrowded ? session.append(batch) : session.appendDurably(batch)) };
-  }
-
-  /** The server refused the batch as a whole: alone, only the request that it refuses fails. */
-  async #refused(batch: Request[], error: unknown): Promise<() => void> {
-    if (batch.length === 1 || error instanceof LogUnavailable) {
-      this.#fail(batch, error);
-      return nothing;
-    }
-    for (const request of batch) (await this.#send([request], nothing))();
-    return nothing;
   }
 
   #answer(batch: readonly Request[], verdict: Verdict): void {
@@ -137,5 +120,3 @@ export class Appender {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
-
-const nothing = (): void => undefined;

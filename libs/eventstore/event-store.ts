@@ -127,7 +127,7 @@ export class EventStore {
     }
   }
 
-  #open(): Session | Promise<Session> {
+  async #open(): Promise<Session> {
     if (this.#session && !this.#session.isLost) return this.#session;
     this.#opening ??= Session.open(this.#options.connectionString, this.#options.app)
       .then((session) => (this.#session = session))
