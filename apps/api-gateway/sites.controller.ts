@@ -1,4 +1,5 @@
 import { Controller } from '@nestjs/common';
+import { ProblemError } from '#api/problem.js';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
 import type { AppSpec, Limits, WordPressSpec } from '#contracts/gen/hostplane/v1/site.js';
@@ -7,12 +8,16 @@ import { accepted, type Answer } from './answer.js';
 import { asksForAll } from './access.js';
 import { ByCall, type Call } from './call.js';
 import { ProjectChoice } from './default-project.js';
+import { Hosts } from './hosts.js';
 import { Idempotency } from './idempotency.js';
 import { Lifecycle } from './lifecycle.js';
 import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';
 import { SiteQueries } from './sites.queries.js';
 import { Vault } from './vault.js';
+
+/** How long a command of WordPress may take. It goes on when nobody waits for it any more. */
+const COMMAND_WITHIN_MS = 300_000;
 
 @Controller()
 export class SitesController {
@@ -23,6 +28,7 @@ export class SitesController {
     private readonly lifecycle: Lifecycle,
     private readonly idempotency: Idempotency,
     private readonly vault: Vault,
+    private readonly hosts: Hosts,
   ) {}
 
   @Serves('createSite')
@@ -83,6 +89,13 @@ export class SitesController {
   @Serves('repairSite')
   repair(@Input() { params }: InputOf<Routes['repairSite']>, @ByCall() call: Call): Promise<Answer> {
     return this.switch(call, params.id, 'repair');
+  }
+
+  @Serves('runWordPress')
+  async runWordPress(@Input() { params, body }: InputOf<Routes['runWordPress']>, @ByCall() call: Call): Promise<object> {
+    const site = await this.sites.find(call, params.id);
+    if (site.kind !== 'wordpress') throw new ProblemError('unsupported', `A site of the kind ${site.kind} has no wp-cli; only WordPress can have it.`);
+    return this.hosts.ask<'RunWordPress', object>(site.hostId, 'RunWordPress', { siteId: site.id, runtime: site.runtime, arguments: body.arguments }, call.cause, COMMAND_WITHIN_MS);
   }
 
   private switch(call: Call, idOrName: string, action: string): Promise<Answer> {

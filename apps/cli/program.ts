@@ -13,6 +13,7 @@ import { addSignInCommands } from './sign-in.js';
 import { addSiteCommands } from './sites.js';
 import { printable } from './table.js';
 import type { Io } from './terminal.js';
+import { addWordPressCommand } from './wordpress.js';
 import { addTokenCommands } from './tokens.js';
 
 const help = `
@@ -32,6 +33,7 @@ function programOf(io: Io): Command {
     .exitOverride()
     .addHelpText('after', help);
   addSiteCommands(program, io);
+  addWordPressCommand(program, io);
   addBackupCommands(program, io);
   addDomainCommands(program, io);
   addProjectCommands(program, io);

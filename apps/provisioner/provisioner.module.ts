@@ -24,6 +24,7 @@ import { Runtimes } from './runtimes.js';
 import { chooseDatabases, chooseRuntimes, contentFolder } from './runtimes.module.js';
 import { Vault } from './vault.js';
 import { EdgeDoor } from './visit.js';
+import { WordPressCommands } from './wordpress.commands.js';
 import { WorkloadCommands } from './workload.commands.js';
 
 @Module({})
@@ -42,7 +43,7 @@ export class ProvisionerModule {
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
     return {
       module: ProvisionerModule,
-      controllers: [WorkloadCommands, DatabaseCommands, BackupCommands, EdgeCommands],
+      controllers: [WorkloadCommands, WordPressCommands, DatabaseCommands, BackupCommands, EdgeCommands],
       providers: [
         { provide: EventStore, useValue: store },
         { provide: Runtimes, useValue: runtimes },

@@ -8,7 +8,7 @@ import { newProject, project, projectAccepted, projectSwitched, projectFilter, p
 import { newQuota } from './quota.js';
 import type { Answered, Route } from './route.js';
 import { newSecret, newSecretRef, revealedPassword, revealedSecret, rotatedMasterKey, secret, secretFilter, secretPage, secretRef, secretsRef } from './secret.js';
-import { newSite, site, siteAccepted, siteFilter, sitePage, siteRef, siteUpdate } from './site.js';
+import { commandOutput, newSite, site, siteAccepted, siteFilter, sitePage, siteRef, siteUpdate, wordpressCommand } from './site.js';
 import { issuedToken, newToken, session, token, tokenFilter, tokenPage, tokenRef } from './token.js';
 
 const accepted = <T extends NonNullable<Answered['schema']>>(schema: T) => ({
@@ -109,6 +109,10 @@ export const routes = {
   revealSitePassword: {
     method: 'POST', path: '/sites/{id}/password/reveal', summary: "Be told the password of a site's first administrator; recorded", tag: 'sites', scope: 'write', right: 'secrets:read',
     params: siteRef, answers: ok(revealedPassword, 'The password.'),
+  },
+  runWordPress: {
+    method: 'POST', path: '/sites/{id}/wp', summary: "Run WordPress' command line (wp-cli) in a site whose image has it", tag: 'sites', scope: 'write', right: 'sites:exec', params: siteRef, body: wordpressCommand,
+    answers: ok(commandOutput, 'It has ended; its exit code says how.'),
   },
   publishContent: {
     method: 'PUT', path: '/sites/{id}/content', summary: 'Publish an archive (zip or tar.gz) as the content of a static site', tag: 'sites', scope: 'write', right: 'sites:deploy',

@@ -138,6 +138,17 @@ export const siteFilter = pageQuery.extend({
   all: everyOwner,
 });
 
+export const wordpressCommand = z.strictObject({
+  arguments: z.array(z.string().max(16_384).refine((one) => !one.includes('\0'), 'An argument cannot hold a NUL.')).min(1).max(200).describe('As they follow `wp` on a command line, for example ["plugin", "list"]'),
+});
+
+export const commandOutput = z.object({
+  exitCode: z.int(),
+  stdout: z.string(),
+  stderr: z.string(),
+  isCut: z.boolean().describe('Whether it said more than is shown'),
+});
+
 /** What can be changed of a site. */
 export const siteUpdate = z.strictObject({ phpVersion: phpVersion.optional().describe('wordpress: the version of PHP; without it, the same one from the image that the host has now') });
 

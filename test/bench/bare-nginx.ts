@@ -15,7 +15,7 @@ export class BareNginx {
 
   private constructor(
     private readonly folder: string,
-    private readonly port: number,
+    readonly port: number,
   ) {}
 
   static async start(): Promise<BareNginx> {
@@ -71,7 +71,7 @@ ${lines.join('')}  }
     listen 127.0.0.1:${this.port};
     root ${this.folder}/empty;
     location / { try_files /none $kind; }
-    location @container { proxy_pass http://$place; }
+    location @container { proxy_set_header Host $http_host; proxy_pass http://$place; }
     location @files { root $place; index index.html; }
   }
 }

@@ -44,9 +44,13 @@ export class LivePlane {
   }
 
   /** Asks for a static site; answers it with how long the 202 took. */
-  async request(name: string, runtime: Runtime): Promise<{ site: SiteView; acceptedMs: number }> {
+  request(name: string, runtime: Runtime): Promise<{ site: SiteView; acceptedMs: number }> {
+    return this.ask({ name, kind: 'static', runtime });
+  }
+
+  private async ask(wish: object): Promise<{ site: SiteView; acceptedMs: number }> {
     const began = performance.now();
-    const { status, body } = await this.plane.api.call<SiteView>('POST', '/sites', { name, kind: 'static', runtime });
+    const { status, body } = await this.plane.api.call<SiteView>('POST', '/sites', wish);
     const acceptedMs = performance.now() - began;
     if (status !== 202) throw new Error(`POST /sites answers ${status}: ${JSON.stringify(body)}`);
     return { site: body, acceptedMs };
@@ -54,8 +58,17 @@ export class LivePlane {
 
   /** The same until it is served: milliseconds from the request to the first 200 through the edge. */
   async launch(name: string, runtime: Runtime): Promise<{ site: SiteView; acceptedMs: number; servedMs: number }> {
+    return this.served({ name, kind: 'static', runtime });
+  }
+
+  /** The same for a WordPress site. */
+  async launchWordPress(name: string): Promise<{ site: SiteView; acceptedMs: number; servedMs: number }> {
+    return this.served({ name, kind: 'wordpress' });
+  }
+
+  private async served(wish: object): Promise<{ site: SiteView; acceptedMs: number; servedMs: number }> {
     const began = performance.now();
-    const { site, acceptedMs } = await this.request(name, runtime);
+    const { site, acceptedMs } = await this.ask(wish);
     await untilServed(site.url);
     return { site, acceptedMs, servedMs: performance.now() - began };
   }

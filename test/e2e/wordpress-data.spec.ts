@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import Docker from 'dockerode';
+import { run } from '../../apps/cli/program.js';
 import { testImage } from '../../infra/images/recipes.js';
 import { visit, type SiteView } from '../support/api.js';
 import { until } from '../support/bus.js';
@@ -11,7 +12,9 @@ import { adminPassword, Author, PNG } from '../support/wordpress.js';
 
 /** Another one for each run, so that runs beside each other do not meet. */
 const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
-/** One image under the names of two versions of PHP. */
+/** In the place of wp-cli: says what it was given, as whom, and where; ends as it is told. */
+const WP_CLI = '#!/bin/sh\nfor one in "$@"; do echo "[$one]"; done\nid -u >&2\npwd\n[ "$1" != end ] || exit "$2"\n';
+/** One image under the names of two versions of PHP, the second with wp-cli. */
 const VERSIONS = ['8.3', '8.4'];
 const REPO = 'hostplane-test/wordpress-php';
 
@@ -21,7 +24,12 @@ describeWithDocker('the data of a WordPress site', () => {
   const docker = new Docker();
 
   beforeAll(async () => {
-    for (const tag of VERSIONS) await docker.getImage(testImage('wordpress')).tag({ repo: REPO, tag });
+    await docker.getImage(testImage('wordpress')).tag({ repo: REPO, tag: '8.3' });
+    const container = await docker.createContainer({ Image: testImage('wordpress'), Entrypoint: ['sh', '-ec'], Cmd: [`printf '%s' '${WP_CLI}' > /usr/local/bin/wp && chmod +x /usr/local/bin/wp`] });
+    await container.start();
+    expect(await container.wait()).toMatchObject({ StatusCode: 0 });
+    await container.commit({ repo: REPO, tag: '8.4', changes: 'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["apache2-foreground"]' });
+    await container.remove({ v: true });
     plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}` } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
   });
@@ -77,7 +85,7 @@ describeWithDocker('the data of a WordPress site', () => {
     const page = await visit(moved(post));
     expect([page.status, page.body.includes(moved(picture)), page.body.includes('My garden'), page.body.includes(old.url)]).toEqual([200, true, true, false]);
     expect((await visit(moved(picture))).headers['content-type']).toBe('image/png');
-    expect(await Author.signIn(site.url, 'gardener', password)).toBeDefined();
+    expect([await adminPassword(plane, site), await Author.signIn(site.url, 'gardener', password)]).toEqual([password, expect.anything()]);
     expect((await plane.api.call('POST', '/sites', { name: 'third', kind: 'wordpress', restoreFrom: old.id })).body).toMatchObject({ detail: expect.stringMatching(/taken over/) });
 
     await destroy(site, '?keepData=true');
@@ -100,6 +108,18 @@ describeWithDocker('the data of a WordPress site', () => {
     expect([after.status, after.lastError, (await visit(post)).status, (await container()).Image]).toEqual(['ACTIVE', expect.stringMatching(/^workload: .*wordpress-php:9\.9/), 200, `${REPO}:8.4`]);
   }, 180_000);
 
+  it('is open to wp-cli where the image has it, with each argument as it was given', async () => {
+    const site = await live({ name: 'tools', phpVersion: '8.4' });
+    const args = ['post', 'create', '--post_title=a "b" $(id) \'c\'', '; rm -rf /'];
+    const ran = await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: args });
+    expect(ran).toMatchObject({ status: 200, body: { exitCode: 0, stdout: `${args.map((one) => `[${one}]`).join('\n')}\n/var/www/html\n`, stderr: '33\n', isCut: false } });
+    const [out, err]: [string[], string[]] = [[], []];
+    const io = { out: { write: (text: string) => out.push(text) }, err: { write: (text: string) => err.push(text) }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } };
+    expect([await run(['wp', 'tools', '--', 'end', '4', '--json'], io), out.join(''), err.join('')]).toEqual([1, '[end]\n[4]\n[--json]\n/var/www/html\n', expect.stringMatching(/33[\s\S]*exit code 4/)]);
+    await plane.operation(String((await plane.api.call('PATCH', `/sites/${site.id}`, { phpVersion: '8.3' })).body['operationId']), 'succeeded');
+    expect((await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: ['plugin', 'list'] })).body).toMatchObject({ code: 'unsupported', detail: expect.stringMatching(/no wp-cli/) });
+  }, 120_000);
+
   it('is there again by itself when the database server, and when everything, was killed', async () => {
     const site = await live({ name: 'killed' });
     const status = async () => (await visit(site.url)).status;
@@ -114,17 +134,17 @@ describeWithDocker('the data of a WordPress site', () => {
   it('has its timed work done, a minute later at most', async () => {
     const site = await live({ name: 'timed' });
     const { Id } = await container();
-    const run = async (code: string) => {
+    const php = async (code: string) => {
       const exec = await docker.getContainer(Id).exec({ Cmd: ['php', '-r', `require '/var/www/html/wp-load.php'; ${code}`], AttachStdout: true, AttachStderr: true });
       const stream = await exec.start({});
       let said = '';
       for await (const chunk of stream) said += String(chunk);
       return said;
     };
-    await run("wp_schedule_single_event(time() - 1, 'wp_privacy_delete_old_export_files');");
+    await php("wp_schedule_single_event(time() - 1, 'wp_privacy_delete_old_export_files');");
     const due = "echo count(array_filter(_get_cron_array(), fn($at) => $at < time(), ARRAY_FILTER_USE_KEY));";
-    expect(await run(due)).toMatch(/[1-9]$/);
-    await until('nothing is due any more', async () => (await run(due)).endsWith('0'), 90_000);
+    expect(await php(due)).toMatch(/[1-9]$/);
+    await until('nothing is due any more', async () => (await php(due)).endsWith('0'), 90_000);
     expect((await visit(site.url)).status).toBe(200);
   }, 240_000);
 });

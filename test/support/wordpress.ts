@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { BusClient } from '#messaging/bus-client.js';
-import { adminPasswordKey, hostKeyring, hostRootPasswordKey } from '#domain/naming/naming.js';
+import { hostKeyring, hostRootPasswordKey } from '#domain/naming/naming.js';
 import { Vault } from '../../apps/provisioner/vault.js';
 import { send, visit, type SiteView, type Visit } from './api.js';
 import { silent } from './bus.js';
 import type { Plane } from './plane.js';
 
-/** What the vault of a plane holds under a name. */
-async function secretOf(plane: Plane, projectId: string, name: string): Promise<string> {
+/** Of the host's database server, which nobody is told who is no provisioner. */
+export async function rootPassword(plane: Plane): Promise<string> {
+  const [projectId, name] = [hostKeyring('local'), hostRootPasswordKey('local')];
   const bus = await BusClient.connect({ url: plane.natsUrl, app: 'admin', log: silent });
   try {
     const cause = { id: randomUUID(), meta: { correlationId: 'test', causationId: 'test', actor: 'test', owner: 'test' } };
@@ -17,8 +18,10 @@ async function secretOf(plane: Plane, projectId: string, name: string): Promise<
   }
 }
 
-export const adminPassword = (plane: Plane, site: SiteView, dataId = site.id): Promise<string> => secretOf(plane, String(site['projectId']), adminPasswordKey(dataId));
-export const rootPassword = (plane: Plane): Promise<string> => secretOf(plane, hostKeyring('local'), hostRootPasswordKey('local'));
+/** As its owner is told it. */
+export async function adminPassword(plane: Plane, { id }: SiteView): Promise<string> {
+  return String((await plane.api.call('POST', `/sites/${id}/password/reveal`)).body['password']);
+}
 
 /** Somebody who is signed in to a WordPress site. */
 export class Author {

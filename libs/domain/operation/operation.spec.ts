@@ -97,6 +97,8 @@ describe('an operation', () => {
     ['launch-wordpress', [5], [...WORDPRESS.slice(0, 5), 'RemoveWorkload', 'RemoveDatabase'], { step: 'install', undone: ['workload', 'database'] }],
     ['launch-wordpress', [6], [...WORDPRESS.slice(0, 6), 'RemoveRoute', 'RemoveWorkload', 'RemoveDatabase'], { step: 'route', undone: ['route', 'workload', 'database'] }],
     ['launch-wordpress', [7], [...WORDPRESS, 'RemoveRoute', 'RemoveWorkload', 'RemoveDatabase'], { step: 'page', undone: ['route', 'workload', 'database'] }],
+    ['update-site', [1], ['EnsureWorkload', 'EnsureWorkload'], { step: 'workload' }],
+    ['update-site', [2], ['EnsureWorkload', 'EnsureRoute', 'EnsureWorkload'], { step: 'route' }],
     ['remove-wordpress', [3], ['RemoveRoute', 'RemoveWorkload', 'RemoveDatabase'], { step: 'database', undone: [] }],
     ['remove-site', [2], ['RemoveRoute', 'RemoveWorkload'], { step: 'workload', undone: [] }],
     ['publish-release', [2], ['EnsureWorkload', 'EnsureRoute', 'EnsureWorkload'], { step: 'route' }],

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { given } from '../../../test/support/given.js';
 import { Refusal } from '../refusal.js';
-import { siteDecider, type SiteCommand, type SiteEvent, type SiteState } from './site.js';
+import { siteDecider, type Site, type SiteCommand, type SiteEvent, type SiteState } from './site.js';
 import { canMove, isLive, type SiteStatus } from './status.js';
 import { leftOutOf, switchActions, type Power } from './switch.js';
 
@@ -65,6 +65,22 @@ describe('a site', () => {
     given(siteDecider, requested, started, failed).when({ type: 'DestroySite', operationId: 'remove', keepData: false }).then(destroying);
     given(siteDecider, ...live, destroying).when({ type: 'DestroySite', operationId: 'second', keepData: false }).then();
     given(siteDecider, ...live, destroying).when({ type: 'FinishDestroy', operationId: 'remove' }).then({ type: 'SiteDestroyed', data: ids('remove') });
+  });
+  it('of WordPress changes its PHP while it is live, goes back when that fails, and of another kind does not', () => {
+    const wordpress = { phpVersion: '8.3', title: 'T', adminUser: 'admin', adminEmail: '', locale: '', database: 'shared' };
+    const blog: SiteEvent = { type: 'SiteRequested', data: { ...request, kind: 'wordpress', runtime: 'docker', wordpress } };
+    const update: SiteCommand = { type: 'UpdateSite', operationId: 'u', phpVersion: '8.4' };
+    const asked: SiteEvent = { type: 'SiteUpdateRequested', data: { ...ids('u'), wordpress: { ...wordpress, phpVersion: '8.4' } } };
+    const fail = { step: 'workload', error: 'no' };
+    given(siteDecider, blog, started, active).when(update).then(asked);
+    given(siteDecider, blog, started, active).when({ ...update, phpVersion: '' }).then({ ...asked, data: { ...asked.data, wordpress } } as SiteEvent);
+    given(siteDecider, blog, started, active).when({ ...update, phpVersion: 'x' }).refused('invalid');
+    given(siteDecider, blog, started).when(update).refused('conflict');
+    given(siteDecider, ...live).when(update).refused('unsupported');
+    given(siteDecider, blog, started, active, asked).when({ type: 'FailUpdate', operationId: 'u', ...fail }).then({ type: 'SiteUpdateFailed', data: { ...ids('u'), ...fail } });
+    given(siteDecider, blog, started, active, asked).when({ type: 'FinishUpdate', operationId: 'u', target }).then({ type: 'SiteUpdated', data: { ...ids('u'), target } });
+    const phpOf = (...events: SiteEvent[]) => (given(siteDecider, blog, started, active, asked, ...events).state() as Site).request.wordpress?.phpVersion;
+    expect([phpOf({ type: 'SiteUpdateFailed', data: { ...ids('u'), ...fail } }), phpOf({ type: 'SiteUpdated', data: { ...ids('u'), target } })]).toEqual(['8.3', '8.4']);
   });
   it('stops, starts and restarts only while it is live', () => {
     given(siteDecider, ...live).when({ type: 'SwitchSite', operationId: 'o', action: 'stop' }).then({ type: 'SiteSwitchRequested', data: { ...ids('o'), action: 'stop' } });

@@ -9,6 +9,7 @@ const CALL_MS = 60_000;
 const TRANSFER_MS = 600_000;
 const LOG_LINES = 20;
 const LOG_BYTES = 4_096;
+const OUTPUT_BYTES = 8 * 1024 ** 2;
 
 type Labels = Readonly<Record<string, string>>;
 interface CallOptions {
@@ -256,8 +257,10 @@ function demuxed(raw: Buffer): { both: Buffer; stdout: Buffer; stderr: Buffer } 
   return { both: of([0, 1, 2]), stdout: of([0, 1]), stderr: of([2]) };
 }
 
+/** All that is said is read, so that nobody waits to be heard, and the first of it is kept. */
 async function bufferOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
+  let size = 0;
+  for await (const chunk of stream) if ((size += chunk.length) <= OUTPUT_BYTES) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

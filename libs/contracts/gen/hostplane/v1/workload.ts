@@ -75,6 +75,22 @@ export interface WorkloadInstalled {
   turn: number;
 }
 
+/** Ask of a host: run WordPress' command line in a site. Answered with CommandOutput. */
+export interface RunWordPress {
+  siteId: string;
+  /** docker */
+  runtime: string;
+  arguments: string[];
+}
+
+/** What a command that was run in a site said, cut where it is longer than an answer may be, and how it ended. */
+export interface CommandOutput {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+  isCut: boolean;
+}
+
 /** Command to a host: nothing of the site may be left. */
 export interface RemoveWorkload {
   operationId: string;
@@ -343,6 +359,72 @@ export const WorkloadInstalled: MessageFns<WorkloadInstalled> = {
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);
+    }
+    return obj;
+  },
+};
+
+export const RunWordPress: MessageFns<RunWordPress> = {
+  fromJSON(object: any): RunWordPress {
+    return {
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
+      arguments: globalThis.Array.isArray(object?.arguments)
+        ? object.arguments.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: RunWordPress): unknown {
+    const obj: any = {};
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.runtime !== "") {
+      obj.runtime = message.runtime;
+    }
+    if (message.arguments?.length) {
+      obj.arguments = message.arguments;
+    }
+    return obj;
+  },
+};
+
+export const CommandOutput: MessageFns<CommandOutput> = {
+  fromJSON(object: any): CommandOutput {
+    return {
+      exitCode: isSet(object.exitCode)
+        ? globalThis.Number(object.exitCode)
+        : isSet(object.exit_code)
+        ? globalThis.Number(object.exit_code)
+        : 0,
+      stdout: isSet(object.stdout) ? globalThis.String(object.stdout) : "",
+      stderr: isSet(object.stderr) ? globalThis.String(object.stderr) : "",
+      isCut: isSet(object.isCut)
+        ? globalThis.Boolean(object.isCut)
+        : isSet(object.is_cut)
+        ? globalThis.Boolean(object.is_cut)
+        : false,
+    };
+  },
+
+  toJSON(message: CommandOutput): unknown {
+    const obj: any = {};
+    if (message.exitCode !== 0) {
+      obj.exitCode = Math.round(message.exitCode);
+    }
+    if (message.stdout !== "") {
+      obj.stdout = message.stdout;
+    }
+    if (message.stderr !== "") {
+      obj.stderr = message.stderr;
+    }
+    if (message.isCut !== false) {
+      obj.isCut = message.isCut;
     }
     return obj;
   },
