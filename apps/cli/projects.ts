@@ -46,10 +46,11 @@ async function retry(session: Session, id: string): Promise<void> {
   await show(session, body.id);
 }
 
-/** Waits for every operation, also when one before it failed: each goes on by itself. */
+/** Waits for one operation after the other, as a screen has room for one; also when one before it failed, for each goes on by itself. */
 async function switchSites(session: Session, route: Switch, id: string): Promise<void> {
   const { body } = await session.client.call(route, { params: { id } });
-  const ends = await Promise.allSettled([body, ...body.sites].map(async ({ operationId }) => operationId && (await session.settle(operationId))));
+  const ends: PromiseSettledResult<unknown>[] = [];
+  for (const { operationId } of [body, ...body.sites]) ends.push(...(await Promise.allSettled(operationId ? [session.settle(operationId)] : [Promise.resolve()])));
   const failures = ends.map((end) => (end.status === 'rejected' ? String((end.reason as Error).message) : ''));
   const rows = body.sites.map(({ name, status, reason }, n) => [name, failures[n + 1] ? 'failed' : status, reason ?? failures[n + 1] ?? '']);
   session.terminal.table(body, ['SITE', 'OUTCOME', 'WHY'], rows, 'The project has no sites.');

@@ -76,6 +76,28 @@ describeWithDocker('a WordPress site', () => {
     }
   }, 180_000);
 
+  it('is repaired from what is recorded: what is right stays as it is, and containers come back to the data and passwords that are there', async () => {
+    const site = await live('mended', { title: 'Mended' });
+    const containers = async () => {
+      const found = await docker.listContainers({ all: true, filters: { label: [label] } });
+      const all = await Promise.all(found.map(({ Id }) => docker.getContainer(Id).inspect()));
+      return all.map(({ Id, Name, State }) => [Name.slice(0, 7), Id, State.StartedAt]).sort();
+    };
+    const repair = async () => {
+      const reply = await plane.api.call('POST', `/sites/${site.id}/repair`);
+      return (await plane.operation(String(reply.body['operationId']), 'succeeded', 90_000))['kind'];
+    };
+    const before = await containers();
+    expect([await repair(), await containers()]).toEqual(['repair-wordpress', before]);
+    for (const [, id] of before) await docker.getContainer(id!).remove({ force: true });
+    expect(await repair()).toBe('repair-wordpress');
+    expect((await containers()).map(([name]) => name)).toEqual(before.map(([name]) => name));
+    expect((await visit(site.url)).body).toContain('<title>Mended</title>');
+    const stop = await plane.api.call('POST', `/sites/${site.id}/stop`);
+    await plane.operation(String(stop.body['operationId']), 'succeeded');
+    expect([await repair(), (await visit(site.url)).status]).toEqual(['repair-stopped-wordpress', 503]);
+  }, 180_000);
+
   it('shows no password where its containers are inspected, and runs without privileges', async () => {
     await live('quiet');
     const containers = await docker.listContainers({ filters: { label: [label] } });
