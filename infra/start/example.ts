@@ -93,6 +93,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EdgeApplied: 'the edge was asked, and serves it',
   SiteActivated: 'only now it counts as live',
   SiteReleaseRequested: 'its pages were uploaded',
+  SiteMeasured: 'its project has room for its pages',
   SiteReleasePublished: 'its pages are live',
 };
 

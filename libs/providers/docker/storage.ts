@@ -11,6 +11,9 @@ import type { DockerSettings } from './settings.js';
 /** A volume may be large, and a disk slow. */
 const FILL_MS = 12 * 3_600_000;
 
+/** What a site keeps: files in which a container is handed its secrets are no content of anybody's. */
+const SHOWN_ROLES = new Set(['data', 'release']);
+
 /** Volumes of containers, read and filled through containers that are never started. A site stands still while its container is paused. */
 export class DockerStorage implements SiteStorage {
   private readonly turns = new InTurn();
@@ -21,7 +24,8 @@ export class DockerStorage implements SiteStorage {
   ) {}
 
   async volumes(projectId: string, signal?: AbortSignal): Promise<readonly Volume[]> {
-    const found = await this.engine.volumes(this.ours({ [LABEL.project]: projectId }), signal);
+    const ofProject = await this.engine.volumes(this.ours({ [LABEL.project]: projectId }), signal);
+    const found = ofProject.filter(({ Labels }) => SHOWN_ROLES.has(Labels[LABEL.role] ?? ''));
     if (found.length === 0) return [];
     const sizes = await this.turns.run('sizes', () => this.engine.volumeSizes(signal));
     return found.map(({ Name, Labels }) => ({
