@@ -65,7 +65,7 @@ async function showOutcome({ client, terminal, options }: Session, siteId: strin
   else if (options.wait === false) terminal.line(`${body.name} is ${body.status}.${operationId ? ` Follow it with: hostplane operation watch ${operationId}` : ''}`);
   else {
     terminal.line(`${body.name} is live at ${body.url}`);
-    if (body.wordpress) terminal.line(`Sign in as ${body.wordpress.adminUser} at ${body.wordpress.adminUrl}`);
+    if (body.wordpress) terminal.line(`Sign in as ${body.wordpress.adminUser} at ${body.wordpress.adminUrl}, with what this tells: hostplane site password ${body.name}`);
   }
 }
 

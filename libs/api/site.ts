@@ -107,7 +107,7 @@ export const newSite = z
     title: z.string().min(1).max(200).optional().describe('wordpress: its title; without it, its name'),
     adminUser: z.string().min(1).max(60).optional().describe('wordpress: its first user, an administrator; without it, admin'),
     adminEmail: z.email().max(100).optional().describe('wordpress: where it writes to; without it, admin at its address'),
-    locale: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?(_[a-z0-9]{1,10})?$/, 'A locale is like de_DE.').optional().describe('wordpress: its language; without it, English'),
+    locale: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?(_[a-z0-9]{1,10})?$/, 'A locale is like de_DE.').optional().describe('wordpress: its language, fetched from wordpress.org when it is installed; without it, English'),
     database: z.enum(['shared', 'own']).optional().describe("wordpress: on the host's database server, or on one that the project has for itself"),
     restoreFrom: reference('site', 'Id of a destroyed site of the project whose data was kept: the new one goes on with it').optional(),
     limits: limits.optional().describe('What its container may use; without it, the defaults of its host'),

@@ -61,6 +61,8 @@ add_filter('pre_wp_mail', '__return_false');
 global $wpdb, $wp_rewrite;
 if ($wpdb->get_var($wpdb->prepare('SELECT GET_LOCK(CONCAT(%s, DATABASE()), 120)', 'install.')) !== '1') throw new Exception('Another installation is under way.');
 if ($setup['locale'] !== '') {
+  require_once ABSPATH . 'wp-admin/includes/file.php';
+  require_once ABSPATH . 'wp-admin/includes/misc.php';
   add_filter('http_request_timeout', fn() => 5);
   wp_download_language_pack($setup['locale']);
   load_default_textdomain($setup['locale']);
