@@ -42,7 +42,7 @@ export class BareWordPress {
       NetworkingConfig: { EndpointsConfig: { [this.name]: { IPAMConfig: { IPv4Address: address } } } },
     });
     await this.engine.startContainer(container);
-    await untilServed(`http://${address}/license.txt`);
+    await untilServed(`http://${address}/readme.html`);
     const setup = { url: `http://${host}:${nginx.port}`, title: id, adminUser: 'admin', adminEmail: 'admin@example.org', adminPassword: randomUUID(), locale: '' };
     const { stdout } = await this.engine.exec(container, ['php', '--'], installScript(setup));
     if (!stdout.endsWith(INSTALLED)) throw new Error(`The bare WordPress was not installed: ${stdout}`);
