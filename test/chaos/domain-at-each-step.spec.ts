@@ -95,7 +95,8 @@ describeWithKnot('a custom domain, added and removed', () => {
   });
 
   it.each(['control-plane', 'provisioner'] as const)('survives kill -9 of %s at each point', async (process: Part) => {
-    const points = steps.filter((step) => step.process === process);
+    // Each point once: a second look or answer of the same sort runs the same code.
+    const points = steps.filter((step, at) => step.process === process && steps.findIndex(({ process, point }) => process === step.process && point === step.point) === at);
     let killed = 0;
     for (const [i, passing] of points.entries()) {
       if (i % 10 === 0) globalThis.process.stderr.write(`  ${process}: ${i} of ${points.length} points\n`);
