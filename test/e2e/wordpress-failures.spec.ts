@@ -35,7 +35,7 @@ describeWithDocker('a WordPress site that cannot be launched', () => {
       await container.commit({ repo: REPO, tag, changes: 'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["apache2-foreground"]' });
       await container.remove({ v: true });
     }
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}`, HOSTPLANE_HEALTH_DEADLINE_SECONDS: '12' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}`, HOSTPLANE_HEALTH_DEADLINE_SECONDS: '30' } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
     neighbour = await ended(await create('neighbour'));
     expect(neighbour.lastError ?? neighbour.status).toBe('ACTIVE');
