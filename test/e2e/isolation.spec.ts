@@ -1,10 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { testImage } from '../../infra/images/recipes.js';
 import { freePort } from '../../infra/start/ports.js';
 import { identityOf } from '../../infra/start/processes.js';
@@ -28,21 +28,39 @@ afterEach(async () => {
     launcher.kill('SIGINT');
     await once(launcher, 'exit');
   }
+  rmSync(home, { recursive: true, force: true });
 });
-afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** A launcher as another user or with fewer rights than this test: `as` are the words of setpriv for that. Returns what it printed until it was ready. */
-async function launch(as: readonly string[] = []): Promise<string> {
+/** A launcher as another user or with fewer rights than this test: `as` are the words in front of its command, run by `node` from `project`. Returns what it printed until it was ready. */
+async function launch({ as = [], project = ROOT, nats = process.env['HOSTPLANE_NATS_SERVER'] }: { as?: readonly string[]; project?: string; nats?: string | undefined } = {}): Promise<string> {
   const [port, http, https] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
   const ports = { HOSTPLANE_API_PORT: String(port), HOSTPLANE_EDGE_HTTP_PORT: String(http), HOSTPLANE_EDGE_HTTPS_PORT: String(https), HOSTPLANE_EDGE: 'embedded' };
   const env = { PATH: process.env['PATH'], HOME: home, HOSTPLANE_DATA: join(home, 'data'), HOSTPLANE_STATIC_IMAGE: testImage('static'), HOSTPLANE_NETWORK_POOL: `10.${20 + Math.floor(Math.random() * 50)}.0.0/16`, ...ports };
-  const [program, ...args] = [...(as.length ? ['setpriv', ...as, '--'] : []), process.execPath, join(ROOT, 'dist/infra/start/main.js')];
-  launcher = spawn(program!, args, { cwd: ROOT, env: { ...env, HOSTPLANE_NATS_SERVER: process.env['HOSTPLANE_NATS_SERVER'] }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const [program, ...args] = [...as, process.execPath.replace(ROOT, project), join(project, 'dist/infra/start/main.js')];
+  launcher = spawn(program!, args, { cwd: home, env: { ...env, HOSTPLANE_NATS_SERVER: nats }, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   launcher.stdout!.on('data', (data: Buffer) => (output += data.toString()));
-  while (!output.includes('Ctrl-C stops everything') && launcher.exitCode === null) await sleep(20);
+  while (!output.includes('Ctrl-C stops everything')) {
+    if (launcher.exitCode !== null) throw new Error(`The launcher ended with ${launcher.exitCode}:\n${output}`);
+    await sleep(20);
+  }
   api = new Api(`http://127.0.0.1:${port}/api/v1`, /hp_[A-Za-z0-9_-]{43}/.exec(output)?.[0] ?? '');
   return output;
+}
+
+/** The words that start a command as an ordinary user who sees the project at a folder of that user's own: root's may be closed to others. */
+function asUser({ uid, gid }: { uid: number; gid: number }, project: string): readonly string[] {
+  mkdirSync(project);
+  const script = 'mount --bind "$1" "$2"; shift 2; exec "$@"';
+  return ['unshare', '--mount', 'sh', '-ec', script, 'sh', ROOT, project, 'setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${statSync(SOCKET).gid}`, '--'];
+}
+
+/** A copy of the nats-server that root has found, where everybody can run it. */
+function natsForAll(): string | undefined {
+  const found = process.env['HOSTPLANE_NATS_SERVER'];
+  if (!found) return undefined;
+  copyFileSync(found, join(home, 'nats-server'));
+  return join(home, 'nats-server');
 }
 
 async function isolationPart(): Promise<string | undefined> {
@@ -92,15 +110,16 @@ describeWithDocker('the engine', () => {
   });
 
   (isRoot ? it : it.skip)('likewise as an ordinary user who may use the engine', async () => {
-    const { uid, gid } = accountInsteadOfRoot()!;
+    const account = accountInsteadOfRoot()!;
     mkdirSync(join(home, 'data'), { mode: 0o711 });
-    for (const folder of [home, join(home, 'data')]) chownSync(folder, uid, gid);
-    await launch([`--reuid=${uid}`, `--regid=${gid}`, `--groups=${statSync(SOCKET).gid}`]);
+    for (const folder of [home, join(home, 'data')]) chownSync(folder, account.uid, account.gid);
+    const project = join(home, 'project');
+    await launch({ as: asUser(account, project), project, nats: natsForAll() });
     await expectIsolated();
   });
 
   (isRoot ? it : it.skip)('is said to be in reach where the kernel does not allow another view', async () => {
-    const printed = await launch(['--bounding-set=-sys_admin', '--inh-caps=-sys_admin']);
+    const printed = await launch({ as: ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin', '--'] });
     expect(printed.match(/not possible: .*unshare.*Operation not permitted/g)).toHaveLength(1);
     expect(await isolationPart()).toMatch(/^not possible: .*Operation not permitted \(\/var\/run\/docker\.sock can be connected to\)$/);
     expect(connectIn('control-plane', SOCKET)).toBe('connected');
