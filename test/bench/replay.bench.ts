@@ -120,7 +120,7 @@ const verifyChain = async (database: TestDatabase, report: Parameters<Bench>[0])
   const ours: number[] = [], floors: number[] = [];
   for (let i = 0; i < RUNS; i++) {
     floors.push(await timed(() => {
-      for (let n = 0; n < EVENTS; n++) hash('sha256', message, 'buffer');
+      for (let n = 0; n < EVENTS; n++) hash('sha256', message, 'binary');
     }));
     ours.push(await timed(async () => {
       const { fault } = await verify(client);
