@@ -3,7 +3,7 @@ import pg from 'pg';
 import { EventStore } from '#eventstore/event-store.js';
 import { Projection, type ProjectionDefinition } from '#eventstore/projection.js';
 import { foldRange } from '#eventstore/replay.js';
-import { MemoryTx } from '#eventstore/table-tx.js';
+import { MemoryTx } from '#eventstore/memory-tx.js';
 import { verify } from '#eventstore/verify.js';
 import { gatewayProjection } from '../../apps/api-gateway/gateway.projection.js';
 import { sitesTable } from '../../apps/api-gateway/sites.projection.js';
