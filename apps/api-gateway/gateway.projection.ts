@@ -14,7 +14,7 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 10,
+  version: 11,
   tables: [projectsTable, membersTable, sitesTable, backupsTable, domainsTable, operationsTable, tokensTable, secretsTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
     await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, domainsTable, tokensTable, secretsTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
@@ -26,9 +26,9 @@ export const gatewayProjection: ProjectionDefinition = {
 type Completion<R> = (rows: readonly R[], tx: ProjectionTx) => Promise<readonly R[]>;
 
 async function foldInto<R extends KeyedRow>(table: KeyedTable<R>, batch: readonly StoredMessage[], tx: ProjectionTx, complete?: Completion<R>): Promise<void> {
-  const keys = distinct(batch.map((message) => table.keyOf(message)));
-  const before = (await tx.rows<R>(table.table, keys)) as Map<string, R>;
-  const changed = [...foldBatch(table, before, batch).values()];
+  const keys = batch.map((message) => table.keyOf(message));
+  const before = (await tx.rows<R>(table.table, distinct(keys))) as Map<string, R>;
+  const changed = [...foldBatch(table, before, batch, keys).values()];
   await tx.put(table.table, complete ? await complete(changed, tx) : changed);
 }
 
@@ -44,7 +44,7 @@ async function withProject(rows: readonly OperationRow[], tx: ProjectionTx): Pro
  */
 async function timelineRows(batch: readonly StoredMessage[], tx: ProjectionTx): Promise<TimelineRow[]> {
   const events = batch.filter(({ kind }) => kind === 'event').map((event) => ({ event, own: aboutOf(event) }));
-  const operations = await tx.rows<OperationRow>(operationsTable.table, distinct(events.map(({ own }) => own.operationId)));
+  const operations = await tx.rows<OperationRow>(operationsTable.table, distinct(events.map(({ own }) => (own.siteId === undefined ? own.operationId : undefined))));
   const about = events.map(({ event, own }) => {
     const operation = operations.get(own.operationId ?? '');
     return { event, own, operation, siteId: own.siteId ?? operation?.site_id ?? undefined };

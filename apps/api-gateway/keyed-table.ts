@@ -13,11 +13,11 @@ export interface KeyedTable<R extends KeyedRow = KeyedRow> {
   fold(row: R | undefined, message: StoredMessage): R | undefined;
 }
 
-/** Folds a batch over rows that were there before; answers those that changed, each in its last state. */
-export function foldBatch<R extends KeyedRow>(table: KeyedTable<R>, before: ReadonlyMap<string, R>, batch: readonly StoredMessage[]): Map<string, R> {
+/** Folds a batch over rows that were there before; answers those that changed, each in its last state. `keys`: of each message, where they are known. */
+export function foldBatch<R extends KeyedRow>(table: KeyedTable<R>, before: ReadonlyMap<string, R>, batch: readonly StoredMessage[], keys = batch.map((message) => table.keyOf(message))): Map<string, R> {
   const changed = new Map<string, R>();
-  for (const message of batch) {
-    const key = table.keyOf(message);
+  for (const [i, message] of batch.entries()) {
+    const key = keys[i];
     if (key === undefined) continue;
     const row = changed.get(key) ?? before.get(key);
     const next = table.fold(row, message);

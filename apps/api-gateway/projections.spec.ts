@@ -11,7 +11,8 @@ import { foldBatch, type KeyedRow, type KeyedTable } from './keyed-table.js';
 import { operationsTable } from './operations.projection.js';
 import { projectsTable } from './projects.projection.js';
 import { sitesTable } from './sites.projection.js';
-import { timelineRow, withoutSecrets } from './timeline.projection.js';
+import { withoutSecrets } from './shown-event.js';
+import { timelineRow } from './timeline.projection.js';
 import { tokensTable } from './tokens.projection.js';
 
 const ids = { siteId: 's', operationId: 'o' };

@@ -1,4 +1,5 @@
 import type { Asker } from './access.js';
+import type { TimelineEvent } from './shown-event.js';
 import { ownAudience, type TimelineRow } from './timeline.projection.js';
 
 /** Whose events somebody may see from one moment on; the events themselves, as they pass, say who joins or leaves a project. */
@@ -14,12 +15,12 @@ export class Sight {
   }
 
   /** Whether this row may be seen, now that every row before it has been asked for. */
-  passes(row: TimelineRow): boolean {
+  passes(row: TimelineEvent): boolean {
     if (isAboutMembers(row)) this.follow(row);
     return this.audiences.has(row.audience);
   }
 
-  private follow({ type, data }: TimelineRow): void {
+  private follow({ type, data }: TimelineEvent): void {
     const { projectId = '', memberId, ownerId } = JSON.parse(data) as { projectId?: string; memberId?: string; ownerId?: string };
     const { owner, projects } = this.asker.caller;
     if ((memberId ?? ownerId) !== owner || (projects && !projects.includes(projectId))) return;
@@ -29,4 +30,4 @@ export class Sight {
 }
 
 /** Whether a row may change what somebody sees. */
-export const isAboutMembers = ({ type }: TimelineRow): boolean => type === 'MemberAdded' || type === 'MemberRemoved' || type === 'ProjectRequested';
+export const isAboutMembers = ({ type }: Pick<TimelineRow, 'type'>): boolean => type === 'MemberAdded' || type === 'MemberRemoved' || type === 'ProjectRequested';

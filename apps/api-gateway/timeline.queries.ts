@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { ShownEvent } from '#api/event.js';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { memberships, sightOf, type Asker } from './access.js';
+import { showEvent, type TimelineEvent } from './shown-event.js';
 import { ownAudience, type TimelineRow } from './timeline.projection.js';
 
 /** Which events somebody wants to see. What is named here was found to be seen by them. */
@@ -21,7 +22,7 @@ export interface TimelinePage {
   readonly cursor?: string | undefined;
 }
 
-/** Events from the timeline, by their position. */
+/** Events by their position: found in the timeline, read in the log. */
 export class TimelineQueries {
   constructor(
     private readonly db: Pool,
@@ -37,7 +38,7 @@ export class TimelineQueries {
   }
 
   /** Rows between two positions, both left out. */
-  async rows(filter: TimelineFilter, { after, before, limit, order: direction = 'asc' }: { after: number; before?: number | undefined; limit: number; order?: 'asc' | 'desc' }): Promise<TimelineRow[]> {
+  async rows(filter: TimelineFilter, { after, before, limit, order: direction = 'asc' }: { after: number; before?: number | undefined; limit: number; order?: 'asc' | 'desc' }): Promise<TimelineEvent[]> {
     const values: unknown[] = [after];
     const where = ['position > $1'];
     const add = (condition: string, value: unknown) => {
@@ -51,14 +52,19 @@ export class TimelineQueries {
     const order = `ORDER BY position ${direction === 'desc' ? 'DESC' : 'ASC'} LIMIT $${values.push(limit)}`;
     const rows = (more: string): string => `SELECT * FROM ${this.schema}.timeline WHERE ${[...where, ...(more ? [more] : [])].join(' AND ')} ${order}`;
     const isNamed = filter.siteId !== undefined || filter.projectId !== undefined || filter.operationId !== undefined;
-    if (!filter.asker || isNamed) return (await this.db.query<TimelineRow>(rows(''), values)).rows;
+    if (!filter.asker || isNamed) return this.inLog(rows(''), order, values);
     // Each project's own index is read as far as the page goes.
     const { owner, projects } = filter.asker.caller;
     const [member, limits] = sightOf(filter.asker);
     const n = values.push(member, limits) - 1;
     const own = projects ? '' : ` UNION ALL SELECT $${values.push(ownAudience(owner))}`;
     const audiences = `SELECT m.project_id AS id FROM ${this.schema}.members m WHERE ${memberships(n)}${own}`;
-    return (await this.db.query<TimelineRow>(`SELECT t.* FROM (${audiences}) a CROSS JOIN LATERAL (${rows('audience = a.id')}) t ${order}`, values)).rows;
+    return this.inLog(`SELECT t.* FROM (${audiences}) a CROSS JOIN LATERAL (${rows('audience = a.id')}) t ${order}`, order, values);
+  }
+
+  private async inLog(rows: string, order: string, values: readonly unknown[]): Promise<TimelineEvent[]> {
+    const text = `SELECT t.*, l.stream_id AS stream, l.data, l.meta, l.recorded_at FROM (${rows}) t JOIN log.messages l ON l.seq = t.position ${order}`;
+    return (await this.db.query<TimelineEvent>(text, [...values])).rows;
   }
 }
 
@@ -71,12 +77,4 @@ export function matches(filter: TimelineFilter, row: TimelineRow): boolean {
     (operationId === undefined || row.operation_id === operationId) &&
     (types === undefined || types.includes(row.type))
   );
-}
-
-export function showEvent(row: TimelineRow): ShownEvent {
-  return {
-    position: row.position, type: row.type, stream: row.stream, data: JSON.parse(row.data) as Record<string, unknown>,
-    meta: { correlationId: row.correlation_id, causationId: row.causation_id, actor: row.actor },
-    recordedAt: row.recorded_at,
-  };
 }

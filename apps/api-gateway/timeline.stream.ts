@@ -3,15 +3,15 @@ import type { FastifyReply } from 'fastify';
 import type { Logger } from '#boot/logger.js';
 import type { ReadModel } from './read-model.js';
 import { isAboutMembers, type Sight } from './sight.js';
-import type { TimelineRow } from './timeline.projection.js';
-import { matches, showEvent, type TimelineFilter, type TimelineQueries } from './timeline.queries.js';
+import { showEvent, type TimelineEvent } from './shown-event.js';
+import { matches, type TimelineFilter, type TimelineQueries } from './timeline.queries.js';
 
 const HEARTBEAT_MS = 15_000;
 const PAGE = 500;
 /** A reader that is further behind than this is let go: it resumes by itself where it was. */
 const MOST_UNSENT_BYTES = 4 << 20;
 
-type Listener = (rows: readonly TimelineRow[]) => void;
+type Listener = (rows: readonly TimelineEvent[]) => void;
 
 export interface Streaming {
   readonly filter: TimelineFilter;
@@ -51,7 +51,7 @@ export class TimelineStream {
     const gone = new AbortController();
     raw.on('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, this.stopped.signal]);
-    const queue: TimelineRow[] = [];
+    const queue: TimelineEvent[] = [];
     let wake = (): void => undefined;
     const listener: Listener = (rows) => {
       queue.push(...rows.filter((row) => matches(filter, row) || isAboutMembers(row)));
@@ -125,7 +125,7 @@ export class TimelineStream {
   }
 }
 
-function frameOf(row: TimelineRow): string {
+function frameOf(row: TimelineEvent): string {
   return `id: ${row.position}\nevent: ${row.type}\ndata: ${JSON.stringify(showEvent(row))}\n\n`;
 }
 

@@ -1,7 +1,7 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { Meta, StoredMessage } from '#contracts/message.js';
 import { decodeData, type MessageType } from '#contracts/registry.js';
-import { AT, type CopiedRow } from './copy-reader.js';
+import { AT, type CopiedRow } from './copied-row.js';
 
 /**
  * A message of a replay: what is in every fold is read at once, the rest when it is asked for. Its lazy fields are the class's, not
@@ -33,7 +33,7 @@ class CopiedMessage {
   }
 
   get kind(): string {
-    return this.text(AT.kind, 'latin1');
+    return shared(this.text(AT.kind, 'latin1'));
   }
 
   get schemaVersion(): number {
@@ -59,27 +59,22 @@ class CopiedMessage {
   }
 
   private startOf(column: number): number {
-    let start = this.at + 4;
+    let start = this.at;
     for (let i = 0; i < column; i++) start += this.bytes.readInt32BE(start - 4) + 4;
     return start;
   }
 }
 
-const SLAB_BYTES = 1 << 20;
+/** The message that a row holds; it keeps the bytes that the row came in. */
+export function copiedMessage(row: CopiedRow, position: number, streamId: string): StoredMessage {
+  return new CopiedMessage(position, streamId, row.integer(AT.version), shared(row.latin1(AT.type)) as MessageType, row.bytes, row.startOf(AT.seq)) as unknown as StoredMessage;
+}
 
-/** Makes messages of rows. Their bytes share slabs, so that a replay allocates little. */
-export class MessageReader {
-  #slab = Buffer.alloc(0);
-  #used = 0;
+const known = new Map<string, string>();
 
-  read(row: CopiedRow, position: number, streamId: string): StoredMessage {
-    const { byteLength } = row;
-    if (this.#used + byteLength > this.#slab.length) {
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, byteLength));
-      this.#used = 0;
-    }
-    const at = this.#used;
-    this.#used = row.keep(this.#slab, at);
-    return new CopiedMessage(position, streamId, row.integer(AT.version), row.ascii(AT.type) as MessageType, this.#slab, at) as unknown as StoredMessage;
-  }
+/** One string for all that say the same: of names that every fold compares with others, which is quickest where they are one object. */
+function shared(name: string): string {
+  const same = known.get(name);
+  if (same === undefined) known.set(name, name);
+  return same ?? name;
 }

@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { readCheckpoint } from './checkpoint.js';
+import { MemoryTx } from './memory-tx.js';
 import type { ProjectionDefinition, ProjectionPlace } from './projection-definition.js';
 import { foldRange, head } from './replay.js';
-import { MemoryTx, TableTx } from './table-tx.js';
+import { TableTx } from './table-tx.js';
 import { createStatement, indexStatements, physicalName, type TableDefinition } from './tables.js';
 
 export interface Progress {
@@ -30,16 +31,18 @@ export async function rebuild(place: ProjectionPlace, definition: ProjectionDefi
   const [client, reader] = await Promise.all([db.connect(), db.connect()]);
   try {
     await client.query('SELECT pg_advisory_lock(hashtext($1))', [`${schema}.${definition.name}`]);
-    await client.query('SET synchronous_commit = off'); // the swap waits for the disk, and with it for all that was written before
+    await client.query("SET synchronous_commit = off; SET maintenance_work_mem = '128MB'"); // the swap is what waits for the disk; indexes are sorted in memory
     await client.query(`INSERT INTO ${schema}.checkpoints VALUES ($1, 0, 0, 0) ON CONFLICT DO NOTHING`, [definition.name]);
     const live = (await readCheckpoint(client, schema, definition.name))!;
     await dropOthers(client, schema, definition, live.epoch);
     const epoch = live.epoch + 1;
     for (const table of definition.tables) await client.query(createStatement(table, physicalName(schema, table.table, epoch)));
     let position = await fill(client, reader, place, definition, epoch, await head(reader), onProgress);
+    await index(client, place, definition, epoch);
+    const views = await viewStatements(client, place, definition, epoch);
     for (let swapped; ; ) {
       position = await catchUp(client, reader, place, definition, epoch, position);
-      swapped = await swap(client, reader, place, definition, epoch, position);
+      swapped = await swap(client, reader, place, definition, { epoch, views, position });
       if (!swapped) continue;
       await dropOthers(client, schema, definition, epoch);
       return swapped;
@@ -75,7 +78,7 @@ export async function compare(place: ProjectionPlace, definition: ProjectionDefi
   }
 }
 
-/** Folds the log from its beginning into the epoch's empty tables, then makes their indexes. */
+/** Folds the log from its beginning into the epoch's empty tables. */
 async function fill(client: pg.ClientBase, reader: pg.PoolClient, { schema }: ProjectionPlace, definition: ProjectionDefinition, epoch: number, upTo: number, onProgress: OnProgress): Promise<number> {
   const memory = new MemoryTx(tablesOf(definition));
   let written = Promise.resolve(); // the server takes one batch in while the next is folded
@@ -90,12 +93,14 @@ async function fill(client: pg.ClientBase, reader: pg.PoolClient, { schema }: Pr
     await written;
   }
   await memory.flush(client, schema, epoch, true);
-  for (const table of definition.tables) {
-    const name = physicalName(schema, table.table, epoch);
-    for (const statement of indexStatements(table, name)) await client.query(statement);
-    await client.query(`ANALYZE ${name}`);
-  }
   return upTo;
+}
+
+async function index(client: pg.ClientBase, { schema }: ProjectionPlace, { tables }: ProjectionDefinition, epoch: number): Promise<void> {
+  for (const table of tables) {
+    const name = physicalName(schema, table.table, epoch);
+    for (const statement of [...indexStatements(table, name), `ANALYZE ${name}`]) await client.query(statement);
+  }
 }
 
 /** Follows the log into the shadow tables until almost nothing is missing. */
@@ -105,11 +110,22 @@ async function catchUp(client: pg.ClientBase, reader: pg.PoolClient, { schema }:
   for (let upTo; (upTo = await head(reader)) - position > NEARLY; ) {
     for await (position of foldRange(reader, definition, { after: position, upTo }, tx)) await tx.write();
   }
+  await client.query(FLUSH);
   return position;
 }
 
+/** Brings to the disk what was written until now, so that the swap need not. */
+const FLUSH = "BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'hostplane', ''); COMMIT";
+
+interface Shadow {
+  readonly epoch: number;
+  readonly position: number;
+  /** Point the views at it. */
+  readonly views: string;
+}
+
 /** Holds the live projection for the few messages that are missing. Undefined: too many came meanwhile, or a reader was in the way. */
-async function swap(client: pg.ClientBase, reader: pg.PoolClient, { schema }: ProjectionPlace, definition: ProjectionDefinition, epoch: number, from: number): Promise<{ position: number; swapMs: number } | undefined> {
+async function swap(client: pg.ClientBase, reader: pg.PoolClient, { schema }: ProjectionPlace, definition: ProjectionDefinition, { epoch, views, position: from }: Shadow): Promise<{ position: number; swapMs: number } | undefined> {
   const begun = performance.now();
   await client.query("BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL synchronous_commit = on");
   try {
@@ -119,7 +135,7 @@ async function swap(client: pg.ClientBase, reader: pg.PoolClient, { schema }: Pr
     if (upTo - from <= 2 * NEARLY) {
       const tx = new TableTx(client, schema, epoch, tablesOf(definition));
       for await (position of foldRange(reader, definition, { after: from, upTo }, tx)) await tx.write();
-      for (const { table } of definition.tables) await pointView(client, schema, table, epoch);
+      await client.query(views);
       await client.query(`UPDATE ${schema}.checkpoints SET version = $2, position = $3, epoch = $4 WHERE projection = $1`, [definition.name, definition.version, position, epoch]);
       await client.query('COMMIT');
       return { position, swapMs: performance.now() - begun };
@@ -132,15 +148,17 @@ async function swap(client: pg.ClientBase, reader: pg.PoolClient, { schema }: Pr
   return undefined;
 }
 
-/** Points the view at another epoch; where its columns are others, it is a new view. */
-async function pointView(client: pg.ClientBase, schema: string, table: string, epoch: number): Promise<void> {
-  const next = physicalName(schema, table, epoch);
-  const { rows: [shape] } = await client.query<{ same: boolean }>(
-    `SELECT (SELECT array_agg((attname, atttypid)::text ORDER BY attnum) FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0)
-          = (SELECT array_agg((attname, atttypid)::text ORDER BY attnum) FROM pg_attribute WHERE attrelid = to_regclass($2) AND attnum > 0) AS same`,
-    [`${schema}.${table}`, next]);
-  if (!shape!.same) await client.query(`DROP VIEW IF EXISTS ${schema}.${table}`);
-  await client.query(`CREATE OR REPLACE VIEW ${schema}.${table} AS SELECT * FROM ${next}`);
+/** Points the views at another epoch; where its columns are others, it is a new view. Nobody but who holds the lock of the rebuild makes views. */
+async function viewStatements(client: pg.ClientBase, { schema }: ProjectionPlace, { tables }: ProjectionDefinition, epoch: number): Promise<string> {
+  const shapeOf = (name: string): string => `(SELECT array_agg((attname, atttypid)::text ORDER BY attnum) FROM pg_attribute WHERE attrelid = to_regclass(${name}) AND attnum > 0)`;
+  const statements = [];
+  for (const { table } of tables) {
+    const [view, next] = [`${schema}.${table}`, physicalName(schema, table, epoch)];
+    const { rows: [shape] } = await client.query<{ same: boolean }>(`SELECT ${shapeOf('$1')} = ${shapeOf('$2')} AS same`, [view, next]);
+    if (!shape!.same) statements.push(`DROP VIEW IF EXISTS ${view}`);
+    statements.push(`CREATE OR REPLACE VIEW ${view} AS SELECT * FROM ${next}`);
+  }
+  return statements.join('; ');
 }
 
 /** Drops this projection's tables of other epochs: the old ones, and what a rebuild that was killed left behind. */

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { StoredMessage } from '#contracts/message.js';
-import { MessageReader } from './copied-message.js';
-import { AT, copyBatches, type CopiedRow } from './copy-reader.js';
+import { copiedMessage } from './copied-message.js';
+import { AT, type CopiedRow } from './copied-row.js';
+import { copyBatches } from './copy-reader.js';
 import type { ProjectionDefinition } from './projection-definition.js';
 import type { ProjectionTx } from './tables.js';
 
@@ -11,14 +12,13 @@ const BATCH = 2_000;
 export async function* foldRange(reader: pg.ClientBase, definition: ProjectionDefinition, range: { after: number; upTo: number }, tx: ProjectionTx): AsyncGenerator<number> {
   if (range.upTo <= range.after) return;
   const { categories } = definition;
-  const messages = new MessageReader();
   const prefixes = categories?.map((category) => `${category}/`);
   let position = range.after;
   const decode = (row: CopiedRow): StoredMessage | undefined => {
     const found = row.bigint(AT.seq);
     if (found !== ++position) throw new Error(`The log has a gap: position ${position} was expected, ${found} came.`);
     const streamId = row.text(AT.streamId);
-    return !prefixes || prefixes.some((prefix) => streamId.startsWith(prefix)) ? messages.read(row, found, streamId) : undefined;
+    return !prefixes || prefixes.some((prefix) => streamId.startsWith(prefix)) ? copiedMessage(row, found, streamId) : undefined;
   };
   let folded = range.after;
   for await (const batch of copyBatches(reader, range, BATCH, decode)) {

@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
-import { from } from 'pg-copy-streams';
-import { copyLine, keyColumn, physicalName, type ProjectionTx, type Row, type TableDefinition } from './tables.js';
+import { keyColumn, physicalName, type ProjectionTx, type Row, type TableDefinition } from './tables.js';
 
 type Key = string | number;
 
@@ -121,64 +118,4 @@ function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
   let value = map.get(key);
   if (value === undefined) map.set(key, (value = make()));
   return value;
-}
-
-/** Rows in memory, for a rebuild: those of append-only tables leave for the database as soon as there are enough of them. */
-export class MemoryTx implements ProjectionTx {
-  private readonly held = new Map<string, Map<string | number, Row>>();
-  private readonly added = new Map<string, string[]>();
-
-  constructor(private readonly definitions: ReadonlyMap<string, TableDefinition>) {
-    for (const [table, definition] of definitions) (definition.appendOnly ? this.added.set(table, []) : this.held.set(table, new Map()));
-  }
-
-  rows<R extends Row>(table: string, keys: readonly (string | number)[]): Promise<Map<string | number, R>> {
-    const held = this.held.get(table);
-    if (!held) throw new Error(`The table ${table} is append-only: its rows are not read again.`);
-    const found = new Map<string | number, R>();
-    for (const key of keys) {
-      const row = held.get(key);
-      if (row) found.set(key, row as R);
-    }
-    return Promise.resolve(found);
-  }
-
-  put(table: string, rows: readonly Row[]): Promise<void> {
-    const definition = this.definitions.get(table)!;
-    const held = this.held.get(table);
-    const key = keyColumn(definition);
-    if (held) for (const row of rows) held.set(row[key] as string | number, row);
-    else this.added.get(table)!.push(rows.map((row) => copyLine(definition, row)).join(''));
-    return Promise.resolve();
-  }
-
-  remove(table: string, keys: readonly (string | number)[]): Promise<void> {
-    for (const key of keys) this.held.get(table)!.delete(key);
-    return Promise.resolve();
-  }
-
-  /** Writes what append-only tables have gathered; at the end, with `all`, the other tables too. */
-  async flush(client: pg.ClientBase, schema: string, epoch: number, all: boolean): Promise<void> {
-    for (const [table, lines] of this.added) if (lines.length > 0) await copyIn(client, physicalName(schema, table, epoch), lines.splice(0));
-    if (!all) return;
-    for (const [table, rows] of this.held) {
-      await copyIn(client, physicalName(schema, table, epoch), linesOf(this.definitions.get(table)!, rows.values()));
-      rows.clear();
-    }
-  }
-}
-
-const CHUNK_ROWS = 500;
-
-function* linesOf(definition: TableDefinition, rows: Iterable<Row>): Generator<string> {
-  const chunk: string[] = [];
-  for (const row of rows) {
-    chunk.push(copyLine(definition, row));
-    if (chunk.length === CHUNK_ROWS) yield chunk.splice(0).join('');
-  }
-  if (chunk.length > 0) yield chunk.join('');
-}
-
-async function copyIn(client: pg.ClientBase, name: string, lines: Iterable<string>): Promise<void> {
-  await pipeline(Readable.from(lines, { objectMode: false }), client.query(from(`COPY ${name} FROM STDIN`)));
 }

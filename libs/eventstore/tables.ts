@@ -37,23 +37,3 @@ export function createStatement(definition: TableDefinition, name: string): stri
 export function indexStatements(definition: TableDefinition, name: string): string[] {
   return [`ALTER TABLE ${name} ADD PRIMARY KEY ("${keyColumn(definition)}")`, ...(definition.indexes ?? []).map((columns) => `CREATE INDEX ON ${name} (${columns})`)];
 }
-
-/** A row in the text format of COPY. */
-export function copyLine({ columns }: TableDefinition, row: Row): string {
-  let line = '';
-  for (const column in columns) {
-    const cell = row[column];
-    if (line !== '') line += '\t';
-    if (cell === null || cell === undefined) line += '\\N';
-    else if (typeof cell === 'number' || typeof cell === 'boolean') line += String(cell);
-    else line += escapeCell(typeof cell === 'string' && !columns[column]!.startsWith('json') ? cell : JSON.stringify(cell));
-  }
-  return `${line}\n`;
-}
-
-const SPECIAL = /[\\\t\n\r]/;
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
-
-function escapeCell(text: string): string {
-  return SPECIAL.test(text) ? text.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character]!) : text;
-}

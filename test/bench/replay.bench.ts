@@ -3,7 +3,7 @@ import pg from 'pg';
 import { EventStore } from '#eventstore/event-store.js';
 import { Projection, type ProjectionDefinition } from '#eventstore/projection.js';
 import { foldRange } from '#eventstore/replay.js';
-import { MemoryTx } from '#eventstore/table-tx.js';
+import { MemoryTx } from '#eventstore/memory-tx.js';
 import { verify } from '#eventstore/verify.js';
 import { gatewayProjection } from '../../apps/api-gateway/gateway.projection.js';
 import { sitesTable } from '../../apps/api-gateway/sites.projection.js';
@@ -120,7 +120,7 @@ const verifyChain = async (database: TestDatabase, report: Parameters<Bench>[0])
   const ours: number[] = [], floors: number[] = [];
   for (let i = 0; i < RUNS; i++) {
     floors.push(await timed(() => {
-      for (let n = 0; n < EVENTS; n++) hash('sha256', message, 'buffer');
+      for (let n = 0; n < EVENTS; n++) hash('sha256', message, 'binary');
     }));
     ours.push(await timed(async () => {
       const { fault } = await verify(client);
