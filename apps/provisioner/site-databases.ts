@@ -3,8 +3,8 @@ import type { DatabaseSpec } from '#contracts/gen/hostplane/v1/database.js';
 import type { Cause } from '#contracts/message.js';
 import { rootPasswordOf } from '#domain/operation/wordpress-steps.js';
 import type { DatabaseSecrets, DatabaseServer } from '#providers/databases.js';
-import { Databases } from './databases.js';
-import { Vault } from './vault.js';
+import type { Databases } from './databases.js';
+import type { Vault } from './vault.js';
 
 /** A site's database, with what the vault opened for one piece of work on it. */
 export class SiteDatabase {
