@@ -50,7 +50,7 @@ function operationIdOf(message: StoredMessage): string | undefined {
 function wishedKind(message: StoredMessage): string | undefined {
   switch (message.type) {
     case 'SiteRequested':
-      if (message.data.backupId) return 'launch-from-backup';
+      if (message.data.backupId) return message.data.kind === 'wordpress' ? 'launch-wordpress-from-backup' : 'launch-from-backup';
       return message.data.kind === 'wordpress' ? 'launch-wordpress' : 'launch-site';
     case 'SiteRetryRequested':
       return 'launch-site';

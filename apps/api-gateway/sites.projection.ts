@@ -68,7 +68,7 @@ function requested(data: SiteRequested, { position, recordedAt }: StoredMessage)
     id: data.siteId, owner: data.ownerId, project_id: data.projectId, name: data.name, kind: data.kind, runtime: data.runtime, host_id: data.hostId, data_id: data.dataId,
     hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, wordpress: data.wordpress ? shownWordPress(data.wordpress) : null, next_wordpress: null, limits: shownLimits(data), data: null,
     release: data.content ? shownRelease(data, 'live') : null, next_release: null,
-    operation_id: data.operationId, operation_kind: data.backupId ? 'launch-from-backup' : launchOf(data), last_error: null, domains: '{}', primary_domain: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
+    operation_id: data.operationId, operation_kind: launchOf(data), last_error: null, domains: '{}', primary_domain: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
 
@@ -105,7 +105,7 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
     case 'SiteSwitchFailed':
       return { ...free, last_error: errorAt(message.data) };
     default:
-      return releaseChange(row, message) ?? dataChange(message);
+      return releaseChange(row, message) ?? dataChange(row, message);
   }
 }
 
@@ -126,13 +126,13 @@ function releaseChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> |
   }
 }
 
-function dataChange(message: StoredMessage): Partial<SiteRow> | undefined {
+function dataChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> | undefined {
   switch (message.type) {
     case 'SiteBackupRequested':
       return { operation_id: message.data.operationId, operation_kind: 'backup-site' };
     case 'SiteRestoreRequested': {
       const next = message.data.content ? { next_release: shownRelease(message.data, 'publishing') } : {};
-      return { operation_id: message.data.operationId, operation_kind: 'restore-site', ...next };
+      return { operation_id: message.data.operationId, operation_kind: row.kind === 'wordpress' ? 'restore-wordpress' : 'restore-site', ...next };
     }
     case 'SiteBackedUp':
       return { ...free, last_error: null };
@@ -163,7 +163,10 @@ function shownLimits({ limits }: SiteRequested): string | null {
   return set.length > 0 ? JSON.stringify(Object.fromEntries(set)) : null;
 }
 
-const launchOf = ({ kind }: { kind: string }): string => (kind === 'wordpress' ? 'launch-wordpress' : 'launch-site');
+const launchOf = ({ kind, backupId = '' }: { kind: string; backupId?: string }): string => {
+  if (backupId !== '') return kind === 'wordpress' ? 'launch-wordpress-from-backup' : 'launch-from-backup';
+  return kind === 'wordpress' ? 'launch-wordpress' : 'launch-site';
+};
 
 /** Why it failed, and at which step. */
 const errorAt = ({ step, error }: { step: string; error: string }): string => (step ? `${step}: ${error}` : error);

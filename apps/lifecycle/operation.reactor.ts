@@ -52,7 +52,7 @@ export class OperationReactor {
 
   @OnEvent('SiteRestoreRequested')
   async restoreSite(event: StoredMessage<'SiteRestoreRequested'>): Promise<void> {
-    await this.startSite(() => 'restore-site', event);
+    await this.startSite((kind) => siteWorkflows(kind).restore, event);
   }
 
   @OnEvent('BackupRemovalRequested')

@@ -2,6 +2,7 @@ import type { Backup } from '#domain/backup/backup.js';
 import type { BackupInput } from '#domain/backup-site/backup-site.js';
 import type { OperationCommand } from '#domain/operation/operation.js';
 import type { SiteInput } from '#domain/operation/site-steps.js';
+import { siteWorkflows } from '#domain/operation/workflows.js';
 import type { RemovalInput } from '#domain/remove-backup/remove-backup.js';
 import { Refusal } from '#domain/refusal.js';
 import type { RestoreInput } from '#domain/restore-site/restore-site.js';
@@ -28,7 +29,7 @@ export function withBackup(start: StartOperation, site: Site, backup: Backup): S
   const own = request.dataId || request.siteId;
   if (operation?.kind !== 'restore') {
     const { dataId, releaseId, content } = input.spec;
-    return { ...start, kind: 'launch-from-backup', input: { ...input, ref, restored: { dataId, releaseId, content }, newDataId: own, oldDataId: '' } satisfies RestoreInput };
+    return { ...start, kind: siteWorkflows(request.kind).launchFromBackup, input: { ...input, ref, restored: { dataId, releaseId, content }, newDataId: own, oldDataId: '' } satisfies RestoreInput };
   }
   const { dataId, release } = operation;
   const volumes = hasVolumes(request.kind) ? { newDataId: dataId, oldDataId: site.dataId || request.siteId } : { newDataId: '', oldDataId: '' };

@@ -3,14 +3,16 @@ import type { ListVolumes, ShowProgress } from '#contracts/gen/hostplane/v1/back
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import type { StoredMessage } from '#contracts/message.js';
 import { archiveDecider } from '#domain/answers.js';
+import { databaseOf } from '#domain/operation/wordpress-steps.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnAsk, OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { Volume } from '#providers/site-storage.js';
 import { answer } from './answer.js';
-import { Backups } from './backups.js';
+import { Backups, type SiteData } from './backups.js';
 import { ProgressBoard } from './progress.js';
 import { Runtimes } from './runtimes.js';
+import { SiteDatabases } from './site-databases.js';
 
 type BackupCommand = StoredMessage<'TakeBackup' | 'RestoreBackup' | 'RemoveBackup' | 'RemoveData'>;
 interface Ids {
@@ -29,14 +31,15 @@ export class BackupCommands {
     private readonly runtimes: Runtimes,
     private readonly backups: Backups,
     private readonly progress: ProgressBoard,
+    private readonly databases: SiteDatabases,
   ) {}
 
   @OnCommand('TakeBackup')
   async take(command: StoredMessage<'TakeBackup'>, context: HandlerContext): Promise<void> {
     const { backupId, operationId } = command.data;
     await this.answer(command, context, async (ids) => {
-      const spec = specOf(command.data.spec);
-      const taken = await this.progress.during(operationId, (progress) => this.backups.take(this.runtimes.get(spec.runtime), backupId, spec, progress, context.signal));
+      const site = await this.dataOf(command);
+      const taken = await this.progress.during(operationId, (progress) => this.backups.take(site, backupId, progress, context.signal));
       return { type: 'BackupTaken', data: { ...ids, ...taken } };
     });
   }
@@ -45,9 +48,9 @@ export class BackupCommands {
   async restore(command: StoredMessage<'RestoreBackup'>, context: HandlerContext): Promise<void> {
     const { ref, operationId } = command.data;
     await this.answer(command, context, async (ids) => {
-      const spec = specOf(command.data.spec);
+      const site = await this.dataOf(command);
       if (!ref) throw new ProviderError('The command names no backup.', false);
-      await this.progress.during(operationId, (progress) => this.backups.restore(this.runtimes.get(spec.runtime), ref, spec, progress, context.signal));
+      await this.progress.during(operationId, (progress) => this.backups.restore(site, ref, progress, context.signal));
       return { type: 'BackupRestored', data: { ...ids, backupId: ref.backupId } };
     });
   }
@@ -79,6 +82,13 @@ export class BackupCommands {
   @OnAsk('ShowProgress')
   async show({ operationId }: ShowProgress): Promise<{ phase: string; bytes: number } | undefined> {
     return this.progress.of(operationId);
+  }
+
+  /** A site's runtime, and its database if it has one. */
+  private async dataOf(command: StoredMessage<'TakeBackup' | 'RestoreBackup'>): Promise<SiteData> {
+    const spec = specOf(command.data.spec);
+    const runtime = this.runtimes.get(spec.runtime);
+    return { spec, runtime, ...(spec.kind === 'wordpress' && { database: await this.databases.open(databaseOf(spec), command.data.hostId, command) }) };
   }
 
   private answer(command: BackupCommand, context: HandlerContext, act: (ids: Ids) => ReturnType<Parameters<typeof answer<AnswerType>>[3]['act']>): Promise<void> {

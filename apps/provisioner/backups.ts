@@ -16,6 +16,14 @@ import type { SiteRuntime } from '#providers/site-runtime.js';
 import type { BackupTargets } from './backup-targets.module.js';
 import { Measured } from './measured.js';
 import type { Progress } from './progress.js';
+import type { SiteDatabase } from './site-databases.js';
+
+/** A site, and what its data is in. */
+export interface SiteData {
+  readonly spec: WorkloadSpec;
+  readonly runtime: SiteRuntime;
+  readonly database?: Pick<SiteDatabase, 'export' | 'import'>;
+}
 
 export interface Taken {
   readonly ref: BackupRef;
@@ -39,20 +47,13 @@ export class Backups {
   /**
    * The site's data is copied aside while the site stands still, and sent from there while it goes on: a slow storage keeps no visitor waiting.
    */
-  async take(runtime: SiteRuntime, backupId: string, spec: WorkloadSpec, progress: Progress, signal?: AbortSignal): Promise<Taken> {
+  async take(site: SiteData, backupId: string, progress: Progress, signal?: AbortSignal): Promise<Taken> {
     const since = performance.now();
+    const { spec } = site;
     const [target] = this.targets;
     const key = keyOf(spec, backupId);
     return this.aside(`take-${backupId}`, async (folder) => {
-      const parts: BackupPart[] = [];
-      const files = new Map<string, string>();
-      if (spec.content) files.set(add(parts, { name: `content/${spec.content.sha256}`, kind: 'content', sha256: spec.content.sha256 }), await checkedContent(this.content, spec.content));
-      const frozenMs = await storageOf(runtime, spec).exportData(spec, async (path, tar) => {
-        const name = add(parts, { name: `data/${parts.length}.tar`, kind: 'tree', path });
-        const file = join(folder, `${parts.length}.tar`);
-        await pipeline(tar, new Measured((bytes) => progress.at('reading', bytes)), createWriteStream(file, { mode: 0o600 }), { signal });
-        files.set(name, file);
-      }, signal);
+      const { parts, files, frozenMs } = await this.read(site, folder, progress, signal);
       reached('backup:read');
       const measured = new Measured((bytes) => progress.at('storing', bytes));
       const sending = pipeline(packBackup(manifestOf(backupId, spec, parts), files), measured).catch(() => undefined);
@@ -64,23 +65,44 @@ export class Backups {
   }
 
   /** Fetches a backup whole, checks it, and only then unpacks it, under the spec's data id. */
-  async restore(runtime: SiteRuntime, ref: BackupRef, spec: WorkloadSpec, progress: Progress, signal?: AbortSignal): Promise<void> {
+  async restore({ runtime, spec, database }: SiteData, ref: BackupRef, progress: Progress, signal?: AbortSignal): Promise<void> {
     await this.aside(`restore-${spec.siteId}`, async (folder) => {
       const file = join(folder, 'backup.tar');
       await this.fetch(ref, file, progress, signal);
       reached('backup:fetched');
+      let isFilled = false;
       for await (const { part, bytes } of readBackup(createReadStream(file))) {
         progress.at('unpacking', 0);
         if (part.kind === 'content') await this.putContent(part, bytes, signal);
         else if (part.kind === 'tree') await storageOf(runtime, spec).importTree(spec, part.path ?? '', bytes, signal);
-        else throw new ProviderError('The backup holds a database, which this host cannot restore.', false);
+        else {
+          if (!database) throw new ProviderError('The backup holds a database, and the site has none.', false);
+          await database.import(bytes, signal);
+          isFilled = true;
+        }
       }
+      if (database && !isFilled) throw new ProviderError('The backup holds no database, and the site needs one.', false);
     });
   }
 
   /** Removes a backup from one target, or from wherever it is. */
   async remove({ projectId, siteId }: Pick<WorkloadSpec, 'projectId' | 'siteId'>, backupId: string, target: string, signal?: AbortSignal): Promise<void> {
     for (const one of target === '' ? this.targets : [this.target(target)]) await one.remove(keyOf({ projectId, siteId }, backupId), signal);
+  }
+
+  /** Copies a site's data of one moment into the folder. */
+  private async read({ runtime, spec, database }: SiteData, folder: string, progress: Progress, signal?: AbortSignal): Promise<{ parts: BackupPart[]; files: Map<string, string>; frozenMs: number }> {
+    const parts: BackupPart[] = [];
+    const files = new Map<string, string>();
+    const copy = async (part: BackupPart, bytes: Readable): Promise<void> => {
+      const file = join(folder, String(parts.length));
+      await pipeline(bytes, new Measured((read) => progress.at('reading', read)), createWriteStream(file, { mode: 0o600 }), { signal });
+      files.set(add(parts, part), file);
+    };
+    if (spec.content) files.set(add(parts, { name: `content/${spec.content.sha256}`, kind: 'content', sha256: spec.content.sha256 }), await checkedContent(this.content, spec.content));
+    const tree = (path: string, tar: Readable) => copy({ name: `data/${parts.length}.tar`, kind: 'tree', path }, tar);
+    const also = database && (() => database.export((sql) => copy({ name: 'database.sql', kind: 'database' }, sql), signal));
+    return { parts, files, frozenMs: await storageOf(runtime, spec).exportData(spec, tree, signal, also) };
   }
 
   private async fetch({ backupId, target, key, sha256 }: BackupRef, file: string, progress: Progress, signal?: AbortSignal): Promise<void> {
@@ -121,7 +143,7 @@ export class Backups {
 }
 
 function storageOf(runtime: SiteRuntime, spec: WorkloadSpec): NonNullable<SiteRuntime['storage']> {
-  if (!runtime.storage || spec.kind === 'wordpress') throw new ProviderError(`A site of the kind ${spec.kind} on "${runtime.name}" cannot be backed up or restored yet.`, false);
+  if (!runtime.storage) throw new ProviderError(`A site of the kind ${spec.kind} on "${runtime.name}" cannot be backed up or restored yet.`, false);
   return runtime.storage;
 }
 

@@ -8,7 +8,7 @@ import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { answer } from './answer.js';
 import { Databases } from './databases.js';
-import { Vault } from './vault.js';
+import { SiteDatabases } from './site-databases.js';
 
 /** Makes and removes the databases of this host's sites. */
 @Controller()
@@ -16,7 +16,7 @@ export class DatabaseCommands {
   constructor(
     private readonly store: EventStore,
     private readonly databases: Databases,
-    private readonly vault: Vault,
+    private readonly opened: SiteDatabases,
   ) {}
 
   @OnCommand('EnsureDatabase')
@@ -27,11 +27,8 @@ export class DatabaseCommands {
       decider: databaseDecider,
       key: siteId,
       act: async () => {
-        const database = specOf(spec);
-        const server = this.databases.get(database.runtime);
-        const wish = { projectId: database.projectId, name: database.passwordSecret };
-        const [rootPassword, password] = await Promise.all([this.open(rootPasswordOf(database, hostId), command), this.open(wish, command)]);
-        await server.ensure(database, { rootPassword, password }, context.signal);
+        const database = await this.opened.open(specOf(spec), hostId, command);
+        await database.ensure(context.signal);
         return { type: 'DatabaseReady', data: ids };
       },
       failed: (error) => ({ type: 'DatabaseFailed', data: { ...ids, error } }),
@@ -48,17 +45,12 @@ export class DatabaseCommands {
       act: async () => {
         const database = specOf(spec);
         if (await this.mayExist(siteId, database.runtime)) {
-          await this.databases.get(database.runtime).remove(database, keepData, () => this.open(rootPasswordOf(database, hostId), command), context.signal);
+          await this.databases.get(database.runtime).remove(database, keepData, () => this.opened.secret(rootPasswordOf(database, hostId), command), context.signal);
         }
         return { type: 'DatabaseRemoved', data: ids };
       },
       failed: (error) => ({ type: 'DatabaseFailed', data: { ...ids, error } }),
     });
-  }
-
-  private async open({ projectId, name }: { projectId: string; name: string }, command: StoredMessage): Promise<string> {
-    const { secrets } = await this.vault.open({ projectId, names: [name], purpose: 'database' }, command);
-    return secrets[name]!;
   }
 
   /** On a host without the runtime there can only be a database when it was once made there. */

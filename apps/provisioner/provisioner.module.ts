@@ -21,6 +21,7 @@ import type { ProvisionerSettings } from './provisioner.config.js';
 import { ProgressBoard } from './progress.js';
 import { followRoutes } from './routes.projection.js';
 import { Runtimes } from './runtimes.js';
+import { SiteDatabases } from './site-databases.js';
 import { chooseDatabases, chooseRuntimes, contentFolder } from './runtimes.module.js';
 import { Vault } from './vault.js';
 import { EdgeDoor } from './visit.js';
@@ -41,6 +42,8 @@ export class ProvisionerModule {
     const edge = new HostEdge(provider, source, settings.HOSTPLANE_EDGE_STAYS === 'yes');
     await edge.restore(await store.head());
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
+    const databases = chooseDatabases(settings, plane, runtimes);
+    const vault = new Vault(bus);
     return {
       module: ProvisionerModule,
       controllers: [WorkloadCommands, WordPressCommands, DatabaseCommands, BackupCommands, EdgeCommands],
@@ -48,8 +51,9 @@ export class ProvisionerModule {
         { provide: EventStore, useValue: store },
         { provide: Runtimes, useValue: runtimes },
         { provide: HostEdge, useValue: edge },
-        { provide: Vault, useValue: new Vault(bus) },
-        { provide: Databases, useValue: chooseDatabases(settings, plane, runtimes) },
+        { provide: Vault, useValue: vault },
+        { provide: Databases, useValue: databases },
+        { provide: SiteDatabases, useValue: new SiteDatabases(databases, vault) },
         { provide: EdgeDoor, useValue: { address: ownAddressOf(settings.HOSTPLANE_BIND), httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT, withinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 } satisfies EdgeDoor },
         { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
         { provide: Backups, useValue: backups },

@@ -71,7 +71,7 @@ export class WorkloadCommands {
 
   @OnCommand('InstallWorkload')
   async install(command: StoredMessage<'InstallWorkload'>, context: HandlerContext): Promise<void> {
-    const { operationId, siteId, hostId, turn, spec } = command.data;
+    const { operationId, siteId, hostId, turn, spec, isRestored } = command.data;
     const ids = { operationId, siteId, hostId, turn, revision: command.position };
     await answer(this.store, command, context, {
       decider: workloadDecider,
@@ -80,7 +80,7 @@ export class WorkloadCommands {
         if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
         const name = adminPasswordKey(dataOf(spec));
         const { secrets } = await this.vault.open({ projectId: spec.projectId, names: [name], purpose: 'install' }, command);
-        await installWordPress(this.runtimes.get(spec.runtime), spec, secrets[name]!, context.signal);
+        await installWordPress(this.runtimes.get(spec.runtime), spec, { adminPassword: secrets[name]!, isRestored }, context.signal);
         return { type: 'WorkloadInstalled', data: ids };
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),

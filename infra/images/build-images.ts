@@ -38,6 +38,7 @@ async function build(docker: Docker, apt: PrivateApt, recipe: Recipe): Promise<v
     const unpacked = join(folder, 'unpacked');
     makeMerged(unpacked);
     await apt.unpack(recipe.packages, unpacked, recipe.dependencies);
+    if (recipe.alone) await apt.unpack(recipe.alone, unpacked);
     const root = recipe.keep.length ? pick(unpacked, join(folder, 'root'), recipe.keep) : prune(unpacked);
     addApplets(root);
     cpSync(join(FILES, recipe.name), root, { recursive: true });

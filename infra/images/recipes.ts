@@ -5,6 +5,8 @@ export interface Recipe {
   readonly packages: readonly string[];
   /** Whether what the packages depend on comes too; a static program needs nothing. */
   readonly dependencies: boolean;
+  /** Packages of which nothing else is wanted, whatever they depend on. */
+  readonly alone?: readonly string[];
   /** Folders that must be there and that anybody may write to. */
   readonly writable: readonly string[];
   /** Everything else that was unpacked is left out; all of it when empty. Paths from the root, without a slash. */
@@ -50,6 +52,8 @@ export const recipes = {
     name: 'mariadb',
     packages: ['mariadb-server-core', 'mariadb-client-core', 'mariadb-common', 'libstdc++6', 'busybox-static'],
     dependencies: true,
+    // mariadb-dump is in it, and perl would come with it.
+    alone: ['mariadb-client'],
     writable: ['tmp', 'var/tmp', 'run/mysqld', 'var/lib/mysql'],
     keep: [],
     changes: [PATH, 'ENTRYPOINT ["docker-entrypoint.sh"]', 'CMD ["mariadbd"]', 'VOLUME /var/lib/mysql', 'EXPOSE 3306'],

@@ -43,7 +43,7 @@ export const operationRef = z.strictObject({ id: reference('operation', 'Id of t
 export const cancelInput = z.strictObject({ reason: z.string().max(500).optional() });
 
 /** Workflows that move data, and can say how far they are. */
-export const movingData: readonly string[] = ['backup-site', 'restore-site', 'launch-from-backup'];
+export const movingData: readonly string[] = ['backup-site', 'restore-site', 'restore-wordpress', 'launch-from-backup', 'launch-wordpress-from-backup'];
 
 /** Whether nothing more will happen in an operation of this status. */
 export function isEnded(status: OperationStatus): boolean {

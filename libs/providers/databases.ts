@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { DatabaseSpec } from '#contracts/gen/hostplane/v1/database.js';
 
 /** What a database server needs that no spec may hold; opened by the vault for one call and never written down. */
@@ -28,4 +29,13 @@ export interface DatabaseServer {
    * root password is asked for only when there is a server to sign in to.
    */
   remove(spec: DatabaseSpec, keepData: boolean, rootPassword: () => Promise<string>, signal?: AbortSignal): Promise<void>;
+
+  /** Hands out what a database holds as SQL of one moment, while it goes on being used; returns once `take` has it and it was seen to be whole. */
+  export(spec: DatabaseSpec, secrets: DatabaseSecrets, take: (sql: Readable) => Promise<void>, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * The database and its user are there, as by `ensure`, and it holds what an export had, in place of everything that it held. Nothing that it says is done
+   * with more rights than those of the user. No workload may use it yet.
+   */
+  import(spec: DatabaseSpec, secrets: DatabaseSecrets, sql: Readable, signal?: AbortSignal): Promise<void>;
 }

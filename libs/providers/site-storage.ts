@@ -28,9 +28,9 @@ export interface SiteStorage {
 
   /**
    * Hands out the data, one folder after the other, as it is at one moment: the site stands still from the first to the last, and goes on
-   * whatever happens. Answers how long that was, in milliseconds.
+   * whatever happens. `also` is done within that moment, for what belongs to the data and is elsewhere. Answers how long it was, in milliseconds.
    */
-  exportData(spec: WorkloadSpec, take: TakeTree, signal?: AbortSignal): Promise<number>;
+  exportData(spec: WorkloadSpec, take: TakeTree, signal?: AbortSignal, also?: () => Promise<void>): Promise<number>;
 
   /** Makes a volume under the spec's data id, in place of one that is there, and fills it. No workload may use it yet. */
   importTree(spec: WorkloadSpec, path: string, tar: Readable, signal?: AbortSignal): Promise<void>;

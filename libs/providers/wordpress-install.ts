@@ -6,15 +6,22 @@ import { INSTALLED, installScript } from './wordpress-script.js';
 /** So much of what PHP complains of is shown. */
 const SHOWN = 2_000;
 
+/** What an installation is told beside the spec. */
+export interface Installation {
+  readonly adminPassword: string;
+  /** What is there came from a backup. */
+  readonly isRestored: boolean;
+}
+
 /**
  * Sets WordPress up in its running workload: its tables, its first administrator, its title. Done again it changes nothing, whoever changed
- * what meanwhile; killed half-way, the next one goes on.
+ * what meanwhile; killed half-way, the next one goes on. What came from a backup gets the password as well, and lets nobody go on who was signed in.
  */
-export async function installWordPress(runtime: SiteRuntime, spec: WorkloadSpec, adminPassword: string, signal?: AbortSignal): Promise<void> {
+export async function installWordPress(runtime: SiteRuntime, spec: WorkloadSpec, { adminPassword, isRestored }: Installation, signal?: AbortSignal): Promise<void> {
   const { wordpress, url } = spec;
   if (!wordpress || !runtime.run) throw new ProviderError(`WordPress cannot be installed in a site of kind "${spec.kind}" on "${spec.runtime}".`, false);
   const adminEmail = wordpress.adminEmail || `admin@${new URL(url).hostname}`;
-  const stdin = installScript({ url, title: wordpress.title, adminUser: wordpress.adminUser, adminEmail, adminPassword, locale: wordpress.locale });
+  const stdin = installScript({ url, title: wordpress.title, adminUser: wordpress.adminUser, adminEmail, adminPassword, locale: wordpress.locale, isRestored });
   const { exitCode, stdout, stderr } = await runtime.run(spec.siteId, { argv: ['php', '-d', 'display_errors=stderr', '--'], stdin }, signal);
   if (exitCode === 0 && stdout.trim().endsWith(INSTALLED)) return;
   const said = textOf(`${stderr}\n${stdout}`).replaceAll(adminPassword, '***').slice(-SHOWN);

@@ -8,6 +8,8 @@ export interface WordPressSetup {
   readonly adminPassword: string;
   /** Empty: English. */
   readonly locale: string;
+  /** What is there came from a backup: the administrator gets this password, and nobody is signed in any more. */
+  readonly isRestored: boolean;
 }
 
 /** What the script prints when everything is in its place. */
@@ -42,7 +44,7 @@ function hostplane_move($from, $to) {
   $host = parse_url($from, PHP_URL_HOST);
   $pattern = '#https?:(\\\\?/\\\\?/)' . preg_quote($host, '#') . '(?::\d+)?(?![A-Za-z0-9-]|\.[A-Za-z0-9])#';
   $into = str_replace('://', ':$1', $to);
-  $texts = [$wpdb->posts => ['ID', 'post_content', 'post_excerpt'], $wpdb->postmeta => ['meta_id', 'meta_value'], $wpdb->comments => ['comment_ID', 'comment_content'], $wpdb->options => ['option_id', 'option_value']];
+  $texts = [$wpdb->posts => ['ID', 'post_content', 'post_excerpt'], $wpdb->postmeta => ['meta_id', 'meta_value'], $wpdb->comments => ['comment_ID', 'comment_content'], $wpdb->commentmeta => ['meta_id', 'meta_value'], $wpdb->termmeta => ['meta_id', 'meta_value'], $wpdb->usermeta => ['umeta_id', 'meta_value'], $wpdb->options => ['option_id', 'option_value']];
   foreach ($texts as $table => $columns) {
     $key = array_shift($columns);
     foreach ($columns as $column) {
@@ -74,6 +76,8 @@ if ($stored !== null && $stored !== $setup['url']) hostplane_move($stored, $setu
 $people = is_blog_installed() ? (int) $wpdb->get_var("SELECT COUNT(*) FROM $wpdb->users") : 0;
 if ($people === 0) wp_install($setup['title'], $setup['adminUser'], $setup['adminEmail'], true, '', $setup['adminPassword'], $setup['locale']);
 $admin = get_user_by('login', $setup['adminUser']);
+if ($setup['isRestored'] && $admin) wp_set_password($setup['adminPassword'], $admin->ID);
+if ($setup['isRestored']) WP_Session_Tokens::destroy_all_for_all_users();
 if (!get_option('hostplane_installed')) {
   if ($admin && !user_can($admin, 'manage_options')) $admin->set_role('administrator');
   if ($admin && (int) $wpdb->get_var("SELECT COUNT(*) FROM $wpdb->posts") === 0) wp_install_defaults($admin->ID);

@@ -43,7 +43,7 @@ export class BareWordPress {
     });
     await this.engine.startContainer(container);
     await untilServed(`http://${address}/readme.html`);
-    const setup = { url: `http://${host}:${nginx.port}`, title: id, adminUser: 'admin', adminEmail: 'admin@example.org', adminPassword: randomUUID(), locale: '' };
+    const setup = { url: `http://${host}:${nginx.port}`, title: id, adminUser: 'admin', adminEmail: 'admin@example.org', adminPassword: randomUUID(), locale: '', isRestored: false };
     const { stdout } = await this.engine.exec(container, ['php', '--'], installScript(setup));
     if (!stdout.endsWith(INSTALLED)) throw new Error(`The bare WordPress was not installed: ${stdout}`);
     await nginx.route(host, `${address}:80`);

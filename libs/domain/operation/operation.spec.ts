@@ -5,7 +5,7 @@ import { launchWordPress } from '../launch-wordpress/launch-wordpress.js';
 import { adminPasswordKey, databasePasswordKey, projectRootPasswordKey } from '../naming/naming.js';
 import { given } from '../../../test/support/given.js';
 import { operationDecider, settlementOf, type OperationCommand, type OperationEventType, type OperationState } from './operation.js';
-import type { RestoreInput } from '../restore-site/restore-site.js';
+import { launchWordPressFromBackup, restoreWordPress, type RestoreInput } from '../restore-site/restore-site.js';
 import type { SiteInput } from './site-steps.js';
 import type { Ask, AskType, Fact, WorkflowKind } from './workflow.js';
 import { workflows } from './workflows.js';
@@ -19,11 +19,12 @@ const spec = {
 };
 const input: SiteInput = { hostId: 'local', hostnames: ['blog.localhost'], spec, previous: { releaseId: '', content: undefined }, power: 'running', keepData: false };
 const WORDPRESS = ['EnsureSecrets', 'EnsureSecrets', 'EnsureDatabase', 'EnsureWorkload', 'InstallWorkload', 'EnsureRoute', 'ConfirmPage'];
+const RESTORED = ['EnsureSecrets', 'EnsureSecrets', 'EnsureDatabase', 'RestoreBackup', 'EnsureWorkload', 'InstallWorkload', 'EnsureRoute', 'ConfirmPage', 'RemoveData', 'RemoveDatabase'];
 const ref = { backupId: 'b', target: 'local', key: 'p/s/b.tar', sha256: 'a'.repeat(64), sizeBytes: 9 };
-const restoring: RestoreInput = { ...input, ref, restored: { dataId: 'new', releaseId: '', content: undefined }, newDataId: 'new', oldDataId: 's' };
+const restoring: RestoreInput = { ...input, ref, restored: { dataId: OTHER, releaseId: '', content: undefined }, newDataId: OTHER, oldDataId: SITE };
 const inputs: Partial<Record<WorkflowKind, object>> = {
   'launch-project': { projectId: 'p', hostId: 'local', subnet: '10.77.0.0/24' }, 'remove-project': { projectId: 'p', hostId: 'local', subnet: '10.77.0.0/24' },
-  'backup-site': { ...input, backupId: 'b' }, 'restore-site': restoring, 'launch-from-backup': restoring, 'remove-backup': { hostId: 'local', siteId: 's', projectId: 'p', backupId: 'b', target: '' },
+  'backup-site': { ...input, backupId: 'b' }, 'restore-site': restoring, 'launch-from-backup': restoring, 'restore-wordpress': restoring, 'launch-wordpress-from-backup': restoring, 'remove-backup': { hostId: 'local', siteId: 's', projectId: 'p', backupId: 'b', target: '' },
 };
 const start = (kind: WorkflowKind): OperationCommand => ({ type: 'StartOperation', id: 'o', kind, siteId: 's', projectId: 'p', input: inputs[kind] ?? input });
 
@@ -110,6 +111,11 @@ describe('an operation', () => {
     ['restore-site', [2], ['RestoreBackup', 'EnsureWorkload', 'EnsureWorkload', 'RemoveData'], { step: 'workload' }],
     ['restore-site', [3], ['RestoreBackup', 'EnsureWorkload', 'EnsureRoute', 'EnsureWorkload', 'RemoveData'], { step: 'route' }],
     ['launch-from-backup', [2], ['RestoreBackup', 'EnsureWorkload', 'RemoveWorkload', 'RemoveData'], { type: 'FailSite', step: 'workload', undone: ['workload', 'data'] }],
+    ['restore-wordpress', [4], ['EnsureSecrets', 'EnsureSecrets', 'EnsureDatabase', 'RestoreBackup', 'RemoveData', 'RemoveDatabase'], { type: 'FailRestore', step: 'data' }],
+    ['restore-wordpress', [6], [...RESTORED.slice(0, 6), 'EnsureWorkload', 'RemoveData', 'RemoveDatabase'], { type: 'FailRestore', step: 'install' }],
+    ['restore-wordpress', [8, 9], [...RESTORED.slice(0, 8), 'EnsureWorkload', 'RemoveData', 'RemoveDatabase'], { type: 'FailRestore', step: 'page' }],
+    ['launch-wordpress-from-backup', [6], [...RESTORED.slice(0, 6), 'RemoveWorkload', 'RemoveData', 'RemoveDatabase'], { type: 'FailSite', step: 'install', undone: ['workload', 'data', 'database'] }],
+    ['launch-wordpress-from-backup', [8], [...RESTORED.slice(0, 8), 'RemoveRoute', 'RemoveWorkload', 'RemoveData', 'RemoveDatabase'], { type: 'FailSite', step: 'page' }],
     ['remove-backup', [1], ['RemoveBackup'], { type: 'FailRemoval' }],
     ['repair-site', [2], ['EnsureWorkload', 'EnsureRoute'], { type: 'FailSwitch', step: 'route' }],
     ['repair-wordpress', [4], WORDPRESS.slice(0, 4), { type: 'FailSwitch', step: 'workload' }],
@@ -139,7 +145,22 @@ describe('an operation', () => {
   });
   it('hands the data of a backup to the restored site only, and takes away the right one', () => {
     const asks = untilAsked('restore-site', 4).filter((message): message is MessageOf<AskType> => !message.type.startsWith('Operation'));
-    expect(asks.map(({ data }) => ('dataId' in data ? data.dataId : 'spec' in data ? (data.spec as { dataId: string }).dataId : ''))).toEqual(['new', 'new', '', 's']);
+    expect(asks.map(({ data }) => ('dataId' in data ? data.dataId : 'spec' in data ? (data.spec as { dataId: string }).dataId : ''))).toEqual([OTHER, OTHER, '', SITE]);
+  });
+  it('fills another database and other volumes of a WordPress site, and takes away what nobody uses', () => {
+    const wordpress = { phpVersion: '8.3', title: 'Blog', adminUser: 'admin', adminEmail: '', locale: '', database: 'shared' };
+    const site = { ...restoring, keepData: true, restored: { ...restoring.restored, dataId: OTHER }, newDataId: OTHER, oldDataId: SITE, spec: { ...spec, kind: 'wordpress', wordpress } };
+    const asked = (steps: readonly { ask(input: RestoreInput, outputs: object): Ask }[]) => steps.map(({ ask }) => ask(site, {})).map(({ type, data }) => [type, data] as const);
+    const dataOf = (data: object): unknown => ('dataId' in data ? data.dataId : 'spec' in data ? (data.spec as { dataId: string }).dataId : '');
+    expect(asked(restoreWordPress.steps).map(([type, data]) => [type, dataOf(data), 'keepData' in data && data.keepData])).toEqual([
+      ['EnsureSecrets', '', false], ['EnsureSecrets', '', false], ['EnsureDatabase', OTHER, false], ['RestoreBackup', OTHER, false], ['EnsureWorkload', OTHER, false],
+      ['InstallWorkload', OTHER, false], ['EnsureRoute', '', false], ['ConfirmPage', '', false], ['RemoveData', SITE, false], ['RemoveDatabase', SITE, false],
+    ]);
+    expect(asked(restoreWordPress.steps)[1]![1]).toMatchObject({ wishes: [{ name: databasePasswordKey(OTHER) }, { name: adminPasswordKey(OTHER) }] });
+    expect(asked(restoreWordPress.steps.flatMap(({ undo }) => undo ?? [])).map(([type, data]) => [type, dataOf(data), 'keepData' in data && data.keepData])).toEqual([
+      ['RemoveDatabase', OTHER, false], ['RemoveData', OTHER, false], ['EnsureWorkload', '', false],
+    ]);
+    expect(asked(launchWordPressFromBackup.steps).at(-1)![1]).toMatchObject({ expected: '' });
   });
   it('ends whatever fails', () => {
     fc.assert(fc.property(fc.constantFrom(...(Object.keys(workflows) as WorkflowKind[])), fc.uniqueArray(fc.integer({ min: 1, max: 14 })), (kind, failing) => {

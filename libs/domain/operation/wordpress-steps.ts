@@ -23,7 +23,8 @@ export function rootPasswordOf({ server, projectId }: Pick<DatabaseSpec, 'server
 
 const wish = (name: string): SecretWish => ({ name, ...PASSWORD });
 
-function databaseOf({ spec }: SiteInput): DatabaseSpec {
+/** The database that a workload has. */
+export function databaseOf(spec: WorkloadSpec): DatabaseSpec {
   const { siteId, projectId, dataId, runtime, wordpress } = spec;
   return { siteId, projectId, dataId, runtime, server: wordpress?.database ?? '', passwordSecret: databasePasswordKey(dataOf(spec)) };
 }
@@ -33,7 +34,7 @@ const secretsReady = { done: 'SecretsReady', failed: 'SecretsFailed' } as const;
 /** Of the database server's own; it is the host's, or the project's. */
 const serverSecret: Action<SiteInput> = {
   ask(input) {
-    const { projectId, name } = rootPasswordOf(databaseOf(input), input.hostId);
+    const { projectId, name } = rootPasswordOf(databaseOf(input.spec), input.hostId);
     return { type: 'EnsureSecrets', data: { projectId, siteId: '', wishes: [wish(name)] } };
   },
   ...secretsReady,
@@ -48,22 +49,22 @@ const secrets: Action<SiteInput> = {
 };
 
 const ensureDatabase: Action<SiteInput> = {
-  ask: (input) => ({ type: 'EnsureDatabase', data: { hostId: input.hostId, siteId: input.spec.siteId, spec: databaseOf(input) } }),
+  ask: (input) => ({ type: 'EnsureDatabase', data: { hostId: input.hostId, siteId: input.spec.siteId, spec: databaseOf(input.spec) } }),
   done: 'DatabaseReady',
   failed: 'DatabaseFailed',
 };
 
 const removeDatabase: Action<SiteInput> = {
-  ask: (input) => ({ type: 'RemoveDatabase', data: { hostId: input.hostId, siteId: input.spec.siteId, spec: databaseOf(input), keepData: input.keepData } }),
+  ask: (input) => ({ type: 'RemoveDatabase', data: { hostId: input.hostId, siteId: input.spec.siteId, spec: databaseOf(input.spec), keepData: input.keepData } }),
   done: 'DatabaseRemoved',
   failed: 'DatabaseFailed',
 };
 
-const install: Action<SiteInput> = {
-  ask: ({ hostId, spec }) => ({ type: 'InstallWorkload', data: { hostId, siteId: spec.siteId, spec } }),
+const install = (isRestored: boolean): Action<SiteInput> => ({
+  ask: ({ hostId, spec }) => ({ type: 'InstallWorkload', data: { hostId, siteId: spec.siteId, spec, isRestored } }),
   done: 'WorkloadInstalled',
   failed: 'WorkloadFailed',
-};
+});
 
 /** Data that was live before may have any title by now; then the page's being there is enough. */
 const confirmPage: Action<SiteInput> = {
@@ -84,6 +85,8 @@ export const wordpressSteps = {
   secrets: { name: 'secrets', ...secrets },
   database: { name: 'database', ...ensureDatabase, undo: removeDatabase },
   removeDatabase: { name: 'database', ...removeDatabase },
-  install: { name: 'install', ...install },
+  install: { name: 'install', ...install(false) },
+  /** What came from a backup is made the site's own: its address, and the password of its first administrator. */
+  adopt: { name: 'install', ...install(true) },
   page: { name: 'page', ...confirmPage },
 } satisfies Record<string, Step<SiteInput>>;

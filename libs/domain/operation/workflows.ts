@@ -8,7 +8,7 @@ import { removeProject } from '../remove-project/remove-project.js';
 import { removeSite } from '../remove-site/remove-site.js';
 import { removeWordPress } from '../remove-wordpress/remove-wordpress.js';
 import { repairSite, repairStoppedWordPress, repairWordPress } from '../repair-site/repair-site.js';
-import { launchFromBackup, restoreSite } from '../restore-site/restore-site.js';
+import { launchFromBackup, launchWordPressFromBackup, restoreSite, restoreWordPress } from '../restore-site/restore-site.js';
 import { restartSite, startSite, stopSite } from '../switch-site/switch-site.js';
 import { updateSite } from '../update-site/update-site.js';
 import type { Workflow, WorkflowKind } from './workflow.js';
@@ -27,7 +27,9 @@ export const workflows: Readonly<Record<WorkflowKind, Workflow<never>>> = {
   'remove-wordpress': removeWordPress,
   'backup-site': backupSite,
   'restore-site': restoreSite,
+  'restore-wordpress': restoreWordPress,
   'launch-from-backup': launchFromBackup,
+  'launch-wordpress-from-backup': launchWordPressFromBackup,
   'remove-backup': removeBackup,
   'update-site': updateSite,
   'repair-site': repairSite,
@@ -35,9 +37,11 @@ export const workflows: Readonly<Record<WorkflowKind, Workflow<never>>> = {
   'repair-stopped-wordpress': repairStoppedWordPress,
 };
 
-/** The workflow that puts a kind of site live, and the one that takes it away. */
-export const siteWorkflows = (siteKind: string): { readonly launch: WorkflowKind; readonly remove: WorkflowKind } =>
-  siteKind === 'wordpress' ? { launch: 'launch-wordpress', remove: 'remove-wordpress' } : { launch: 'launch-site', remove: 'remove-site' };
+/** The workflows that put a kind of site live, and take it away; the same with the data of a backup. */
+export const siteWorkflows = (siteKind: string): Readonly<Record<'launch' | 'remove' | 'restore' | 'launchFromBackup', WorkflowKind>> =>
+  siteKind === 'wordpress'
+    ? { launch: 'launch-wordpress', remove: 'remove-wordpress', restore: 'restore-wordpress', launchFromBackup: 'launch-wordpress-from-backup' }
+    : { launch: 'launch-site', remove: 'remove-site', restore: 'restore-site', launchFromBackup: 'launch-from-backup' };
 
 export function workflowOf(kind: string): Workflow<never> {
   const workflow = (workflows as Partial<Record<string, Workflow<never>>>)[kind];

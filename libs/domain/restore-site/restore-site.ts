@@ -1,7 +1,8 @@
 import type { BackupRef } from '#contracts/gen/hostplane/v1/backup.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { siteSteps, targetOf, type SiteInput } from '../operation/site-steps.js';
-import type { Action, Step, Workflow } from '../operation/workflow.js';
+import { wordpressSteps } from '../operation/wordpress-steps.js';
+import type { Action, Step, Workflow, WorkflowKind } from '../operation/workflow.js';
 
 export interface RestoreInput extends SiteInput {
   readonly ref: BackupRef;
@@ -44,22 +45,57 @@ const swap: Step<RestoreInput> = {
 /** The site serves its restored data: that the old cannot be taken away does not turn it back. */
 const drop: Step<RestoreInput> = { name: 'old-data', ...removeData(({ oldDataId }) => oldDataId), optional: true };
 
+/** A step of another workflow on other data than the site has. Data that was never live is not kept when it is taken back. */
+function on(data: (input: RestoreInput) => Partial<WorkloadSpec>, { ask, undo, ...step }: Step<SiteInput>): Step<RestoreInput> {
+  const changed = (input: RestoreInput): SiteInput => ({ ...input, keepData: false, spec: { ...input.spec, ...data(input) } });
+  return {
+    ...step,
+    ask: (input, outputs) => ask(changed(input), outputs),
+    ...(undo && { undo: { ...undo, ask: (input: RestoreInput, outputs) => undo.ask(changed(input), outputs) } }),
+  };
+}
+
+const onRestored = (step: Step<SiteInput>): Step<RestoreInput> => on(({ restored }) => restored, step);
+
+/** The database and its passwords are there before there is anything to fill it with; what an undo leaves of it is nothing. */
+const foundations = [wordpressSteps.serverSecret, wordpressSteps.secrets, wordpressSteps.database].map(onRestored);
+
+/** A backup's page may have any title. */
+const page: Step<RestoreInput> = { ...wordpressSteps.page, ask: (input, outputs) => wordpressSteps.page.ask({ ...input, keepData: true }, outputs) };
+
+const dropDatabase: Step<RestoreInput> = { ...on(({ oldDataId }) => ({ dataId: oldDataId }), wordpressSteps.removeDatabase), name: 'old-database', optional: true };
+
+function restoring(kind: WorkflowKind, steps: readonly Step<RestoreInput>[]): Workflow<RestoreInput> {
+  return {
+    kind,
+    cancellable: true,
+    patient: true,
+    steps,
+    succeed: (operationId, outputs) => ({ type: 'FinishRestore', operationId, target: targetOf(outputs) }),
+    fail: (operationId, { step, error }) => ({ type: 'FailRestore', operationId, step, error }),
+  };
+}
+
+function launching(kind: WorkflowKind, steps: readonly Step<RestoreInput>[]): Workflow<RestoreInput> {
+  return {
+    kind,
+    cancellable: true,
+    patient: true,
+    steps,
+    succeed: (operationId, outputs) => ({ type: 'ActivateSite', operationId, target: targetOf(outputs) }),
+    fail: (operationId, failure) => ({ type: 'FailSite', operationId, ...failure }),
+  };
+}
+
 /** A site gets the data of a backup in place of its own, which is kept until the restored site is healthy. */
-export const restoreSite: Workflow<RestoreInput> = {
-  kind: 'restore-site',
-  cancellable: true,
-  patient: true,
-  steps: [fetch, swap, siteSteps.refreshRoute, drop],
-  succeed: (operationId, outputs) => ({ type: 'FinishRestore', operationId, target: targetOf(outputs) }),
-  fail: (operationId, { step, error }) => ({ type: 'FailRestore', operationId, step, error }),
-};
+export const restoreSite = restoring('restore-site', [fetch, swap, siteSteps.refreshRoute, drop]);
+
+/** The same with a database: another one, beside the one that is in use until the restored site's page was seen. */
+export const restoreWordPress = restoring('restore-wordpress', [...foundations, fetch, swap, onRestored(wordpressSteps.adopt), siteSteps.refreshRoute, page, drop, dropDatabase]);
 
 /** A new site begins with the data of a backup. */
-export const launchFromBackup: Workflow<RestoreInput> = {
-  kind: 'launch-from-backup',
-  cancellable: true,
-  patient: true,
-  steps: [fetch, siteSteps.launchWorkload, siteSteps.launchRoute],
-  succeed: (operationId, outputs) => ({ type: 'ActivateSite', operationId, target: targetOf(outputs) }),
-  fail: (operationId, failure) => ({ type: 'FailSite', operationId, ...failure }),
-};
+export const launchFromBackup = launching('launch-from-backup', [fetch, siteSteps.launchWorkload, siteSteps.launchRoute]);
+
+export const launchWordPressFromBackup = launching('launch-wordpress-from-backup', [
+  ...foundations, fetch, siteSteps.launchWorkload, wordpressSteps.adopt, siteSteps.launchRoute, page,
+]);

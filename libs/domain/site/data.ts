@@ -36,7 +36,6 @@ export function decideData(command: SiteDataCommand, site: Site, { refuseBusy, n
 }
 
 function backUp({ operationId, backupId, destroyOperationId }: Extract<SiteDataCommand, { type: 'BackUpSite' }>, site: Site): readonly SiteEvent[] {
-  if (site.request.kind === 'wordpress') throw new Refusal('unsupported', 'A WordPress site cannot be backed up: its database is not part of a backup yet.');
   if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be backed up: only one that is live has data that is whole.`);
   return [{ type: 'SiteBackupRequested', data: { siteId: site.request.siteId, operationId, backupId, destroyOperationId } }];
 }

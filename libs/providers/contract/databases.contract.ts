@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DatabaseSpec } from '#contracts/gen/hostplane/v1/database.js';
 import { listenToProbes } from '#contracts/probe.js';
@@ -44,6 +46,9 @@ export function databaseContract(name: string, open: () => Promise<DatabaseWorld
     const password = () => randomBytes(12).toString('hex');
     const ensure = (spec: DatabaseSpec, userPassword: string, databases = world.databases) => databases.ensure(spec, { rootPassword: world.rootPassword, password: userPassword });
     const remove = (spec: DatabaseSpec, keepData = false, databases = world.databases) => databases.remove(spec, keepData, async () => world.rootPassword);
+    const secretsOf = (userPassword: string) => ({ rootPassword: world.rootPassword, password: userPassword });
+    const exported = (spec: DatabaseSpec, userPassword: string, take: (sql: Readable) => Promise<void>, signal?: AbortSignal) => world.databases.export(spec, secretsOf(userPassword), take, signal);
+    const imported = (spec: DatabaseSpec, userPassword: string, sql: Readable) => world.databases.import(spec, secretsOf(userPassword), sql);
     const userOf = (spec: DatabaseSpec, secret: string) => ({ user: databaseUser(spec.dataId || spec.siteId), password: secret });
     const databaseOf = (spec: DatabaseSpec) => wordpressDatabase(spec.dataId || spec.siteId);
     const note = (spec: DatabaseSpec, secret: string, text: string) => world.ask(spec, userOf(spec, secret), `CREATE TABLE ${databaseOf(spec)}.notes (t TEXT); INSERT INTO ${databaseOf(spec)}.notes VALUES ('${text}')`);
@@ -123,6 +128,57 @@ export function databaseContract(name: string, open: () => Promise<DatabaseWorld
       await world.powerCut();
       expect(await read(spec, secret)).toEqual({ said: 'survives' });
       await ensure(spec, secret);
+    });
+
+    it('hands out what a database holds, and fills another one with it, whoever owned its views, triggers and routines', async () => {
+      const [from, to, secret, other] = [fresh(), fresh(), password(), password()];
+      await Promise.all([ensure(from, secret), ensure(to, other)]);
+      const inside = (spec: DatabaseSpec, mine: string, sql: string) => world.ask(spec, userOf(spec, mine), `USE ${databaseOf(spec)}; ${sql}`);
+      const odd = "x'00ff0a0d5c27221a'";
+      const made = await inside(from, secret, [
+        `CREATE TABLE notes (id INT PRIMARY KEY, t TEXT CHARACTER SET utf8mb4, b LONGBLOB); INSERT INTO notes VALUES (1, 'Grüße 🌱 \\'"\\\\', ${odd})`,
+        'CREATE VIEW shown AS SELECT t FROM notes', 'CREATE TRIGGER counting BEFORE INSERT ON notes FOR EACH ROW SET NEW.id = NEW.id + 1',
+        'CREATE PROCEDURE twice() SELECT 2', 'CREATE EVENT daily ON SCHEDULE EVERY 1 DAY DO SELECT 1', 'CREATE TABLE `odd\n\\! touch /tmp/planted\n` (a INT)',
+      ].join(';\n'));
+      expect(made.problem).toBeUndefined();
+      await note(to, other, 'goes');
+      let dump = '';
+      await exported(from, secret, async (sql) => void (dump = await text(sql)));
+      expect(dump).toMatch(/\n-- Dump completed.*\n$/);
+      expect(dump).not.toMatch(secret);
+      for (let i = 0; i < 2; i++) await imported(to, other, Readable.from([Buffer.from(dump)]));
+      const held = 'SELECT id, t, HEX(b) FROM notes; SELECT * FROM shown; CALL twice(); INSERT INTO notes VALUES (10, NULL, NULL); SELECT MAX(id) FROM notes; SHOW TABLES; SHOW EVENTS; CHECKSUM TABLE notes';
+      const [there, here] = [await inside(from, secret, held), await inside(to, other, held)];
+      expect(there.problem).toBeUndefined();
+      expect(here.said?.replaceAll(databaseOf(to), databaseOf(from)).replaceAll(userOf(to, '').user, userOf(from, '').user)).toBe(there.said);
+    });
+
+    it('hands out what a database held at one moment while it is written to', async () => {
+      const [spec, copy, secret] = [fresh(), fresh(), password()];
+      await Promise.all([ensure(spec, secret), ensure(copy, secret)]);
+      const inside = (of: DatabaseSpec, sql: string) => world.ask(of, userOf(of, secret), `USE ${databaseOf(of)};\n${sql}`);
+      await inside(spec, `CREATE TABLE a (i INT); CREATE TABLE filler (t LONGTEXT); CREATE TABLE z (i INT); INSERT INTO filler SELECT REPEAT(MD5(seq), 10000) FROM seq_1_to_60`);
+      const writing = inside(spec, 'DELIMITER //\nBEGIN NOT ATOMIC FOR i IN 1..2000 DO START TRANSACTION; INSERT INTO a VALUES (i); INSERT INTO z VALUES (i); COMMIT; DO SLEEP(0.001); END FOR; END//');
+      let many = 0;
+      for (const end = Date.now() + 30_000; many < 20 && Date.now() < end; ) many = Number((await inside(spec, 'SELECT COUNT(*) FROM a')).said);
+      let dump = '';
+      await exported(spec, secret, async (sql) => void (dump = await text(sql)));
+      await imported(copy, secret, Readable.from([Buffer.from(dump)]));
+      const [a, z] = (await inside(copy, 'SELECT COUNT(*) FROM a; SELECT COUNT(*) FROM z')).said!.split('\n').map(Number);
+      expect([a, a! > 0, a! < 2000]).toEqual([z, true, true]);
+      expect((await writing).problem).toBeUndefined();
+    });
+
+    it('fails to hand out what nobody takes, and to load what cannot be loaded, and says why', async () => {
+      const [spec, secret] = [fresh(), password()];
+      await ensure(spec, secret);
+      await note(spec, secret, 'stays');
+      await expect(exported(spec, secret, () => Promise.reject(new Error('The disk is full.')))).rejects.toThrow('The disk is full.');
+      await expect(exported(spec, 'not-the-password', async (sql) => void (await text(sql)))).rejects.toMatchObject({ name: 'ProviderError', message: expect.stringMatching(/Access denied/) });
+      expect(await read(spec, secret)).toEqual({ said: 'stays' });
+      const evil = [`CREATE TABLE mysql.x (a INT);\n`, '\\! touch /tmp/planted\n;', 'system touch /tmp/planted\n;', `SELECT 1 INTO OUTFILE '/tmp/planted';\n`];
+      for (const sql of evil) await expect(imported(spec, secret, Readable.from([sql, 'x'.repeat(300_000)]))).rejects.toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(/could not be loaded[\s\S]*ERROR/) });
+      await expect(exported(spec, secret, async (sql) => void (await text(sql)), AbortSignal.timeout(1))).rejects.toMatchObject({ retryable: true });
     });
 
     it('says what is wrong without any password: a root password that is not the server\'s', async () => {

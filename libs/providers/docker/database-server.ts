@@ -38,6 +38,14 @@ export class DatabaseContainer {
     return rows;
   }
 
+  /** Runs SQL as root, as `query` does, and answers the id of the container that runs it. */
+  async prepare(rootPassword: string, sql: string, signal?: AbortSignal): Promise<string> {
+    await this.query(rootPassword, sql, signal);
+    const running = await this.container(signal);
+    if (!running) throw this.failure('it was removed meanwhile.');
+    return running.Id;
+  }
+
   /** Whether there is a folder of a database, asked of the engine and not of the server, which may be down. */
   async holds(database: string, signal?: AbortSignal): Promise<boolean> {
     const found = await this.container(signal);

@@ -1,13 +1,15 @@
+import type { Readable } from 'node:stream';
 import type { DockerOptions } from 'dockerode';
 import type { DatabaseSpec } from '#contracts/gen/hostplane/v1/database.js';
 import type { DatabaseSecrets, DatabaseServer } from '../databases.js';
-import { wordpressDatabase } from '#domain/naming/naming.js';
+import { databaseUser, wordpressDatabase } from '#domain/naming/naming.js';
 import { InTurn } from '../in-turn.js';
+import { dumpDatabase, loadDatabase, type Login } from './database-dump.js';
 import { serverIdOf, type DatabaseSettings } from './database-requests.js';
 import { DatabaseContainer } from './database-server.js';
 import { Engine } from './engine.js';
 import { defaultSettings, type DockerSettings } from './settings.js';
-import { COUNT_SQL, ensureSql, removeSql } from './sql.js';
+import { COUNT_SQL, ensureSql, freshSql, READY_SQL, removeSql } from './sql.js';
 
 export type DockerDatabasesOptions = Pick<DockerSettings, 'plane'> & Partial<DockerSettings> & {
   /** How to reach the engine; by default DOCKER_HOST, or the local socket. */
@@ -42,8 +44,24 @@ export class DockerDatabases implements DatabaseServer {
     });
   }
 
+  async export(spec: DatabaseSpec, { rootPassword, password }: DatabaseSecrets, take: (sql: Readable) => Promise<void>, signal?: AbortSignal): Promise<void> {
+    const container = await this.onServer(spec, (server) => server.prepare(rootPassword, READY_SQL, signal));
+    await dumpDatabase(this.engine, loginOf(spec, container, password), take, signal);
+  }
+
+  async import(spec: DatabaseSpec, { rootPassword, password }: DatabaseSecrets, sql: Readable, signal?: AbortSignal): Promise<void> {
+    const container = await this.onServer(spec, (server) => server.prepare(rootPassword, freshSql(spec, password), signal));
+    await loadDatabase(this.engine, loginOf(spec, container, password), sql, signal);
+  }
+
+  /** Servers are made, asked and removed one call at a time; what takes long (dumps) is done outside of a turn. */
   private onServer<T>(spec: DatabaseSpec, work: (server: DatabaseContainer) => Promise<T>): Promise<T> {
     const serverId = serverIdOf(this.settings, spec);
     return this.turns.run(serverId, () => work(new DatabaseContainer(this.engine, this.settings, serverId)));
   }
+}
+
+function loginOf({ dataId, siteId }: DatabaseSpec, container: string, password: string): Login {
+  const owner = dataId || siteId;
+  return { container, database: wordpressDatabase(owner), user: databaseUser(owner), password };
 }

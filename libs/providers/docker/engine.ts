@@ -1,9 +1,11 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
 import type { ContainerCreateOptions, ContainerInfo, ContainerInspectInfo, DockerOptions, ImageInspectInfo, NetworkCreateOptions, NetworkInspectInfo, VolumeCreateOptions, VolumeInspectInfo } from 'dockerode';
 import { reached } from '#contracts/probe.js';
 import { ProviderError } from '../provider-error.js';
+import { standardOutput } from './frames.js';
 
 const CALL_MS = 60_000;
 const TRANSFER_MS = 600_000;
@@ -117,6 +119,31 @@ export class Engine {
       return { exitCode: ExitCode ?? -1, stdout: said.stdout.toString('utf8'), stderr: said.stderr.toString('utf8') };
     };
     return (await this.call('exec', `run ${argv[0]} in container ${id}`, signal, run, { timeoutMs: TRANSFER_MS }))!;
+  }
+
+  /**
+   * Runs a command in a running container with streams at both ends, neither of which is held in memory, and answers how it ended and what it complained
+   * of last. When the caller is killed, or the call ends, the command's input ends.
+   */
+  async pipe(id: string, argv: readonly string[], { stdin, stdout }: { readonly stdin: Readable; readonly stdout: Writable }, signal?: AbortSignal, timeoutMs = TRANSFER_MS): Promise<Omit<Executed, 'stdout'>> {
+    const command = { Cmd: [...argv], AttachStdin: true, AttachStdout: true, AttachStderr: true };
+    const run = async (abortSignal: AbortSignal) => {
+      const exec = await this.docker.getContainer(id).exec({ ...command, abortSignal });
+      const socket: Duplex = await exec.start({ hijack: true, stdin: true });
+      abortSignal.addEventListener('abort', () => socket.destroy(abortSignal.reason as Error), { once: true });
+      stdin.on('error', (error) => socket.destroy(error));
+      stdin.pipe(socket);
+      let stderr = '';
+      try {
+        await pipeline(standardOutput(socket, (bytes) => void (stderr = (stderr + bytes.toString('utf8')).slice(-LOG_BYTES))), stdout);
+      } finally {
+        stdin.destroy();
+        socket.destroy();
+      }
+      const { ExitCode } = await exec.inspect();
+      return { exitCode: ExitCode ?? -1, stderr };
+    };
+    return (await this.call('exec', `run ${argv[0]} in container ${id}`, signal, run, { timeoutMs }))!;
   }
 
   /** A folder of a container as a tar, whose entries begin with the folder's own name. */

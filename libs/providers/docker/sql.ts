@@ -21,6 +21,11 @@ export function ensureSql(spec: DatabaseSpec, password: string): string {
   ].join('\n');
 }
 
+/** Database and user as they shall be, with nothing in it: who is still at work on it for an earlier call is sent away first. */
+export function freshSql(spec: DatabaseSpec, password: string): string {
+  return [ensureSql(spec, password), `KILL USER ${userOf(spec)};`, `DROP DATABASE IF EXISTS ${identifier(wordpressDatabase(dataOf(spec)))};`, ensureSql(spec, password)].join('\n');
+}
+
 /** Nothing of it is left, or with `keepData` the database alone, which nobody can open. */
 export function removeSql(spec: DatabaseSpec, keepData: boolean): string {
   if (keepData) return `ALTER USER IF EXISTS ${userOf(spec)} ACCOUNT LOCK;`;

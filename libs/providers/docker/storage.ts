@@ -38,13 +38,14 @@ export class DockerStorage implements SiteStorage {
     }));
   }
 
-  async exportData(spec: WorkloadSpec, take: TakeTree, signal?: AbortSignal): Promise<number> {
+  async exportData(spec: WorkloadSpec, take: TakeTree, signal?: AbortSignal, also?: () => Promise<void>): Promise<number> {
     await this.thaw({ [LABEL.site]: spec.siteId }, signal);
     const volumes = await this.dataVolumes(dataIdOf(spec), signal);
     const readers: { path: string; id: string }[] = [];
     try {
       for (const { Name, Labels } of volumes) readers.push({ path: Labels[LABEL.path] ?? '', id: await this.opener(spec, Name, signal) });
       return await this.frozen(spec.siteId, signal, async () => {
+        await also?.();
         for (const { path, id } of readers) await take(path, await this.engine.getArchive(id, UPLOAD_FOLDER, signal));
       });
     } finally {

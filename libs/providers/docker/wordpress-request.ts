@@ -1,14 +1,13 @@
 import type { ContainerCreateOptions, MountSettings, VolumeCreateOptions } from 'dockerode';
 import type { WordPressSpec } from '#contracts/gen/hostplane/v1/site.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
-import { databaseUser, databaseVolume, secretVolume, volume, wordpressDatabase } from '#domain/naming/naming.js';
+import { databaseUser, databaseVolume, secretVolume, shortId, volume, wordpressDatabase } from '#domain/naming/naming.js';
 import { serverIdOf } from './database-requests.js';
 import { LABEL, limitsOf, SECRETS_FOLDER, siteLabels, workload } from './requests.js';
 import type { DockerSettings } from './settings.js';
 
 export type WordPressWorkload = WorkloadSpec & { readonly wordpress: WordPressSpec };
 
-export const DATABASE_PASSWORD_FILE = 'database-password';
 export const WORDPRESS_FOLDER = '/var/www/html';
 const SOCKET_FOLDER = '/hostplane-database';
 
@@ -30,6 +29,11 @@ const CONFIG = `
 })();
 define('DISABLE_WP_CRON', true);
 `;
+
+/** A file for each set of data that the site has had: while it goes from one to another, two containers of it may be there. */
+export function databasePasswordFile({ dataId }: WorkloadSpec): string {
+  return dataId ? `database-password-${shortId(dataId)}` : 'database-password';
+}
 
 export function wordpressImage({ wordpress: { image, phpVersion } }: DockerSettings, spec: WorkloadSpec): string {
   return image.replaceAll('{php}', spec.wordpress?.phpVersion || phpVersion);
@@ -77,7 +81,7 @@ function environment(settings: DockerSettings, spec: WordPressWorkload): Record<
     WORDPRESS_DB_HOST: `localhost:${SOCKET_FOLDER}/mysqld.sock`,
     WORDPRESS_DB_NAME: wordpressDatabase(dataId),
     WORDPRESS_DB_USER: databaseUser(dataId),
-    WORDPRESS_DB_PASSWORD_FILE: `${SECRETS_FOLDER}/${DATABASE_PASSWORD_FILE}`,
+    WORDPRESS_DB_PASSWORD_FILE: `${SECRETS_FOLDER}/${databasePasswordFile(spec)}`,
     WORDPRESS_CONFIG_EXTRA: CONFIG.trim(),
     SITE_URLS: urlsOf(spec.url, settings.wordpress.tlsPort).join(' '),
   };

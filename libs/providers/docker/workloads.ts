@@ -14,7 +14,7 @@ import { makeReleaseVolume } from './release-volume.js';
 import { putSecret } from './secret-files.js';
 import { appRequest, containerName, dataIdOf, dataVolumeRequest, LABEL, staticRequest } from './requests.js';
 import type { DockerSettings } from './settings.js';
-import { DATABASE_PASSWORD_FILE, secretVolumeRequest, wordpressImage, wordpressRequest, wordpressVolumeRequest } from './wordpress-request.js';
+import { databasePasswordFile, secretVolumeRequest, wordpressImage, wordpressRequest, wordpressVolumeRequest } from './wordpress-request.js';
 
 /** Creating more than four containers at once gains nothing on an engine. */
 const CREATIONS_AT_ONCE = 4;
@@ -57,7 +57,7 @@ export class Workloads {
 
   /** Brings a container that is as it should be to the power that it should have; `old` made room for it and goes once it is healthy. */
   async settle(live: FoundContainer, old: FoundContainer | undefined, { spec, secrets }: Wanted, signal?: AbortSignal): Promise<void> {
-    await this.handOver(live.id, secrets, signal);
+    await this.handOver(live.id, { spec, secrets }, signal);
     if (live.isOld) await this.engine.renameContainer(live.id, containerName(spec), signal);
     if (spec.power === 'stopped') {
       if (live.running) await this.engine.stopContainer(live.id, signal);
@@ -84,15 +84,15 @@ export class Workloads {
       if (old) await this.putBack(old, spec);
       throw error;
     });
-    await this.handOver(next, secrets, signal);
+    await this.handOver(next, { spec, secrets }, signal);
     if (spec.power !== 'stopped') await this.prove(next, old, spec, signal);
     if (old) await this.engine.removeContainer(old.id, signal);
   }
 
   /** What a container reads from a file is put there whether or not it is new, for it may have been changed. */
-  private async handOver(id: string, { databasePassword }: WorkloadSecrets, signal?: AbortSignal): Promise<void> {
+  private async handOver(id: string, { spec, secrets: { databasePassword } }: Omit<Wanted, 'hash'>, signal?: AbortSignal): Promise<void> {
     if (databasePassword === undefined) return;
-    await putSecret(this.engine, id, Number(this.settings.wordpress.user.split(':')[1]), DATABASE_PASSWORD_FILE, databasePassword, signal);
+    await putSecret(this.engine, id, Number(this.settings.wordpress.user.split(':')[1]), databasePasswordFile(spec), databasePassword, signal);
   }
 
   private async makeRoom(old: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {

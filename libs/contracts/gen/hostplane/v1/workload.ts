@@ -64,6 +64,8 @@ export interface InstallWorkload {
     | undefined;
   /** Number of the ask within its operation; the answer carries the same. */
   turn: number;
+  /** What it holds came from a backup: its first administrator gets the password that the vault has. */
+  isRestored: boolean;
 }
 
 export interface WorkloadInstalled {
@@ -296,6 +298,11 @@ export const InstallWorkload: MessageFns<InstallWorkload> = {
         : "",
       spec: isSet(object.spec) ? WorkloadSpec.fromJSON(object.spec) : undefined,
       turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+      isRestored: isSet(object.isRestored)
+        ? globalThis.Boolean(object.isRestored)
+        : isSet(object.is_restored)
+        ? globalThis.Boolean(object.is_restored)
+        : false,
     };
   },
 
@@ -315,6 +322,9 @@ export const InstallWorkload: MessageFns<InstallWorkload> = {
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);
+    }
+    if (message.isRestored !== false) {
+      obj.isRestored = message.isRestored;
     }
     return obj;
   },
