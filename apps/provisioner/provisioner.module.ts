@@ -54,7 +54,7 @@ export class ProvisionerModule {
         { provide: Vault, useValue: vault },
         { provide: Databases, useValue: databases },
         { provide: SiteDatabases, useValue: new SiteDatabases(databases, vault) },
-        { provide: EdgeDoor, useValue: { address: ownAddressOf(settings.HOSTPLANE_BIND), httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT, withinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 } satisfies EdgeDoor },
+        { provide: EdgeDoor, useValue: { address: ownAddressOf(settings.HOSTPLANE_BIND), httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT, isProxyProtocol: settings.HOSTPLANE_EDGE_PROXY_PROTOCOL === 'on', withinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 } satisfies EdgeDoor },
         { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
         { provide: Backups, useValue: backups },
         ProgressBoard,

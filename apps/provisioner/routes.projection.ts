@@ -1,3 +1,4 @@
+import type { EdgeRules } from '#contracts/gen/hostplane/v1/edge_rules.js';
 import type { StoredMessage } from '#contracts/message.js';
 import type { EventStore } from '#eventstore/event-store.js';
 import { follow } from '#eventstore/follow.js';
@@ -9,6 +10,8 @@ export class HostRoutes {
   static readonly categories = ['route'] as const;
 
   private readonly routes = new Map<string, EdgeRoute>();
+  /** Of every site, also before it has a route. */
+  private readonly rules = new Map<string, EdgeRules>();
   private position = 0;
 
   constructor(private readonly hostId: string) {}
@@ -21,10 +24,16 @@ export class HostRoutes {
 
   /** The whole table as of the position that was read last. */
   table(): RouteTable {
-    return { revision: this.position, routes: [...this.routes.values()] };
+    return { revision: this.position, routes: [...this.routes.values()].map((route) => this.withRules(route)) };
+  }
+
+  private withRules(route: EdgeRoute): EdgeRoute {
+    const rules = this.rules.get(route.siteId);
+    return rules ? { ...route, rules } : route;
   }
 
   private take(message: StoredMessage): void {
+    if ((message.type === 'EdgeRulesChanged' || message.type === 'EdgeRulesRefused') && message.data.rules) this.rules.set(message.data.siteId, message.data.rules);
     if (message.type === 'RouteRemoved') this.routes.delete(message.data.siteId);
     if (message.type !== 'RouteDefined') return;
     const { siteId, hostId, hostnames, target, state, redirects } = message.data;

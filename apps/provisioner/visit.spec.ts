@@ -18,7 +18,7 @@ describe('a page that is confirmed', () => {
   });
   beforeAll(() => new Promise<void>((listening) => edge.listen(0, '127.0.0.1', listening)));
   afterAll(() => void edge.close());
-  const confirm = (hostname: string, expected: string) => confirmPage({ address: '127.0.0.1', httpPort: (edge.address() as AddressInfo).port, withinMs: 100 }, hostname, expected);
+  const confirm = (hostname: string, expected: string) => confirmPage({ address: '127.0.0.1', httpPort: (edge.address() as AddressInfo).port, isProxyProtocol: false, withinMs: 100 }, hostname, expected);
 
   it.each([`Tom & Jerry's "Café"`, 'Tom & Jerry', ''])('holds its title in the words of HTML: %s', async (expected) => expect(confirm('live.localhost', expected)).resolves.toBeUndefined());
   it.each([
@@ -28,6 +28,6 @@ describe('a page that is confirmed', () => {
     await expect(confirm(hostname, expected)).rejects.toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(message) });
   });
   it('is called off as something to be tried again', async () => {
-    await expect(confirmPage({ address: '127.0.0.1', httpPort: 1, withinMs: 60_000 }, 'x.localhost', '', AbortSignal.abort())).rejects.toMatchObject({ retryable: true });
+    await expect(confirmPage({ address: '127.0.0.1', httpPort: 1, isProxyProtocol: false, withinMs: 60_000 }, 'x.localhost', '', AbortSignal.abort())).rejects.toMatchObject({ retryable: true });
   });
 });
