@@ -20,11 +20,11 @@ const POLL_MS = 200;
 
 interface RuleOptions {
   readonly httpsOnly?: 'on' | 'off';
-  readonly hsts?: number | null;
+  readonly hsts?: number | false;
   readonly hstsSubdomains?: boolean;
   readonly hstsPreload?: boolean;
-  readonly maxBody?: number | null;
-  readonly targetTimeout?: number | null;
+  readonly maxBody?: number | false;
+  readonly targetTimeout?: number | false;
   readonly user?: string;
   readonly removeUser: readonly string[];
   readonly allow?: string[];
@@ -35,7 +35,8 @@ interface RuleOptions {
 }
 
 const several = (said: string, all: string[]): string[] => [...all, said];
-const orOff = <T>(read: (text: string) => T, off = 'off') => (text: string): T | null => (text === off ? null : read(text));
+/** False, for commander takes null for an option that was not read. */
+const orOff = <T>(read: (text: string) => T, off = 'off') => (text: string): T | false => (text === off ? false : read(text));
 const ranges = (text: string): string[] => (text === 'none' ? [] : text.split(',').map((one) => one.trim()));
 const seconds = (text: string): number => (text === '0' ? 0 : wholeNumber(text));
 
@@ -75,9 +76,9 @@ async function changeOf({ terminal }: Session, given: RuleOptions): Promise<Edge
   const users = { ...Object.fromEntries(removeUser.map((name) => [name, null])), ...(user !== undefined && password !== undefined ? { [user]: { password } } : {}) };
   return {
     ...(httpsOnly && { httpsOnly: httpsOnly === 'on' }),
-    ...(hsts !== undefined && { hsts: hsts === null ? null : { maxAgeSeconds: hsts, includeSubDomains: given.hstsSubdomains ?? false, preload: given.hstsPreload ?? false } }),
-    ...(maxBody !== undefined && { maxBodyBytes: maxBody }),
-    ...(targetTimeout !== undefined && { targetTimeoutSeconds: targetTimeout }),
+    ...(hsts !== undefined && { hsts: hsts === false ? null : { maxAgeSeconds: hsts, includeSubDomains: given.hstsSubdomains ?? false, preload: given.hstsPreload ?? false } }),
+    ...(maxBody !== undefined && { maxBodyBytes: maxBody === false ? null : maxBody }),
+    ...(targetTimeout !== undefined && { targetTimeoutSeconds: targetTimeout === false ? null : targetTimeout }),
     ...(Object.keys(users).length > 0 && { users }),
     ...(allow && { allow }),
     ...(deny && { deny }),

@@ -90,7 +90,7 @@ describeWithNginx('the edge', () => {
         for (const { name } of tables) if ((await db.query(`SELECT 1 FROM ${name} t WHERE t::text LIKE $1 LIMIT 1`, [`%${word}%`])).rowCount) found.push(name);
         return found;
       };
-      expect([await holding(PASSWORD), await holding('$2b$05$')]).toEqual([[], ['log.messages']]);
+      expect([await holding(PASSWORD), (await holding('$2b$05$')).map((name) => name.replace(/_\d+$/, ''))]).toEqual([[], ['log.messages', 'log.messages']]);
     } finally {
       await db.end();
     }
@@ -144,7 +144,8 @@ describeWithNginx('the edge', () => {
     expect([made.code, made.err]).toEqual([0, '']);
     expect(made.out).toMatch(/Edge +follows[\s\S]*HTTPS only +yes[\s\S]*HSTS +300 s[\s\S]*2097152 bytes[\s\S]*Users +cleo/);
     expect((await visit(secure(), basic('cleo', 'pass the word'))).status).toBe(200);
-    expect((await cli(['edge', 'rules', 'shop', '--remove-user', 'cleo', '--https-only', 'off', '--hsts', 'off', '--max-body', 'default', '--maintenance', 'Back at noon.'])).out).toMatch(/Maintenance +Back at noon\./);
+    const closed = await cli(['edge', 'rules', 'shop', '--remove-user', 'cleo', '--https-only', 'off', '--hsts', 'off', '--max-body', 'default', '--maintenance', 'Back at noon.']);
+    expect(closed).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/Maintenance +Back at noon\./) });
     expect((await visit(plain())).status).toBe(503);
     expect((await cli(['edge', 'rules', 'shop', '--maintenance', 'off', '--json'])).out).toContain('"status": "served"');
     expect((await cli(['edge', 'rules', 'shop', '--hsts-preload'])).code).not.toBe(0);

@@ -53,7 +53,7 @@ export function evolveRules(rules: RulesState, event: MessageOf<'EdgeRulesChange
 }
 
 function merged(before: EdgeRules, { rules: given = NO_RULES, fields, removedUsers, removedPages }: ChangeEdgeRules): EdgeRules {
-  const replaced = { ...before, ...Object.fromEntries(Object.entries(given).filter(([field]) => fields.includes(field))) } as EdgeRules;
+  const replaced = { ...before, ...Object.fromEntries(Object.entries(given).filter(([field]) => fields.includes(field))) };
   const users = new Map((fields.includes('users') ? [] : before.users).map((user) => [user.name, user]));
   for (const user of given.users) users.set(user.name, user);
   for (const name of removedUsers) users.delete(name);

@@ -32,7 +32,7 @@ export interface OwnPages {
 }
 
 export const REALM = 'Restricted';
-export const MOST_PAGE_BYTES = 65_536;
+const MOST_PAGE_BYTES = 65_536;
 const MOST_HSTS_SECONDS = 10 * 366 * 86_400;
 const MOST_TIMEOUT_SECONDS = 86_400;
 const MOST_RETRY_SECONDS = 366 * 86_400;

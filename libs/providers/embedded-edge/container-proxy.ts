@@ -12,7 +12,6 @@ export interface ContainerTarget {
   readonly port: number;
 }
 
-const HSTS = 'strict-transport-security';
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Passes requests and websockets on to containers. Each has a connection of its own, so that none is kept to an address that is let go of. */
@@ -33,7 +32,7 @@ export class ContainerProxy {
       else if (answer) refuseUpgrade(answer as Duplex, page);
     });
     this.proxy.on('proxyRes', (answer, _, response) => {
-      if (response.hasHeader(HSTS)) delete answer.headers[HSTS];
+      if (response.hasHeader('strict-transport-security')) delete answer.headers['strict-transport-security'];
     });
     this.proxy.on('proxyReq', (sent, request) => {
       this.sent.set(request, sent);
