@@ -20,6 +20,8 @@ import { ProjectChoice } from './default-project.js';
 import { Domains } from './domains.js';
 import { DomainQueries } from './domains.queries.js';
 import { DomainsController } from './domains.controller.js';
+import { EdgeRulesController } from './edge-rules.controller.js';
+import { EdgeRulesQueries } from './edge-rules.queries.js';
 import { EventsController } from './events.controller.js';
 import { HealthController } from './health.controller.js';
 import { Hosts } from './hosts.js';
@@ -66,7 +68,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, MembersController, SecretsController, SitesController, DomainsController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SecretsController, SitesController, DomainsController, EdgeRulesController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -88,7 +90,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const content = new ContentStore(folder);
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
-    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new Domains(bus, readModel),
+    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new ProjectSwitch(sites, lifecycle),
     new Vault(bus, readModel),

@@ -64,7 +64,7 @@ export class Call implements Asker {
   }
 
   /**
-   * Hash of the body; the same key with another one is refused. It is stored, so the values of an environment or of a secret go into it under a key
+   * Hash of the body; the same key with another one is refused. It is stored, so the values of an environment or of a secret, and passwords, go into it under a key
    * that is not: the caller's token. Without it nobody can try values until the hash fits.
    */
   get fingerprint(): string {
@@ -99,7 +99,7 @@ function keyOf(request: FastifyRequest): string | undefined {
 /** An upload has no body here: its bytes are hashed as they are stored. */
 function fingerprintOf(body: unknown, token: string): string {
   const isJson = body !== null && typeof body === 'object' && !('pipe' in body);
-  const hash = isJson && ('env' in body || 'value' in body) ? createHmac('sha256', token) : createHash('sha256');
+  const hash = isJson && ('env' in body || 'value' in body || 'users' in body) ? createHmac('sha256', token) : createHash('sha256');
   return hash.update(isJson ? JSON.stringify(sorted(body)) : '').digest('hex');
 }
 

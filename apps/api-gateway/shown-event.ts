@@ -22,8 +22,8 @@ export function showEvent({ position, type, stream, data, meta, recorded_at }: T
   };
 }
 
-/** Working data of workflows holds whole specs; a token's hash and what only the vault can open are nobody's business. */
-const HIDDEN = new Set(['input', 'output', 'tokenHash', 'ciphertext', 'box']);
+/** Working data of workflows holds whole specs; hashes of tokens and passwords and what only the vault can open are nobody's business. */
+const HIDDEN = new Set(['input', 'output', 'tokenHash', 'passwordHash', 'ciphertext', 'box']);
 
 /** A copy without hidden fields; of an app's environment only the names are left. */
 export function withoutSecrets(value: unknown): unknown {

@@ -4,6 +4,7 @@ import { UnreachableError } from '#api/client.js';
 import { ProblemError } from '#api/problem.js';
 import { addBackupCommands } from './backups.js';
 import { addDomainCommands } from './domains.js';
+import { addEdgeCommands } from './edge.js';
 import { addEventCommands } from './events.js';
 import { exitCodeOf, exitCodes, exitCodesHelp } from './exit-codes.js';
 import { addOperationCommands } from './operations.js';
@@ -36,6 +37,7 @@ function programOf(io: Io): Command {
   addWordPressCommand(program, io);
   addBackupCommands(program, io);
   addDomainCommands(program, io);
+  addEdgeCommands(program, io);
   addProjectCommands(program, io);
   addOperationCommands(program, io);
   addEventCommands(program, io);

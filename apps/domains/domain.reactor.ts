@@ -6,7 +6,7 @@ import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { OnEvent } from '#messaging/handlers.js';
 
-/** Takes a site's domains on with what its host's edge has done: what waited to be served is active, what waited to be let go of is free. */
+/** Takes a site's domains and rules on with what its host's edge has done: what waited to be served is active, what waited to be let go of is free. */
 @Controller()
 export class DomainReactor {
   constructor(private readonly store: EventStore) {}
@@ -25,11 +25,16 @@ export class DomainReactor {
     const { siteId, operationId, turn } = event.data;
     const ask = { operationId, turn };
     const names = await this.waitingFor(ask, siteId);
-    if (names.length === 0) return;
+    if (names.length === 0) return this.settleRules(event, error);
     await handle(this.store, event, names.map((name) => on(domainDecider, name, { type: 'AnswerEdge', ask, error })), {
       actor: 'system:domains',
       then: (states) => [settlement(siteId, names, states as readonly DomainState[])],
     });
+  }
+
+  private async settleRules(event: StoredMessage<'EdgeApplied' | 'EdgeFailed'>, error: string): Promise<void> {
+    const { siteId, operationId } = event.data;
+    await handle(this.store, event, [on(routeDecider, siteId, { type: 'SettleRules', operationId, error })], { actor: 'system:domains' });
   }
 
   private async waitingFor(ask: EdgeAsk, siteId: string): Promise<readonly string[]> {

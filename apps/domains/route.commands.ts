@@ -1,10 +1,12 @@
 import { Controller } from '@nestjs/common';
-import type { StoredMessage } from '#contracts/message.js';
+import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
+import type { ChangeEdgeRules } from '#contracts/gen/hostplane/v1/edge_rules.js';
+import type { Cause, StoredMessage } from '#contracts/message.js';
 import { domainDecider } from '#domain/domain-name/domain-name.js';
 import { routeDecider, type RouteState } from '#domain/route/route.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, on } from '#eventstore/handle.js';
-import { OnCommand } from '#messaging/handlers.js';
+import { OnAsk, OnCommand } from '#messaging/handlers.js';
 import { Checks } from './checks.js';
 
 /** Records where hostnames lead, and has the host's edge follow. */
@@ -18,6 +20,12 @@ export class RouteCommands {
   @OnCommand('EnsureRoute')
   async ensure(command: StoredMessage<'EnsureRoute'>): Promise<void> {
     await handle(this.store, command, [on(routeDecider, command.data.siteId, command)], { actor: 'system:domains' });
+  }
+
+  @OnAsk('ChangeEdgeRules')
+  async changeRules(change: ChangeEdgeRules, cause: Cause): Promise<Accepted> {
+    const { position } = await handle(this.store, cause, [on(routeDecider, change.siteId, { type: 'ChangeRules', change })]);
+    return { resourceId: change.siteId, operationId: change.changeId, position };
   }
 
   /** A site's custom domains go with its route, in the same append: what the edge answers to the one frees the others. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { cloudflareRanges } from '#providers/cloudflare/ranges.js';
 import type { EdgeProvider } from '#providers/edge.js';
 import type { EdgeSettings } from '#providers/edge/edge-settings.js';
 import { EmbeddedEdge } from '#providers/embedded-edge/embedded-edge.js';
@@ -19,8 +20,20 @@ export async function chooseEdge(settings: ProvisionerSettings, planeId: string,
     httpsPort: settings.HOSTPLANE_EDGE_HTTPS_PORT,
     baseDomain: settings.HOSTPLANE_BASE_DOMAIN,
     maxBodyBytes: settings.HOSTPLANE_EDGE_MAX_BODY_BYTES,
+    proxyRanges: settings.HOSTPLANE_PROXY_RANGES ?? cloudflareRanges,
+    proxyProtocol: settings.HOSTPLANE_EDGE_PROXY_PROTOCOL === 'on',
     log,
   };
+  return withFeatures(await firstOf(settings, edge, log), edge);
+}
+
+/** An edge that cannot do what is configured is no edge to start. */
+function withFeatures(provider: EdgeProvider, { proxyProtocol = false }: EdgeSettings): EdgeProvider {
+  if (!proxyProtocol || provider.features.proxyProtocol) return provider;
+  throw new Error(`HOSTPLANE_EDGE_PROXY_PROTOCOL is on, and the edge "${provider.name}" does not speak it: install nginx, or set it to off.`);
+}
+
+async function firstOf(settings: ProvisionerSettings, edge: EdgeSettings, log: (line: string) => void): Promise<EdgeProvider> {
   const nginx = new NginxEdge(edge, new LocalNginx(edge));
   const container = new NginxEdge(edge, new ContainerNginx(edge, settings.HOSTPLANE_NGINX_IMAGE));
   const embedded = new EmbeddedEdge(edge);

@@ -1,6 +1,6 @@
 import type { AppliedEdge, EdgeProvider } from '#providers/edge.js';
+import type { HostRoutes } from '#providers/host-routes.js';
 import { ProviderError } from '#providers/provider-error.js';
-import type { HostRoutes } from './routes.projection.js';
 
 /** How far the routes have been read, and a way to wait for more. */
 export interface RouteSource {

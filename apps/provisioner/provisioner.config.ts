@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { baseDomain, bindAddress, bytes, folder, hostId, logLevel, oneOf, port, portRange, url, wholeNumber } from '#boot/fields.js';
+import { baseDomain, bindAddress, bytes, folder, hostId, logLevel, oneOf, port, portRange, ranges, url, wholeNumber } from '#boot/fields.js';
 
 /** What a host's provisioner needs of its environment. */
 export const provisionerConfig = z.object({
@@ -27,6 +27,10 @@ export const provisionerConfig = z.object({
   HOSTPLANE_DATABASE_MEMORY_LIMIT: bytes().default(1024 ** 3),
   /** Greatest body of a request that a visitor sends to a site. */
   HOSTPLANE_EDGE_MAX_BODY_BYTES: bytes().default(1024 ** 3),
+  /** Ranges of proxies that are believed who a visitor is; without it Cloudflare's. */
+  HOSTPLANE_PROXY_RANGES: ranges().optional(),
+  /** on: a balancer before the edge says who a visitor is by the PROXY protocol, on every connection. Only nginx can. */
+  HOSTPLANE_EDGE_PROXY_PROTOCOL: oneOf('on', 'off').default('off'),
   HOSTPLANE_MEMORY_LIMIT: bytes().default(512 * 1024 ** 2),
   /** Thousandths of a core that a container may use. */
   HOSTPLANE_CPU_LIMIT_MILLIS: wholeNumber(10, 1_000_000).default(1000),

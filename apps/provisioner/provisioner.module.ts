@@ -5,6 +5,7 @@ import { ContentStore } from '#content/content-store.js';
 import { EventStore } from '#eventstore/event-store.js';
 import type { BusClient } from '#messaging/bus-client.js';
 import { ownAddressOf } from '#providers/edge/edge-settings.js';
+import { connectSelf } from '#providers/edge/proxy-protocol.js';
 import { BackupCommands } from './backup.commands.js';
 import { chooseTargets } from './backup-targets.module.js';
 import { Backups } from './backups.js';
@@ -54,7 +55,7 @@ export class ProvisionerModule {
         { provide: Vault, useValue: vault },
         { provide: Databases, useValue: databases },
         { provide: SiteDatabases, useValue: new SiteDatabases(databases, vault) },
-        { provide: EdgeDoor, useValue: { address: ownAddressOf(settings.HOSTPLANE_BIND), httpPort: settings.HOSTPLANE_EDGE_HTTP_PORT, withinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 } satisfies EdgeDoor },
+        { provide: EdgeDoor, useValue: doorOf(settings) },
         { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
         { provide: Backups, useValue: backups },
         ProgressBoard,
@@ -63,6 +64,10 @@ export class ProvisionerModule {
       ],
     };
   }
+}
+
+function doorOf({ HOSTPLANE_BIND, HOSTPLANE_EDGE_HTTP_PORT: httpPort, HOSTPLANE_EDGE_PROXY_PROTOCOL, HOSTPLANE_HEALTH_DEADLINE_SECONDS }: ProvisionerSettings): EdgeDoor {
+  return { httpPort, connect: () => connectSelf(ownAddressOf(HOSTPLANE_BIND), httpPort, HOSTPLANE_EDGE_PROXY_PROTOCOL === 'on'), withinMs: HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 };
 }
 
 /** A process that was killed while it read a site's data left the site standing still: it goes on before anything else is done. */

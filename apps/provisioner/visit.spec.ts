@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { confirmPage } from './visit.js';
+
+const doorAt = (httpPort: number, withinMs: number) => ({ httpPort, connect: () => connect(httpPort, '127.0.0.1'), withinMs });
 
 /** What the edge answers, by hostname. */
 const pages: Record<string, { status?: number; location?: string; html?: string }> = {
@@ -18,7 +20,7 @@ describe('a page that is confirmed', () => {
   });
   beforeAll(() => new Promise<void>((listening) => edge.listen(0, '127.0.0.1', listening)));
   afterAll(() => void edge.close());
-  const confirm = (hostname: string, expected: string) => confirmPage({ address: '127.0.0.1', httpPort: (edge.address() as AddressInfo).port, withinMs: 100 }, hostname, expected);
+  const confirm = (hostname: string, expected: string) => confirmPage(doorAt((edge.address() as AddressInfo).port, 100), hostname, expected);
 
   it.each([`Tom & Jerry's "Café"`, 'Tom & Jerry', ''])('holds its title in the words of HTML: %s', async (expected) => expect(confirm('live.localhost', expected)).resolves.toBeUndefined());
   it.each([
@@ -28,6 +30,6 @@ describe('a page that is confirmed', () => {
     await expect(confirm(hostname, expected)).rejects.toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(message) });
   });
   it('is called off as something to be tried again', async () => {
-    await expect(confirmPage({ address: '127.0.0.1', httpPort: 1, withinMs: 60_000 }, 'x.localhost', '', AbortSignal.abort())).rejects.toMatchObject({ retryable: true });
+    await expect(confirmPage(doorAt(1, 60_000), 'x.localhost', '', AbortSignal.abort())).rejects.toMatchObject({ retryable: true });
   });
 });

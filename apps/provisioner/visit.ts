@@ -1,11 +1,13 @@
 import { request } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProviderError } from '#providers/provider-error.js';
 
 /** Where this host's edge receives visitors, as the host itself reaches it. */
 export abstract class EdgeDoor {
-  abstract readonly address: string;
   abstract readonly httpPort: number;
+  /** A connection there, as its first words are to be. */
+  abstract connect(): Socket;
   /** How long a page may take to become what it should be. Milliseconds. */
   abstract readonly withinMs: number;
 }
@@ -46,10 +48,10 @@ function lettersOf(html: string): string {
   return plain.replace(/&[a-z]+;/gi, '').replace(/[^\p{L}\p{N}]+/gu, '').toLowerCase();
 }
 
-function visit({ address, httpPort }: EdgeDoor, hostname: string, signal?: AbortSignal): Promise<Page> {
+function visit(door: EdgeDoor, hostname: string, signal?: AbortSignal): Promise<Page> {
   return new Promise((resolve, reject) => {
-    const host = httpPort === 80 ? hostname : `${hostname}:${httpPort}`;
-    const sent = request({ host: address, port: httpPort, path: '/', headers: { host, 'user-agent': 'hostplane' }, agent: false, timeout: TRY_MS, signal }, (response) => {
+    const host = door.httpPort === 80 ? hostname : `${hostname}:${door.httpPort}`;
+    const sent = request({ createConnection: () => door.connect(), path: '/', headers: { host, 'user-agent': 'hostplane' }, timeout: TRY_MS, signal }, (response) => {
       let html = '';
       const done = () => resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? '', html });
       response.setEncoding('utf8');

@@ -1,5 +1,6 @@
 import { allBackups, backup, backupAccepted, backupFilter, backupPage, backupRef, restoreInput, siteRemoval, volumeList } from './backup.js';
 import { domain, domainFilter, domainPage, domainRef, newDomain } from './domain.js';
+import { edgeRules, edgeRulesChange } from './edge-rules.js';
 import { eventFilter, eventPage, siteEventFilter } from './event.js';
 import { health } from './health.js';
 import { changedMember, member, memberFilter, memberPage, memberRef, newMember } from './member.js';
@@ -156,6 +157,12 @@ export const routes = {
   },
   choosePrimaryDomain: {
     method: 'POST', path: '/domains/{name}/primary', summary: 'Have the site known by this active domain', tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef, idempotent: true, answers: acceptedDomain,
+  },
+
+  showEdgeRules: { method: 'GET', path: '/sites/{id}/edge', summary: "Show how the edge treats a site's visitors", tag: 'domains', scope: 'read', right: 'sites:read', params: siteRef, answers: ok(edgeRules) },
+  changeEdgeRules: {
+    method: 'PATCH', path: '/sites/{id}/edge', summary: "Change how the edge treats a site's visitors; what is left out stays, null takes it away", tag: 'domains', scope: 'write', right: 'sites:run', params: siteRef,
+    body: edgeRulesChange, idempotent: true, answers: { 202: { description: 'Accepted; Location shows when the edge follows.', schema: edgeRules, hasLocation: true } },
   },
 
   listOperations: { method: 'GET', path: '/operations', summary: 'List operations, newest first', tag: 'operations', scope: 'read', right: 'sites:read', query: operationFilter, answers: ok(operationPage) },

@@ -1,3 +1,4 @@
+import type { EdgeRules } from '#contracts/gen/hostplane/v1/edge_rules.js';
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 
 /** Which hostnames lead to one site, and where it is reached. */
@@ -10,6 +11,8 @@ export interface EdgeRoute {
   readonly state: 'up' | 'stopped';
   /** Hostnames whose visitors are sent on, whatever the state. */
   readonly redirects?: readonly EdgeRedirect[];
+  /** How the site's visitors are treated, on all its hostnames; left out: as everybody's. */
+  readonly rules?: EdgeRules;
 }
 
 /** A hostname that answers every request with a redirect to another one: same scheme, port, path and query. */
@@ -34,6 +37,12 @@ export interface AppliedEdge {
   readonly configHash: string;
 }
 
+/** What not every edge can. */
+export interface EdgeFeatures {
+  /** Takes visitors from a balancer that speaks the PROXY protocol. */
+  readonly proxyProtocol: boolean;
+}
+
 /**
  * What receives visitors on a host and sends them to sites.
  *
@@ -41,9 +50,11 @@ export interface AppliedEdge {
  * that is refused leaves the old one serving and throws a ProviderError. An older revision than the served one is answered with the
  * served one, and changes nothing. Two calls at once are worked on one after the other. After a restart the last applied table serves again.
  * A redirect keeps path and query. An unknown host answers 404; a target that does not answer, 502. Visitors' X-Forwarded-For, -Proto and -Host are set, never trusted. Websockets pass.
+ * A site's rules are carried out on all its hostnames, before anything of the site is shown. Who a visitor is may be said by a proxy that is trusted, and nobody else.
  */
 export interface EdgeProvider {
   readonly name: string;
+  readonly features: EdgeFeatures;
   /** Brings the edge up with the last applied table, or an empty one. */
   start(): Promise<void>;
   apply(table: RouteTable): Promise<AppliedEdge>;

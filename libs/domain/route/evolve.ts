@@ -1,6 +1,7 @@
 import type { MessageOf } from '#contracts/registry.js';
 import type { CustomDomain } from './custom-domains.js';
 import type { RouteEventType, RouteState } from './route.js';
+import { evolveRules } from './rules.js';
 
 /** Folds one event into the route. */
 export function evolveRoute(route: RouteState, event: MessageOf<RouteEventType>): RouteState {
@@ -8,7 +9,8 @@ export function evolveRoute(route: RouteState, event: MessageOf<RouteEventType>)
     case 'RouteDefined': {
       const { siteId, hostId, hostnames, target, state, domains } = event.data;
       const ownHostnames = hostnames.filter((name) => !domains.includes(name));
-      return { ...route, status: 'defined', siteId, hostId, ownHostnames, target, state, domains: each(route, (one) => routed(one, domains.includes(one.name))) };
+      const rules = evolveRules(route.rules, event, route);
+      return { ...route, rules, status: 'defined', siteId, hostId, ownHostnames, target, state, domains: each(route, (one) => routed(one, domains.includes(one.name))) };
     }
     case 'RouteRemoved':
       return { ...route, status: 'absent', domains: each(route, (one) => routed(one, false)) };
@@ -26,6 +28,10 @@ export function evolveRoute(route: RouteState, event: MessageOf<RouteEventType>)
       };
     case 'PrimaryDomainChosen':
       return { ...route, primary: event.data.name };
+    case 'EdgeRulesChanged':
+    case 'EdgeRulesServed':
+    case 'EdgeRulesRefused':
+      return { ...route, siteId: event.data.siteId, rules: evolveRules(route.rules, event, route) };
     case 'EnsureEdge':
       return route;
   }

@@ -76,3 +76,48 @@ describe('the primary domain', () => {
     expect(after(ensure, attach('a.example.com'), route('a.example.com'), served('a.example.com'), attach('w.example.com', 'a.example.com', 301), route('w.example.com'), served('w.example.com'), unroute('a.example.com')).state().primary).toBe('');
   });
 });
+
+describe('the rules of a route', () => {
+  const none = { httpsOnly: false, hsts: undefined, maxBodyBytes: 0, targetTimeoutSeconds: 0, users: [], allow: [], deny: [], maintenance: undefined, errorPages: [] };
+  const change = (changeId: string, rules: object, fields = Object.keys(rules), more: object = {}): RouteCommand => ({ type: 'ChangeRules', change: { siteId: 's', changeId, rules: { ...none, ...rules }, fields, removedUsers: [], removedPages: [], ...more } });
+  const settle = (operationId: string, error = ''): RouteCommand => ({ type: 'SettleRules', operationId, error });
+  const user = (name: string, passwordHash = 'h') => ({ name, passwordHash });
+
+  it('are recorded whole, the edge follows, and the same again is nothing', () => {
+    after(ensure).when(change('c', { httpsOnly: true, allow: ['10.0.0.0/8'] })).then(
+      { type: 'EdgeRulesChanged', data: { siteId: 's', changeId: 'c', rules: { ...none, httpsOnly: true, allow: ['10.0.0.0/8'] } } },
+      { type: 'EnsureEdge', data: { operationId: 'c', siteId: 's', hostId: 'local', turn: 0 } },
+    );
+    after(ensure, change('c', { httpsOnly: true })).when(change('d', { httpsOnly: true })).then();
+  });
+  it('keep what is not named, and lose what is set back', () => {
+    const two = [ensure, change('c', { httpsOnly: true, maxBodyBytes: 7 })];
+    expect(after(...two, change('d', { maxBodyBytes: 0 })).state().rules.current).toEqual({ ...none, httpsOnly: true });
+    expect(after(...two, change('d', { allow: ['10.0.0.0/8'] })).state().rules.current).toEqual({ ...none, httpsOnly: true, maxBodyBytes: 7, allow: ['10.0.0.0/8'] });
+  });
+  it('add and remove users and pages one by one', () => {
+    const users = after(ensure, change('c', { users: [user('ann'), user('bob')] }, []), change('d', { users: [user('bob', 'new'), user('eve')] }, [], { removedUsers: ['ann'] }));
+    expect(users.state().rules.current.users).toEqual([user('bob', 'new'), user('eve')]);
+    expect(after(ensure, change('c', { users: [user('ann')] }, []), change('d', {}, ['users'])).state().rules.current.users).toEqual([]);
+    const page = (status: number) => ({ status, html: 'x', file: '' });
+    expect(after(ensure, change('c', { errorPages: [page(503), page(404)] }, []), change('d', { errorPages: [page(502)] }, [], { removedPages: [503] })).state().rules.current.errorPages).toEqual([page(404), page(502)]);
+  });
+  it('wait for the route of a site that is not live', () => {
+    given(routeDecider).when(change('c', { httpsOnly: true })).thenTypes('EdgeRulesChanged');
+    after(change('c', { httpsOnly: true }), ensure).when(settle('o')).then({ type: 'EdgeRulesServed', data: { siteId: 's', changeId: 'c' } });
+    after(change('c', { httpsOnly: true }), ensure).when(settle('o', 'no edge')).then();
+  });
+  it('are served once the edge says so, and other answers say nothing of them', () => {
+    after(ensure, change('c', { httpsOnly: true })).when(settle('o')).then();
+    after(ensure, change('c', { httpsOnly: true })).when(settle('c')).thenTypes('EdgeRulesServed');
+    after(ensure, change('c', { httpsOnly: true }), settle('c')).when(settle('c')).then();
+  });
+  it('go back to what the edge followed when it refuses', () => {
+    const refused = after(ensure, change('c', { httpsOnly: true }), settle('c'), change('d', { maxBodyBytes: 7 }));
+    refused.when(settle('d', 'no')).then(
+      { type: 'EdgeRulesRefused', data: { siteId: 's', changeId: 'd', error: 'no', rules: { ...none, httpsOnly: true } } },
+      { type: 'EnsureEdge', data: { operationId: 'd', siteId: 's', hostId: 'local', turn: 1 } },
+    );
+    expect(after(ensure, change('c', { httpsOnly: true }), settle('c'), change('d', { maxBodyBytes: 7 }), settle('d', 'no')).state().rules.current).toEqual({ ...none, httpsOnly: true });
+  });
+});

@@ -1,3 +1,4 @@
+import type { ChangeEdgeRules } from '#contracts/gen/hostplane/v1/edge_rules.js';
 import type { EnsureRoute, RemoveRoute } from '#contracts/gen/hostplane/v1/route.js';
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 import type { MessageOf } from '#contracts/registry.js';
@@ -5,6 +6,7 @@ import type { Decider } from '../decider.js';
 import { Refusal } from '../refusal.js';
 import { hostnamesOf, nextPrimary, redirectsOf, type CustomDomain } from './custom-domains.js';
 import { evolveRoute } from './evolve.js';
+import { changeRules, initialRules, settleRules, type RulesState } from './rules.js';
 
 /** Names one ask of the edge; its answer bears the same. */
 interface EdgeAsk {
@@ -21,7 +23,10 @@ export type RouteCommand =
   | { type: 'AskEdge'; ask: EdgeAsk }
   /** The edge has confirmed that it serves some domains, and no longer serves others. */
   | { type: 'SettleDomains'; served: readonly string[]; gone: readonly string[] }
-  | { type: 'ChoosePrimary'; name: string };
+  | { type: 'ChoosePrimary'; name: string }
+  | { type: 'ChangeRules'; change: ChangeEdgeRules }
+  /** The edge has answered an ask; an empty error: it serves. */
+  | { type: 'SettleRules'; operationId: string; error: string };
 
 export interface RouteState {
   /** absent: the site is not routed, or no longer. */
@@ -36,19 +41,21 @@ export interface RouteState {
   readonly domains: ReadonlyMap<string, CustomDomain>;
   /** Empty: the site is known by its own hostname. */
   readonly primary: string;
+  readonly rules: RulesState;
 }
 
-export type RouteEventType = 'RouteDefined' | 'RouteRemoved' | 'DomainAttached' | 'DomainServed' | 'DomainDetached' | 'PrimaryDomainChosen' | 'EnsureEdge';
+export type RouteEventType =
+  | 'RouteDefined' | 'RouteRemoved' | 'DomainAttached' | 'DomainServed' | 'DomainDetached' | 'PrimaryDomainChosen' | 'EdgeRulesChanged' | 'EdgeRulesServed' | 'EdgeRulesRefused' | 'EnsureEdge';
 type RouteEvent = MessageOf<RouteEventType>;
 
 /**
- * Which hostnames of a site lead where, and which custom domains belong to it. Each change of the route has the host's edge follow: EnsureEdge comes
+ * Which hostnames of a site lead where, which custom domains belong to it, and how its visitors are treated. Each change of the route has the host's edge follow: EnsureEdge comes
  * after the route in the same append, so its own position tells which version has to be served. Also when nothing changed, since whoever asked waits for
  * the answer.
  */
 export const routeDecider: Decider<RouteState, RouteCommand, RouteEventType> = {
   category: 'route',
-  initial: { status: 'absent', siteId: '', hostId: '', ownHostnames: [], target: undefined, state: '', domains: new Map(), primary: '' },
+  initial: { status: 'absent', siteId: '', hostId: '', ownHostnames: [], target: undefined, state: '', domains: new Map(), primary: '', rules: initialRules },
   decide(command, route) {
     switch (command.type) {
       case 'EnsureRoute': {
@@ -72,6 +79,10 @@ export const routeDecider: Decider<RouteState, RouteCommand, RouteEventType> = {
         return settle(route, command);
       case 'ChoosePrimary':
         return choosePrimary(route, command.name);
+      case 'ChangeRules':
+        return changeRules(route, command.change);
+      case 'SettleRules':
+        return settleRules(route, command.operationId, command.error);
     }
   },
   evolve: evolveRoute,

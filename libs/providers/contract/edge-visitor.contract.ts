@@ -19,6 +19,8 @@ export interface Visit {
   readonly body?: string | Buffer | Readable;
   readonly agent?: Agent;
   readonly tls?: boolean;
+  /** Address of this machine to come from. */
+  readonly from?: string;
 }
 
 /** Asks the edge as a visitor does: a new connection unless an agent is given. */
@@ -30,6 +32,7 @@ export function visit(settings: EdgeSettings, host: string, visit: Visit = {}): 
     path: visit.path ?? '/',
     headers: { host: `${host}:${visit.tls ? settings.httpsPort : settings.httpPort}`, ...visit.headers },
     agent: visit.agent ?? false,
+    ...(visit.from ? { localAddress: visit.from } : {}),
     timeout: 20_000,
     ...(visit.tls ? { rejectUnauthorized: false, servername: host } : {}),
   };

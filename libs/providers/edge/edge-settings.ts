@@ -16,6 +16,10 @@ export interface EdgeSettings {
   readonly maxBodyBytes?: number;
   /** How long a target may keep silent before the visitor is told so; 5 minutes unless told. */
   readonly targetTimeoutMs?: number;
+  /** IP ranges of proxies whose X-Forwarded-For and -Proto are believed; nobody's unless told. */
+  readonly proxyRanges?: readonly string[];
+  /** Whether every connection begins with the PROXY protocol, as balancers send it; the visitor that one of `proxyRanges` names there is believed. */
+  readonly proxyProtocol?: boolean;
   /** Told what an operator should know, for example which user serves. */
   readonly log?: (line: string) => void;
 }

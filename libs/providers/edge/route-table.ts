@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import type { EdgeRoute, RouteTable } from '../edge.js';
-import { ProviderError } from '../provider-error.js';
+import { refused, shown, siteName } from './refused.js';
+import { siteRulesOf, type SiteRules } from './site-rules.js';
 
-/** Where visitors of one hostname go. */
-export type Place =
+/** Where visitors of one hostname go, and how they are treated. The hostnames of a site have the same object as their rules. */
+export type Place = Leading & { readonly rules?: SiteRules };
+
+type Leading =
   | { readonly kind: 'container'; readonly address: string; readonly port: number }
   | { readonly kind: 'files'; readonly root: string }
   | { readonly kind: 'redirect'; readonly to: string; readonly status: number }
@@ -25,8 +28,10 @@ export function placesOf(table: RouteTable): Places {
   if (!Number.isSafeInteger(table.revision) || table.revision < 0) throw refused(`A route table cannot have the revision ${table.revision}`);
   const places = new Map<string, Place>();
   for (const route of table.routes) {
-    const place = placeOf(route);
-    for (const [hostname, there] of [...route.hostnames.map((name) => [name, place] as const), ...redirectsOf(route)]) {
+    const rules = siteRulesOf(route);
+    const withRules = (leading: Leading): Place => (rules ? { ...leading, rules } : leading);
+    const place = withRules(placeOf(route));
+    for (const [hostname, there] of [...route.hostnames.map((name) => [name, place] as const), ...redirectsOf(route, withRules)]) {
       if (!isHostname(hostname)) throw refused(`${siteName(route)} has the hostname ${shown(hostname)}, which is not a lower-case hostname`);
       if (places.has(hostname)) throw refused(`The hostname ${hostname} is claimed by ${table.routes.filter((one) => namesOf(one).includes(hostname)).map(siteName).join(' and ')}`);
       places.set(hostname, there);
@@ -48,7 +53,7 @@ export function isRouteTable(value: unknown): value is RouteTable {
   return typeof table === 'object' && table !== null && typeof table.revision === 'number' && Array.isArray(table.routes);
 }
 
-function placeOf(route: EdgeRoute): Place {
+function placeOf(route: EdgeRoute): Leading {
   if (route.state === 'stopped') return { kind: 'stopped' };
   if (route.state !== 'up') throw refused(`${siteName(route)} has the state ${shown(route.state)}; allowed are up and stopped`);
   const { address, port, root } = route.target;
@@ -59,11 +64,11 @@ function placeOf(route: EdgeRoute): Place {
   return { kind: 'container', address, port };
 }
 
-function redirectsOf(route: EdgeRoute): (readonly [string, Place])[] {
+function redirectsOf(route: EdgeRoute, withRules: (leading: Leading) => Place): (readonly [string, Place])[] {
   return (route.redirects ?? []).map(({ hostname, to, status }) => {
     if (!isHostname(to)) throw refused(`${siteName(route)} redirects to ${shown(to)}, which is not a lower-case hostname`);
     if (status !== 301 && status !== 308) throw refused(`${siteName(route)} redirects with the status ${shown(status)}; allowed are 301 and 308`);
-    return [hostname, { kind: 'redirect', to, status }];
+    return [hostname, withRules({ kind: 'redirect', to, status })];
   });
 }
 
@@ -76,16 +81,4 @@ function checkedRoot(route: EdgeRoute, root: string): string {
     throw refused(`${siteName(route)} has the folder ${shown(root)}, which is not a plain path below the sites folder`);
   }
   return root;
-}
-
-function siteName(route: EdgeRoute): string {
-  return `Site ${shown(route.siteId)}`;
-}
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'undefined').slice(0, 120);
-}
-
-function refused(what: string): ProviderError {
-  return new ProviderError(`${what}: the edge keeps what it served.`, false);
 }

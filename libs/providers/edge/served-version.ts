@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import type { AppliedEdge } from '../edge.js';
 import { ownAddressOf, type EdgeSettings } from './edge-settings.js';
+import { connectSelf } from './proxy-protocol.js';
 
 /** The Host under which an edge tells its version, on the port that visitors use. No site can have it: the domain .invalid is nobody's (RFC 2606). */
 export const VERSION_HOST = 'version.hostplane.invalid';
@@ -19,14 +20,12 @@ export function versionAnswer(planeId: string, applied: AppliedEdge, pid: string
 }
 
 /** Asks whoever holds the HTTP port which table it serves: undefined when nobody answers, or when it is not this plane's edge. */
-export function askVersion(settings: Pick<EdgeSettings, 'bind' | 'httpPort' | 'planeId'>): Promise<ServedVersion | undefined> {
+export function askVersion(settings: Pick<EdgeSettings, 'bind' | 'httpPort' | 'planeId' | 'proxyProtocol'>): Promise<ServedVersion | undefined> {
   return new Promise((resolve) => {
     const asked = request(
       {
-        host: ownAddressOf(settings.bind),
-        port: settings.httpPort,
+        createConnection: () => connectSelf(ownAddressOf(settings.bind), settings.httpPort, settings.proxyProtocol),
         path: '/',
-        agent: false,
         headers: { host: VERSION_HOST },
         signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       },

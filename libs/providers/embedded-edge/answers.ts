@@ -4,8 +4,8 @@ import type { Visitor } from './forwarded.js';
 import { pageHeaders, pageType, type EdgePage } from '../edge/pages.js';
 
 /** Answers with one of the edge's own pages. */
-export function answerPage(request: IncomingMessage, response: ServerResponse, page: EdgePage): void {
-  answer(request, response, page.status, { ...pageHeaders, 'Content-Type': pageType }, page.html);
+export function answerPage(request: IncomingMessage, response: ServerResponse, page: EdgePage, headers: Readonly<Record<string, string>> = {}): void {
+  answer(request, response, page.status, { ...pageHeaders, ...headers, 'Content-Type': pageType }, page.html);
 }
 
 /** Answers with a status and its name. */
@@ -16,13 +16,17 @@ export function answerPlain(request: IncomingMessage, response: ServerResponse, 
 /** Sends a visitor on to another host: same scheme, port, path and query. */
 export function answerMoved(request: IncomingMessage, response: ServerResponse, place: { to: string; status: number }, visitor: Visitor): void {
   const port = /:\d+$/.exec(visitor.host)?.[0] ?? '';
-  const path = (request.url ?? '/').replace(/[^\x21-\x7e]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
-  answerPlain(request, response, place.status, { Location: `${visitor.scheme}://${place.to}${port}${path}` });
+  answerPlain(request, response, place.status, { Location: `${visitor.scheme}://${place.to}${port}${escaped(request.url ?? '/')}` });
+}
+
+/** A path and query with nothing in it that a header could not hold. */
+export function escaped(url: string): string {
+  return url.replace(/[^\x21-\x7e]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
 
 /** Answers with a page where a websocket was asked for. */
-export function refuseUpgrade(socket: Duplex, page: EdgePage): void {
-  const headers = { ...pageHeaders, 'Content-Type': pageType, 'Content-Length': Buffer.byteLength(page.html), Connection: 'close' };
+export function refuseUpgrade(socket: Duplex, page: EdgePage, more: Readonly<Record<string, string>> = {}): void {
+  const headers = { ...pageHeaders, ...more, 'Content-Type': pageType, 'Content-Length': Buffer.byteLength(page.html), Connection: 'close' };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   if (socket.writable) socket.end(`HTTP/1.1 ${page.status} ${STATUS_CODES[page.status]}\r\n${lines.join('')}\r\n${page.html}`);
 }

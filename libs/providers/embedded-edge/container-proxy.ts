@@ -1,7 +1,8 @@
 import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Transform, type Duplex } from 'node:stream';
 import { createProxyServer } from 'httpxy';
-import { pages } from '../edge/pages.js';
+import { pages, type EdgePage } from '../edge/pages.js';
+import type { SiteRules } from '../edge/site-rules.js';
 import { answerPage, answerPlain, refuseUpgrade } from './answers.js';
 import { setForwarded, type Visitor } from './forwarded.js';
 
@@ -17,15 +18,21 @@ const CONNECT_TIMEOUT_MS = 5_000;
 export class ContainerProxy {
   private readonly proxy;
   private readonly sent = new WeakMap<IncomingMessage, ClientRequest>();
+  /** What is said when the target of a request does not answer. */
+  private readonly unreachable = new WeakMap<IncomingMessage, EdgePage>();
 
   constructor(
     private readonly maxBodyBytes: number,
-    timeoutMs: number,
+    private readonly timeoutMs: number,
   ) {
-    this.proxy = createProxyServer({ proxyTimeout: timeoutMs, upgradeTimeout: timeoutMs });
+    this.proxy = createProxyServer({});
     this.proxy.on('error', (_, request, answer) => {
-      if (answer instanceof ServerResponse && request) answerPage(request, answer, pages.unreachable);
-      else if (answer) refuseUpgrade(answer as Duplex, pages.unreachable);
+      const page = (request && this.unreachable.get(request)) ?? pages.unreachable;
+      if (answer instanceof ServerResponse && request) answerPage(request, answer, page);
+      else if (answer) refuseUpgrade(answer as Duplex, page);
+    });
+    this.proxy.on('proxyRes', (answer, _, response) => {
+      if (response.hasHeader('strict-transport-security')) delete answer.headers['strict-transport-security'];
     });
     this.proxy.on('proxyReq', (sent, request) => {
       this.sent.set(request, sent);
@@ -36,21 +43,29 @@ export class ContainerProxy {
     });
   }
 
-  async pass(request: IncomingMessage, response: ServerResponse, target: ContainerTarget, visitor: Visitor): Promise<void> {
-    if (Number(request.headers['content-length'] ?? 0) > this.maxBodyBytes) return answerPlain(request, response, 413);
-    setForwarded(request, visitor);
-    const body = request.headers['transfer-encoding'] === undefined ? undefined : this.limited(request, response);
-    await this.proxy.web(request, response, { target: where(target), agent: false, ...(body ? { buffer: body } : {}) });
+  async pass(request: IncomingMessage, response: ServerResponse, target: ContainerTarget, visitor: Visitor, rules?: SiteRules): Promise<void> {
+    const most = Math.min(rules?.maxBodyBytes ?? this.maxBodyBytes, this.maxBodyBytes);
+    if (Number(request.headers['content-length'] ?? 0) > most) return answerPlain(request, response, 413);
+    this.prepare(request, visitor, rules);
+    const body = request.headers['transfer-encoding'] === undefined ? undefined : this.limited(request, response, most);
+    await this.proxy.web(request, response, { target: where(target), agent: false, proxyTimeout: rules?.targetTimeoutMs ?? this.timeoutMs, ...(body ? { buffer: body } : {}) });
   }
 
-  async passUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: ContainerTarget, visitor: Visitor): Promise<void> {
-    setForwarded(request, visitor);
-    await this.proxy.ws(request, socket as never, { target: where(target), agent: false }, head);
+  async passUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: ContainerTarget, visitor: Visitor, rules?: SiteRules): Promise<void> {
+    this.prepare(request, visitor, rules);
+    const timeoutMs = rules?.targetTimeoutMs ?? this.timeoutMs;
+    await this.proxy.ws(request, socket as never, { target: where(target), agent: false, proxyTimeout: timeoutMs, upgradeTimeout: timeoutMs }, head);
+  }
+
+  private prepare(request: IncomingMessage, visitor: Visitor, rules: SiteRules | undefined): void {
+    const own = rules?.pages[502];
+    if (own) this.unreachable.set(request, { status: 502, html: own.html });
+    setForwarded(request, visitor, rules !== undefined && rules.users.length > 0);
   }
 
   /** A body without a length, until it is too long. */
-  private limited(request: IncomingMessage, response: ServerResponse): Transform {
-    const { maxBodyBytes: most, sent } = this;
+  private limited(request: IncomingMessage, response: ServerResponse, most: number): Transform {
+    const { sent } = this;
     let bytes = 0;
     return request.pipe(
       new Transform({

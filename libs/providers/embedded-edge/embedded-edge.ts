@@ -8,15 +8,17 @@ import { ApplyQueue } from '../edge/apply-queue.js';
 import { ensureCertificate } from '../edge/certificate.js';
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_TARGET_TIMEOUT_MS, type EdgeSettings } from '../edge/edge-settings.js';
 import { pages, type EdgePage } from '../edge/pages.js';
+import { Ranges } from '../edge/proxies.js';
 import { hashOf, isRouteTable, placesOf, type Place, type Places } from '../edge/route-table.js';
 import { askVersion, VERSION_HOST, versionAnswer } from '../edge/served-version.js';
 import { writeWhole } from '../write-whole.js';
 import { ProviderError } from '../provider-error.js';
 import { answerMoved, answerPage, answerPlain, refuseUpgrade } from './answers.js';
 import { ContainerProxy } from './container-proxy.js';
+import { turnedAway, type Turned } from './gate.js';
 import { Listeners } from './listeners.js';
 import { serveFile } from './site-files.js';
-import { readHost } from './visitor-host.js';
+import { readHost, type Asking } from './visitor-host.js';
 
 interface Serving extends AppliedEdge {
   readonly places: Places;
@@ -30,13 +32,16 @@ const EMPTY: RouteTable = { revision: 0, routes: [] };
  */
 export class EmbeddedEdge implements EdgeProvider {
   readonly name = 'embedded';
+  readonly features = { proxyProtocol: false };
   private serving: Serving | undefined;
   private readonly listeners: Listeners;
   private readonly proxy: ContainerProxy;
+  private readonly proxies: Ranges;
   private readonly queue = new ApplyQueue((table) => this.replace(table));
 
   constructor(private readonly settings: EdgeSettings) {
     this.listeners = new Listeners(settings);
+    this.proxies = new Ranges(settings.proxyRanges ?? []);
     this.proxy = new ContainerProxy(settings.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES, settings.targetTimeoutMs ?? DEFAULT_TARGET_TIMEOUT_MS);
   }
 
@@ -77,7 +82,7 @@ export class EmbeddedEdge implements EdgeProvider {
     if (old.revision > table.revision) return { revision: old.revision, configHash: old.configHash };
     const next = servingOf(table);
     reached('embedded:store');
-    await writeWhole(join(this.settings.folder, 'table.json'), JSON.stringify(table));
+    await writeWhole(join(this.settings.folder, 'table.json'), JSON.stringify(table), 0o600);
     reached('embedded:switch');
     this.serving = next;
     reached('embedded:confirm');
@@ -98,23 +103,40 @@ export class EmbeddedEdge implements EdgeProvider {
     return undefined;
   }
 
-  private answer(request: IncomingMessage, response: ServerResponse, scheme: 'http' | 'https'): void {
-    const visitor = readHost(request, scheme);
+  private answer(request: IncomingMessage, response: ServerResponse, connection: 'http' | 'https'): void {
+    const visitor = readHost(request, connection, this.proxies);
     if (!visitor) return answerPlain(request, response, 400);
     if (visitor.hostname === VERSION_HOST && visitor.isOwnMachine) return this.answerVersion(response);
     const place = this.serving!.places.get(visitor.hostname);
-    if (place?.kind === 'container') void this.proxy.pass(request, response, place, visitor);
-    else if (place?.kind === 'redirect') answerMoved(request, response, place, visitor);
-    else if (place?.kind === 'files') void serveFile(request, response, join(this.settings.sitesFolder, place.root)).catch(() => answerPlain(request, response, 500));
-    else answerPage(request, response, pageOf(place));
+    if (place?.rules?.hsts !== undefined && visitor.scheme === 'https') response.setHeader('Strict-Transport-Security', place.rules.hsts);
+    void this.enter(request, visitor, place, {
+      turned: ({ page, headers }) => answerPage(request, response, page, headers),
+      allowed: () => this.show(request, response, visitor, place),
+    }).catch(() => answerPlain(request, response, 500));
   }
 
-  private answerUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, scheme: 'http' | 'https'): void {
+  private async show(request: IncomingMessage, response: ServerResponse, visitor: Asking, place: Place | undefined): Promise<void> {
+    if (place?.kind === 'container') return this.proxy.pass(request, response, place, visitor, place.rules);
+    if (place?.kind === 'redirect') return answerMoved(request, response, place, visitor);
+    if (place?.kind === 'files') return serveFile(request, response, join(this.settings.sitesFolder, place.root), place.rules?.pages[404]);
+    answerPage(request, response, pageOf(place));
+  }
+
+  private answerUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, connection: 'http' | 'https'): void {
     socket.on('error', () => socket.destroy());
-    const visitor = readHost(request, scheme);
+    const visitor = readHost(request, connection, this.proxies);
     const place = visitor && this.serving!.places.get(visitor.hostname);
-    if (visitor && place?.kind === 'container') void this.proxy.passUpgrade(request, socket, head, place, visitor);
-    else refuseUpgrade(socket, pageOf(place));
+    if (!visitor || !place) return refuseUpgrade(socket, pages.unknown);
+    void this.enter(request, visitor, place, {
+      turned: ({ page, headers }) => refuseUpgrade(socket, page, headers),
+      allowed: async () => (place.kind === 'container' ? this.proxy.passUpgrade(request, socket, head, place, visitor, place.rules) : refuseUpgrade(socket, pageOf(place))),
+    }).catch(() => socket.destroy());
+  }
+
+  /** Most places have no rules, and their visitors do not wait. */
+  private async enter(request: IncomingMessage, visitor: Asking, place: Place | undefined, then: { turned(turned: Turned): void; allowed(): Promise<void> }): Promise<void> {
+    const turned = place?.rules && (await turnedAway(request, visitor, visitor.hostname, place.rules, place.kind === 'redirect', this.settings.httpsPort));
+    return turned ? then.turned(turned) : then.allowed();
   }
 
   private answerVersion(response: ServerResponse): void {
@@ -131,5 +153,7 @@ function servingOf(table: RouteTable): Serving {
 /** What to say where there is nothing to serve; a folder takes no websockets. */
 function pageOf(place: Place | undefined): EdgePage {
   if (place === undefined) return pages.unknown;
-  return place.kind === 'stopped' ? pages.stopped : pages.missing;
+  if (place.kind !== 'stopped') return pages.missing;
+  const own = place.rules?.pages[503];
+  return own ? { status: 503, html: own.html } : pages.stopped;
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Ranges } from '../edge/proxies.js';
 import type { Visitor } from './forwarded.js';
 
 /** A visitor and the host that it asks for. */
@@ -11,8 +12,8 @@ export interface Asking extends Visitor {
 
 const HOST = /^([a-z0-9._-]*|\[[0-9a-f:.]+\])(:\d{1,5})?$/;
 
-/** Reads which host a request is for, and makes its address a path; undefined when that cannot be told for certain. */
-export function readHost(request: IncomingMessage, scheme: 'http' | 'https'): Asking | undefined {
+/** Reads which host a request is for and who asks, as a trusted proxy says where it came through one, and makes its address a path; undefined when that cannot be told for certain. */
+export function readHost(request: IncomingMessage, connection: 'http' | 'https', proxies: Ranges): Asking | undefined {
   const given = request.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;
   if (given > 1) return undefined;
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(request.url ?? '');
@@ -24,5 +25,10 @@ export function readHost(request: IncomingMessage, scheme: 'http' | 'https'): As
   const { remoteAddress = '', localAddress = '', localPort = 0 } = request.socket;
   const address = remoteAddress.replace(/^::ffff:/, '');
   const isOwnMachine = address.startsWith('127.') || address === '::1' || remoteAddress === localAddress;
-  return { hostname, host: `${hostname}${parts[2] ?? ''}`, address, port: localPort, scheme, isOwnMachine };
+  const host = `${hostname}${parts[2] ?? ''}`;
+  if (!proxies.hold(address)) return { hostname, host, address, port: localPort, scheme: connection, isOwnMachine, isViaProxy: false };
+  const { 'x-forwarded-for': forwardedFor = '', 'x-forwarded-proto': said } = request.headers;
+  const scheme = said === 'http' || said === 'https' ? said : connection;
+  const port = scheme === said ? { http: 80, https: 443 }[scheme] : localPort;
+  return { hostname, host, address: proxies.visitorOf(address, String(forwardedFor)), port, scheme, isOwnMachine, isViaProxy: true };
 }

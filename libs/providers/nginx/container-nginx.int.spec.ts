@@ -5,7 +5,8 @@ import { afterAll, expect, it } from '@jest/globals';
 import Docker from 'dockerode';
 import { testImage } from '../../../infra/images/recipes.js';
 import { describeWithDocker } from '../../../test/support/docker.js';
-import { edgeContract } from '../contract/edge.contract.js';
+import { edgeContract, type EdgeUnderTest } from '../contract/edge.contract.js';
+import { edgeRulesContract } from '../contract/edge-rules.contract.js';
 import { freePort } from '../contract/edge-visitor.contract.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import { ContainerNginx } from './container-nginx.js';
@@ -20,7 +21,7 @@ const planes: string[] = [];
 const containersOf = (planeId: string) => docker.listContainers({ all: true, filters: { label: [`${EDGE_LABEL}=${planeId}`] } });
 
 describeWithDocker('nginx in a container', () => {
-  edgeContract('nginx in a container', {
+  const underTest: EdgeUnderTest = {
     make: (settings) => {
       planes.push(settings.planeId);
       return new NginxEdge(settings, new ContainerNginx(settings, IMAGE));
@@ -28,7 +29,9 @@ describeWithDocker('nginx in a container', () => {
     kill: async (settings) => {
       for (const { Id } of await containersOf(settings.planeId)) await docker.getContainer(Id).kill();
     },
-  });
+  };
+  edgeContract('nginx in a container', underTest);
+  edgeRulesContract('nginx in a container', underTest);
 });
 
 describeWithDocker('nginx in a container, beside others', () => {

@@ -2,9 +2,11 @@ import { mkdir, readFile, readdir, readlink, rename, rm, symlink } from 'node:fs
 import { join } from 'node:path';
 import type { RouteTable } from '../edge.js';
 import { isRouteTable } from '../edge/route-table.js';
-import { syncFolder, writeDurable } from '../write-whole.js';
+import { syncFolder, writeDurable, writeWhole } from '../write-whole.js';
 import type { RenderedConfig } from './render.js';
 
+/** Folder of the texts that configurations name by their sha256. */
+const KEPT_TEXTS = 'kept';
 const KEPT = 3;
 const TABLE = 'table.json';
 
@@ -30,7 +32,7 @@ export class Generations {
     const folder = join(this.folder, `gen-${generation}`);
     await mkdir(folder, { mode: 0o755 });
     const files = Object.entries({ ...config.files, [TABLE]: JSON.stringify(table) });
-    await Promise.all(files.map(([name, text]) => writeDurable(join(folder, name), text)));
+    await Promise.all([...files.map(([name, text]) => writeDurable(join(folder, name), text, 0o600)), this.keep(config.kept)]);
     await syncFolder(folder);
     return generation;
   }
@@ -62,7 +64,9 @@ export class Generations {
 
   /** Whether a generation on disk has exactly these files. */
   async holds(generation: number, config: RenderedConfig): Promise<boolean> {
-    const texts = Object.entries(config.files).map(async ([name, text]) => text === (await readFile(join(this.folder, `gen-${generation}`, name), 'utf8').catch(() => undefined)));
+    const files = Object.entries(config.files).map(([name, text]) => [join(this.folder, `gen-${generation}`, name), text] as const);
+    const kept = Object.entries(config.kept).map(([hash, text]) => [join(this.folder, KEPT_TEXTS, hash), text] as const);
+    const texts = [...files, ...kept].map(async ([file, text]) => text === (await readFile(file, 'utf8').catch(() => undefined)));
     return (await Promise.all(texts)).every(Boolean);
   }
 
@@ -81,6 +85,25 @@ export class Generations {
     const current = await this.current();
     const old = (await this.list()).filter((generation) => generation !== current).slice(KEPT - 1);
     await Promise.all(old.map((generation) => this.drop(generation)));
+    await this.forgetTexts();
+  }
+
+  /** Workers open these by a name that only the configuration tells, so its folder cannot be listed by others: passwords are hashed in some of them. */
+  private async keep(texts: RenderedConfig['kept']): Promise<void> {
+    const folder = join(this.folder, KEPT_TEXTS);
+    const missing = Object.entries(texts);
+    if (missing.length === 0) return;
+    await mkdir(folder, { recursive: true, mode: 0o711 });
+    await Promise.all(missing.map(([hash, text]) => writeWhole(join(folder, hash), text)));
+  }
+
+  /** Takes away the texts that no generation names any more. */
+  private async forgetTexts(): Promise<void> {
+    const kept = await readdir(join(this.folder, KEPT_TEXTS)).catch(() => []);
+    if (kept.length === 0) return;
+    const configs = await Promise.all((await this.list()).map((generation) => readFile(this.configFileOf(generation), 'utf8').catch(() => '')));
+    const old = kept.filter((hash) => !configs.some((config) => config.includes(hash)));
+    await Promise.all(old.map((hash) => rm(join(this.folder, KEPT_TEXTS, hash), { force: true })));
   }
 }
 

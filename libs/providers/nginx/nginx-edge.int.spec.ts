@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,17 +7,24 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { listenToProbes } from '#contracts/probe.js';
 import { describeWithNginx } from '../../../test/support/docker.js';
+import { acceptedNames } from '../../../test/support/hostile-names.js';
+import { hostileRules, oneHostileRule } from '../../../test/support/hostile-rules.js';
 import { edgeContract } from '../contract/edge.contract.js';
-import { freePort, startBackend, visit, type Backend } from '../contract/edge-visitor.contract.js';
+import { edgeRulesContract } from '../contract/edge-rules.contract.js';
+import { freePort, sendRaw, startBackend, visit, type Backend } from '../contract/edge-visitor.contract.js';
 import type { EdgeRoute } from '../edge.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
+import { siteRulesOf } from '../edge/site-rules.js';
 import { LocalNginx } from './local-nginx.js';
 import { NginxEdge } from './nginx-edge.js';
 import { quoted } from './nginx-value.js';
 
 const make = (settings: EdgeSettings) => new NginxEdge(settings, new LocalNginx(settings));
 
-describeWithNginx('nginx', () => edgeContract('nginx', { make, kill: killAll }));
+describeWithNginx('nginx', () => {
+  edgeContract('nginx', { make, kill: killAll });
+  edgeRulesContract('nginx', { make, kill: killAll });
+});
 
 describeWithNginx('nginx by its binary', () => {
   let folder: string;
@@ -196,6 +203,42 @@ describeWithNginx('nginx by its binary', () => {
     } finally {
       child.kill('SIGKILL');
     }
+  });
+
+  it('takes every rule and every name that is let through', async () => {
+    const rules = [...fc.sample(oneHostileRule, 1500), ...fc.sample(hostileRules, 200)];
+    const names = [...new Set(acceptedNames('localhost'))];
+    const routesWith: EdgeRoute[] = rules.map((rule, i) => ({ siteId: `s${i}`, hostnames: [`s${i}.localhost`, ...names.slice(i * 3, i * 3 + 3)], target: backend.target, state: 'up', rules: rule }));
+    const accepted = routesWith.filter((route) => {
+      try {
+        return siteRulesOf(route) !== undefined;
+      } catch {
+        return false;
+      }
+    });
+    expect(accepted.length).toBeGreaterThan(100);
+    expect(await edge.apply({ revision: 1, routes: [...accepted, ...routes('plain.localhost')] })).toMatchObject({ revision: 1 });
+    expect(await statusOf('plain.localhost')).toBe(200);
+  });
+
+  it('keeps the texts that its generations name, and no others, where nobody can list them', async () => {
+    const page = (html: string): EdgeRoute[] => [{ ...routes('a.localhost')[0]!, rules: { httpsOnly: false, hsts: undefined, maxBodyBytes: 0, targetTimeoutSeconds: 0, users: [], allow: [], deny: [], maintenance: { text: html, retryAfterSeconds: 9 }, errorPages: [] } }];
+    for (let revision = 1; revision <= 5; revision++) await edge.apply({ revision, routes: page(`text ${revision}`) });
+    const kept = await Promise.all((await readdir(inEdge('kept'))).map((name) => readFile(inEdge('kept', name), 'utf8')));
+    expect(kept.map((text) => /text \d/.exec(text)?.[0]).sort()).toEqual(['text 3', 'text 4', 'text 5']);
+    expect([(await stat(inEdge('kept'))).mode & 0o777, (await stat(inEdge('current', 'nginx.conf'))).mode & 0o777]).toEqual([0o711, 0o600]);
+  });
+
+  it('takes visitors from a balancer that speaks the PROXY protocol, and believes whom it trusts', async () => {
+    await edge.stop();
+    const proxied = { ...settings, proxyProtocol: true, proxyRanges: ['127.0.0.1/32'] };
+    edge = make(proxied);
+    await edge.start();
+    expect(await edge.apply({ revision: 1, routes: routes('a.localhost') })).toEqual(await edge.served());
+    const answer = await sendRaw(settings, 'PROXY TCP4 198.51.100.4 192.0.2.1 5000 80\r\nGET /p HTTP/1.1\r\nHost: a.localhost\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 200/);
+    expect(backend.requests.at(-1)!.headers).toMatchObject({ 'x-forwarded-for': '198.51.100.4', 'x-forwarded-proto': 'http' });
+    expect(await sendRaw(settings, 'GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: close\r\n\r\n')).not.toMatch(/^HTTP\/1\.1 200/);
   });
 
   it('is available where there is a binary new enough, and says why not elsewhere', async () => {

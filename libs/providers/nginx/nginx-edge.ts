@@ -29,6 +29,7 @@ const EMPTY: RouteTable = { revision: 0, routes: [] };
  */
 export class NginxEdge implements EdgeProvider {
   readonly name: string;
+  readonly features = { proxyProtocol: true };
   private readonly generations: Generations;
   private readonly errors: ErrorLog;
   private readonly queue = new ApplyQueue((table) => this.replace(table));

@@ -2,9 +2,9 @@ import { isIP, isIPv6 } from 'node:net';
 import { ProviderError } from '../provider-error.js';
 import { whole } from './nginx-value.js';
 
-/** `listen` with an address and a port. */
-export function renderListen(bind: string, port: number): string {
-  return `listen ${addressOf(bind)}:${whole(port, 'The port', 65_535)}`;
+/** `listen` with an address and a port, said alike by every server that shares them. */
+export function renderListen({ bind, proxyProtocol = false }: { readonly bind: string; readonly proxyProtocol?: boolean }, port: number, isSecure = false): string {
+  return `listen ${addressOf(bind)}:${whole(port, 'The port', 65_535)}${isSecure ? ' ssl' : ''}${proxyProtocol ? ' proxy_protocol' : ''}`;
 }
 
 /**

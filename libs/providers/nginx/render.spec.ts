@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { EdgeRules } from '#contracts/gen/hostplane/v1/edge_rules.js';
 import type { EdgeRoute, RouteTable } from '../edge.js';
 import { ProviderError } from '../provider-error.js';
 import { mapKey, quoted } from './nginx-value.js';
@@ -31,6 +32,65 @@ describe('the routes', () => {
   it('are all that differs between two tables of one revision, the version apart', () => {
     const lines = [table(), table(container('s', 'a.localhost'))].map((given) => render(given, settings).files['nginx.conf']!.split('\n').filter((line) => !line.includes('return 200')));
     expect(lines[1]!.filter((line) => !lines[0]!.includes(line))).toEqual(['        "a.localhost" "10.77.0.3:8080";']);
+  });
+});
+
+describe('rules', () => {
+  const rules: EdgeRules = { httpsOnly: false, hsts: undefined, maxBodyBytes: 0, targetTimeoutSeconds: 0, users: [], allow: [], deny: [], maintenance: undefined, errorPages: [] };
+  const shop = (more: Partial<EdgeRules>): EdgeRoute => ({ ...container('shop', 'shop.localhost', 'shop.example.com'), redirects: [{ hostname: 'www.example.com', to: 'shop.example.com', status: 301 }], rules: { ...rules, ...more } });
+  const linesOf = (...routes: EdgeRoute[]) => render(table(...routes), settings).files['nginx.conf']!.split('\n').filter((line) => !line.includes('return 200'));
+  /** What a configuration has more than that of the same site without rules. */
+  const added = (more: Partial<EdgeRules>): string[] => {
+    const plain = linesOf(shop({}));
+    return linesOf(shop(more)).filter((line) => !plain.includes(line)).map((line) => line.trim());
+  };
+  const passwordHash = `$2b$05$${'a'.repeat(53)}`;
+
+  it('that ask for nothing leave the bytes as they are', () => {
+    expect(linesOf(shop({}))).toEqual(linesOf({ ...container('shop', 'shop.localhost', 'shop.example.com'), redirects: [{ hostname: 'www.example.com', to: 'shop.example.com', status: 301 }] }));
+  });
+
+  it('that a map can say are a line a hostname, redirecting ones too', () => {
+    expect(added({ httpsOnly: true, hsts: { maxAgeSeconds: 60, includeSubdomains: true, preload: false } })).toEqual([
+      '"shop.example.com" 1;', '"shop.localhost" 1;', '"www.example.com" 1;',
+      ...['shop.example.com', 'shop.localhost', 'www.example.com'].map((name) => `"${name}" "max-age=60; includeSubDomains";`),
+    ]);
+  });
+
+  it('that no map can say give the site a server of its own', () => {
+    const own = added({ maxBodyBytes: 4096, targetTimeoutSeconds: 9, deny: ['10.0.0.7', '10.0.0.0/8'], allow: ['10.1.0.0/16', '2001:db8::/32'] });
+    expect(own).toEqual([
+      'listen 127.0.0.1:8443 ssl;', 'server_name', '"shop.example.com"', '"shop.localhost";', 'client_max_body_size 4096;', 'error_page 403 @denied;', 'deny 10.0.0.7/32;', 'allow 10.1.0.0/16;', 'deny 10.0.0.0/8;', 'allow 2001:db8::/32;', 'deny all;',
+      'proxy_read_timeout 9s;', 'proxy_send_timeout 9s;',
+    ]);
+  });
+
+  it('never take more than the host does', () => {
+    expect(added({ maxBodyBytes: 2 ** 40 })).toContain('server_name');
+    expect(added({ maxBodyBytes: 2 ** 40 }).join()).not.toContain('1099511627776');
+  });
+
+  it('bring nothing that a person wrote into the configuration but the hash of it', () => {
+    const written = { users: [{ name: 'ann', passwordHash }], maintenance: { text: 'Back; at "noon" $1 }', retryAfterSeconds: 9 }, errorPages: [{ status: 502, html: '<p>$x;}</p>', file: '' }] };
+    const { files: texts, kept } = render(table(shop(written)), settings);
+    for (const word of ['ann', passwordHash, 'noon', '$x;']) expect(texts['nginx.conf']).not.toContain(word);
+    expect(Object.keys(kept).every((hash) => texts['nginx.conf']!.includes(`kept/${hash}`))).toBe(true);
+    expect(Object.values(kept).sort()).toEqual([expect.stringContaining('Back; at &#34;noon&#34; $1 }'), '<p>$x;}</p>']);
+    expect(Object.values(render(table(shop({ users: written.users })), settings).kept)).toEqual([`ann:${passwordHash}\n`]);
+  });
+});
+
+describe('proxies', () => {
+  const conf = (more: Partial<RenderSettings>) => render(table(), { ...settings, ...more }).files['nginx.conf']!;
+  it('are believed when they are in a trusted range', () => {
+    expect(conf({ proxyRanges: ['192.0.2.9/24', '2001:db8::/32'] }).match(/set_real_ip_from .*|.*2001:db8.* 1;/g)).toEqual(['set_real_ip_from 192.0.2.0/24;', 'set_real_ip_from 2001:db8::/32;', '        2001:db8::/32 1;']);
+    expect(conf({})).not.toContain('set_real_ip_from');
+    expect(() => conf({ proxyRanges: ['10.0.0.0/8;'] })).toThrow(/HOSTPLANE_PROXY_RANGES/);
+  });
+  it('that speak the PROXY protocol do so on each port, and no header is believed', () => {
+    const text = conf({ proxyProtocol: true, proxyRanges: ['192.0.2.0/24'] });
+    expect(text.match(/listen .*;/g)!.every((line) => line.includes(' proxy_protocol'))).toBe(true);
+    expect(text.match(/real_ip_header .*|.*192.0.2.0.*/g)).toEqual(['    set_real_ip_from 192.0.2.0/24;', 'real_ip_header proxy_protocol;']);
   });
 });
 

@@ -1,14 +1,17 @@
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_TARGET_TIMEOUT_MS, type EdgeSettings } from '../edge/edge-settings.js';
-import { pageHeaders, pages, pageType, type EdgePage } from '../edge/pages.js';
-import { hashOf, placesOf, type Place } from '../edge/route-table.js';
+import { createHash } from 'node:crypto';
+import { DEFAULT_MAX_BODY_BYTES, type EdgeSettings } from '../edge/edge-settings.js';
+import { hashOf, placesOf, type Place, type Places } from '../edge/route-table.js';
 import { VERSION_HOST, versionAnswer } from '../edge/served-version.js';
 import type { RouteTable } from '../edge.js';
-import { mimeTypes, textTypes } from '../edge/mime-types.js';
+import { mimeTypes } from '../edge/mime-types.js';
 import { mapKey, quoted, whole, word } from './nginx-value.js';
-import { ownAddresses, renderListen, renderSocket } from './render-listen.js';
+import { renderListen, renderSocket } from './render-listen.js';
+import { renderLocations } from './render-locations.js';
+import { renderOwnServers, renderRuleMaps, TO_HTTPS, type Keep } from './render-rules.js';
+import { renderVisitor } from './render-visitor.js';
 
 /** What the configuration says of its host besides the routes. Paths are those that nginx sees. */
-export interface RenderSettings extends Pick<EdgeSettings, 'planeId' | 'folder' | 'sitesFolder' | 'bind' | 'httpPort' | 'httpsPort' | 'maxBodyBytes' | 'targetTimeoutMs'> {
+export interface RenderSettings extends Pick<EdgeSettings, 'planeId' | 'folder' | 'sitesFolder' | 'bind' | 'httpPort' | 'httpsPort' | 'maxBodyBytes' | 'targetTimeoutMs' | 'proxyRanges' | 'proxyProtocol'> {
   readonly certFile: string;
   readonly keyFile: string;
   /** Whether the system can hold a connection back until its first bytes (Linux can). */
@@ -21,6 +24,8 @@ export interface RenderSettings extends Pick<EdgeSettings, 'planeId' | 'folder' 
 export interface RenderedConfig {
   /** Text by file name. */
   readonly files: Readonly<Record<string, string>>;
+  /** Texts that the configuration names by their sha256: what a request needs while a worker of this configuration lives. */
+  readonly kept: Readonly<Record<string, string>>;
   /** Hex sha256 over the files and the revision. */
   readonly configHash: string;
 }
@@ -30,16 +35,21 @@ export interface RenderedConfig {
  * read one before a change and one after it, and then tell the version of routes that it does not serve.
  */
 export function render(table: RouteTable, settings: RenderSettings): RenderedConfig {
-  const [start, end] = renderMain(settings, renderRoutes(table));
+  const kept: Record<string, string> = {};
+  const [start, end] = renderMain(settings, placesOf(table), (text) => {
+    const hash = createHash('sha256').update(text).digest('hex');
+    kept[hash] = text;
+    return hash;
+  });
   const configHash = hashOf({ start, end, revision: whole(table.revision, 'The revision') });
   const answer = versionAnswer(word(settings.planeId, 'The plane id'), { revision: table.revision, configHash }, '$pid');
-  return { files: { 'nginx.conf': `${start}return 200 '${answer}';${end}` }, configHash };
+  return { files: { 'nginx.conf': `${start}return 200 '${answer}';${end}` }, kept, configHash };
 }
 
 /** One line a hostname: `address:port` of a container, `/folder` below the sites folder, `>status hostname` to be sent on to, or `-` for a stopped site. */
-function renderRoutes(table: RouteTable): string {
+function renderRoutes(places: Places): string {
   let text = '';
-  for (const [hostname, place] of placesOf(table)) text += `        ${mapKey(hostname, 'A hostname')} ${quoted(routeOf(place), `The target of ${hostname}`)};\n`;
+  for (const [hostname, place] of places) text += `        ${mapKey(hostname, 'A hostname')} ${quoted(routeOf(place), `The target of ${hostname}`)};\n`;
   return text;
 }
 
@@ -61,9 +71,11 @@ function renderTypes(): string {
 }
 
 /** The text before and after the place where the version is told. */
-function renderMain(settings: RenderSettings, routes: string): [string, string] {
+function renderMain(settings: RenderSettings, places: Places, keep: Keep): [string, string] {
   const inFolder = (name: string) => quoted(`${settings.folder}/${name}`, 'The edge folder');
   const user = settings.user ? `user ${word(settings.user.name, 'The user')} ${word(settings.user.group, 'The group')};\n` : '';
+  const listens = `        ${renderListen(settings, settings.httpPort)};\n        ${renderListen(settings, settings.httpsPort, true)};\n`;
+  const ruleMaps = renderRuleMaps(places);
   const start = `# Made whole by Hostplane from its routes. What is changed here by hand is lost with the next change of a route.
 ${user}pid ${inFolder('nginx.pid')};
 error_log ${inFolder('error.log')} error;
@@ -94,7 +106,12 @@ ${renderTypes()}    }
     scgi_temp_path ${inFolder('temp/scgi')};
     map_hash_bucket_size 256;
     map_hash_max_size 131072;
-    server_names_hash_bucket_size 128;
+    server_names_hash_bucket_size 256;
+    server_names_hash_max_size 65536;
+    ssl_certificate ${quoted(settings.certFile, 'The certificate file')};
+    ssl_certificate_key ${quoted(settings.keyFile, 'The key file')};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:hp_tls:10m;
 
     map $hp_route $hp_place {
         default @container;
@@ -116,12 +133,21 @@ ${renderTypes()}    }
         default upgrade;
         "" close;
     }
-    geo $hp_own_machine {
-        default 0;
-${ownAddresses(settings.bind).map((address) => `        ${address} 1;\n`).join('')}    }
-
+    map $hp_https_only$hp_scheme $hp_to_https {
+        default "";
+        1http 1;
+    }
+    map $hp_scheme $hp_hsts {
+        default "";
+        https $hp_hsts_of_host;
+    }
+    map $hp_hsts $hp_hsts_or_target {
+        default $hp_hsts;
+        "" $upstream_http_strict_transport_security;
+    }
+${renderVisitor(settings)}
     server {
-        ${renderListen(settings.bind, settings.httpPort)};
+        ${renderListen(settings, settings.httpPort)};
         server_name ${VERSION_HOST};
         default_type application/json;
         location / {
@@ -134,100 +160,29 @@ ${ownAddresses(settings.bind).map((address) => `        ${address} 1;\n`).join('
     }
 
     server {
-        ${renderListen(settings.bind, settings.httpPort)} default_server${renderSocket(settings)};
-        ${renderListen(settings.bind, settings.httpsPort)} ssl default_server${renderSocket(settings)};
+        ${renderListen(settings, settings.httpPort)} default_server${renderSocket(settings)};
+        ${renderListen(settings, settings.httpsPort, true)} default_server${renderSocket(settings)};
         server_name _;
-        ssl_certificate ${quoted(settings.certFile, 'The certificate file')};
-        ssl_certificate_key ${quoted(settings.keyFile, 'The key file')};
-        ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_session_cache shared:hp_tls:10m;
         root ${inFolder('empty')};
 
         location / {
-            try_files /none $hp_place;
+${TO_HTTPS}            try_files /none $hp_place;
         }
-${renderContainer(settings)}${renderFiles(settings)}${renderMoved(301)}${renderMoved(308)}
-        location @unknown {
-${renderPage(pages.unknown)}        }
-        location @missing {
-${renderPage(pages.missing)}        }
-        location @stopped {
-${renderPage(pages.stopped)}        }
-        location @unreachable {
-${renderPage(pages.unreachable)}        }
-    }
+${renderLocations(settings)}    }
+${renderOwnServers(places, settings, listens, keep)}
+    # Hosts that are served by HTTPS only, and what their browsers are told of it.
+    map $host $hp_https_only {
+        default "";
+${ruleMaps.httpsOnly}    }
+    map $host $hp_hsts_of_host {
+        default "";
+${ruleMaps.hsts}    }
 
     # Where each host leads: to a container, to a /folder of the sites, >on to another host, or nowhere while its site is stopped.
     map $host $hp_route {
         default "";
-${routes}    }
+${renderRoutes(places)}    }
 }
 `;
   return [start, end];
-}
-
-/** Bodies pass unbuffered in both directions, so that a request reaches the target it was routed to at once, and answers stream. */
-function renderContainer(settings: RenderSettings): string {
-  const timeoutS = Math.ceil((settings.targetTimeoutMs ?? DEFAULT_TARGET_TIMEOUT_MS) / 1000);
-  return `
-        location @container {
-            error_page 502 504 @unreachable;
-            proxy_pass http://$hp_route;
-            proxy_http_version 1.1;
-            proxy_connect_timeout 5s;
-            proxy_read_timeout ${whole(timeoutS, 'The time-out of a target')}s;
-            proxy_send_timeout ${whole(timeoutS, 'The time-out of a target')}s;
-            proxy_request_buffering off;
-            proxy_buffering off;
-            proxy_buffer_size 16k;
-            proxy_buffers 8 16k;
-            proxy_redirect off;
-            proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
-            proxy_set_header Host $host$hp_port;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $hp_connection;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_set_header X-Forwarded-Host $host$hp_port;
-            proxy_set_header X-Forwarded-Port $server_port;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_set_header X-Forwarded-Prefix "";
-            proxy_set_header X-Forwarded-Server "";
-            proxy_set_header X-Real-IP $remote_addr;
-            proxy_set_header Forwarded "";
-            proxy_set_header Proxy "";
-        }
-`;
-}
-
-/** A release is swapped by its link \`current\`, so nothing about files is kept open, and links inside of a release are not followed. */
-function renderFiles(settings: RenderSettings): string {
-  const sites = quoted(settings.sitesFolder, 'The sites folder');
-  return `
-        location @files {
-            error_page 403 404 @missing;
-            root ${sites.slice(0, -1)}$hp_route";
-            disable_symlinks on from=$document_root;
-            index index.html;
-            charset utf-8;
-            charset_types ${textTypes.join(' ')};
-            add_header Cache-Control "public, max-age=0, must-revalidate";
-            if ($uri ~ "/\\.(?!well-known(/|$))") {
-                return 404;
-            }
-        }
-`;
-}
-
-/** `$request_uri` is the path and query as the visitor sent them; nginx takes no control characters in it. */
-function renderMoved(status: 301 | 308): string {
-  return `
-        location @moved${status} {
-            return ${status} $scheme://$hp_moved_to$hp_port$request_uri;
-        }
-`;
-}
-
-function renderPage(page: EdgePage): string {
-  const headers = Object.entries(pageHeaders).map(([name, value]) => `            add_header ${word(name, 'A header')} ${quoted(value, name)} always;\n`);
-  return `            default_type ${quoted(pageType, 'A type')};\n${headers.join('')}            return ${page.status} ${quoted(page.html, 'A page')};\n`;
 }
