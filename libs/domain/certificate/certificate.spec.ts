@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { IssuedCertificate } from '#contracts/gen/hostplane/v1/certificate.js';
 import { given } from '../../../test/support/given.js';
-import { certificateDecider as decider, UPLOADED, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from './certificate.js';
+import { certificateDecider as decider, keySecretOf, UPLOADED, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from './certificate.js';
 import { dueStep } from './due.js';
 import { later, nextWarning, renewalTime, retryTime } from './policy.js';
 
@@ -33,7 +33,7 @@ const answer = (turn: number, error = '', at = now): CertificateCommand => ({ ty
 const issue = (n: number, at = now): CertificateCommand => ({ type: 'RecordIssued', order: n, certificate: issuedOne(n, at), now: at, policy });
 const failure = (n: number, step: string, more: Partial<Extract<CertificateCommand, { type: 'RecordFailure' }>> = {}): CertificateCommand => ({ type: 'RecordFailure', order: n, step, error: 'no', notBefore: '', keepsOrder: false, now, policy, ...more });
 const deployed = [request, order(1), answer(1), issue(1), answer(2)] as const;
-const renewal: CertificateCommand = { type: 'RenewCertificate', reason: 'It was asked for.', authority: 'acme', now };
+const renewal: CertificateCommand = { type: 'RenewCertificate', reason: 'It was asked for.', newKey: false, authority: 'acme', now };
 const state = (...commands: readonly CertificateCommand[]) => given(decider, ...after(...commands)).state() as Certificate;
 const on = (...commands: readonly CertificateCommand[]) => given(decider, ...after(...commands));
 
@@ -85,7 +85,14 @@ describe('a certificate', () => {
     expect([last.tries, Date.parse(last.nextAt) - Date.parse(later(at, -policy.longestRetryMs))]).toEqual([12, policy.longestRetryMs]);
     expect([1, 2, 3].map((tries) => retryTime(now, tries, '', policy))).toEqual([300_000, 600_000, 1_200_000].map((ms) => later(now, ms)));
   });
-  it('goes on being served while another one is got, and its key is forgotten after that', () => {
+  it('keeps its key when it is renewed, unless another one is wanted', () => {
+    expect([keySecretOf(state(request, order(1))), keySecretOf(state(...deployed, renewal, order(2)))]).toEqual(['certificate/c/1', 'certificate/c/1']);
+    const other = { ...renewal, newKey: true } as CertificateCommand;
+    expect(keySecretOf(state(...deployed, other, order(2), answer(3), failure(2, 'issuance'), order(3, later(now, 300_000))))).toBe('certificate/c/3');
+    const same = { ...issue(2), certificate: { ...issuedOne(2), keySecret: 'certificate/c/1' } } as CertificateCommand;
+    on(...deployed, renewal, order(2), answer(3)).when(same).thenTypes('CertificateIssued', 'EnsureCertificate');
+  });
+  it('goes on being served while another one is got, and a key that is used no more is forgotten', () => {
     const renewing = [...deployed, renewal, order(2)] as const;
     expect(state(...renewing)).toMatchObject({ status: 'renewing', issued: { serial: '01' }, isDeployed: true });
     on(...renewing, answer(3)).when(issue(2)).thenTypes('CertificateIssued', 'EnsureCertificate', 'ForgetSecrets');
@@ -97,7 +104,7 @@ describe('a certificate', () => {
     on(...failed).when({ type: 'AskHostAgain', now: later(now, 300_000), policy }).thenTypes('CertificateAskedAgain', 'EnsureCertificate');
   });
   it('can be renewed by hand at any time, and tried again at once after a failure', () => {
-    on(...deployed).when(renewal).then({ type: 'CertificateRenewalStarted', data: { ...ids, status: 'renewing', reason: 'It was asked for.', nextAt: now } });
+    on(...deployed).when(renewal).then({ type: 'CertificateRenewalStarted', data: { ...ids, status: 'renewing', reason: 'It was asked for.', nextAt: now, newKey: false } });
     expect(dueStep(state(request, failure(1, 'order'), renewal), now, policy)).toBe('order');
     on(...deployed).when({ ...renewal, authority: '' } as CertificateCommand).refused('unsupported', /HOSTPLANE_ACME_DIRECTORY/);
     given(decider).when(renewal).refused('not-found');

@@ -43,6 +43,8 @@ export interface Certificate {
   readonly issued?: IssuedCertificate;
   /** The host has confirmed the newest. */
   readonly isDeployed: boolean;
+  /** The next one gets another key than this one has. */
+  readonly wantsNewKey: boolean;
   /** A host may have something of it. */
   readonly mayBeOnHost: boolean;
   /** Number of the last ask of the host. */
@@ -78,7 +80,7 @@ export type CertificateCommand =
   | { type: 'AnswerHost'; turn: number; error: string } & Timed
   /** The host has not answered, or could not deploy it. */
   | { type: 'AskHostAgain' } & Timed
-  | { type: 'RenewCertificate'; reason: string; authority: string; now: string }
+  | { type: 'RenewCertificate'; reason: string; newKey: boolean; authority: string; now: string }
   | { type: 'PlanRenewal'; renewAt: string; reason: string }
   | { type: 'WarnOfEnd' } & Timed
   | { type: 'RevokeCertificate'; reason: string; now: string }
@@ -103,5 +105,10 @@ export const certificateDecider: Decider<CertificateState, CertificateCommand, C
   evolve: evolveCertificate,
 };
 
-/** Name under which the vault keeps the key of a certificate's order. */
-export const keySecretOf = (certificateId: string, order: number): string => `certificate/${certificateId}/${order}`;
+/**
+ * Name under which the vault keeps the key of the order that is under way. A renewal keeps the key unless another one is wanted: the edge then changes one thing at a time,
+ * and no handshake can find a certificate beside another one's key.
+ */
+export function keySecretOf({ of: { certificateId }, issued, orders, wantsNewKey }: Certificate): string {
+  return (!wantsNewKey && issued?.keySecret) || `certificate/${certificateId}/${orders}`;
+}

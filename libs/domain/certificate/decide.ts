@@ -75,7 +75,7 @@ function issued(certificate: Certificate, { certificate: one, now, policy }: { c
   return [
     { type: 'CertificateIssued', data },
     { type: 'EnsureCertificate', data: { certificateId, hostId, siteId, projectId, hostnames: [domain], certificate: one, turn } },
-    ...forget(certificate, before),
+    ...(before?.keySecret === one.keySecret ? [] : forget(certificate, before)),
   ];
 }
 
@@ -89,7 +89,7 @@ function upload(command: Of<'UploadCertificate'>, state: CertificateState): Even
   if (state.status === 'none') {
     const begun = requested(command, UPLOADED);
     const { certificateId, siteId, projectId } = command.of;
-    const certificate: Certificate = { status: 'requested', of: command.of, authority: UPLOADED, orders: state.orders, turn: state.turn, isDeployed: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
+    const certificate: Certificate = { status: 'requested', of: command.of, authority: UPLOADED, orders: state.orders, turn: state.turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
     return certificateId && siteId && projectId ? [begun, ...issued(certificate, command, UPLOADED, undefined)] : [];
   }
   if (state.status === 'revoking' || (state.status === 'revoked' && state.awaitsHost)) throw new Refusal('conflict', 'The certificate before it is being revoked. Try again in a moment.');
@@ -143,7 +143,7 @@ function askHostAgain({ now, policy }: Of<'AskHostAgain'>, certificate: Certific
   return [again, { type: 'EnsureCertificate', data: { certificateId, hostId, siteId, projectId, hostnames: [domain], certificate: certificate.issued, turn } }];
 }
 
-function renew({ reason, authority, now }: Of<'RenewCertificate'>, certificate: Certificate): Events {
+function renew({ reason, newKey, authority, now }: Of<'RenewCertificate'>, certificate: Certificate): Events {
   const { status } = certificate;
   if (certificate.authority === UPLOADED && certificate.issued) throw new Refusal('conflict', 'The certificate was uploaded: upload the next one, or withdraw it to get one from an authority.');
   if (authority === '') throw new Refusal('unsupported', 'This plane asks no certificate authority: set HOSTPLANE_ACME_DIRECTORY.');
@@ -151,7 +151,7 @@ function renew({ reason, authority, now }: Of<'RenewCertificate'>, certificate: 
   const isWaiting = status === 'failed' && (certificate.nextAt === '' || certificate.nextAt > now);
   if (status !== 'deployed' && status !== 'revoked' && !isWaiting) return [];
   const next = status === 'revoked' || !certificate.issued ? 'requested' : 'renewing';
-  return [{ type: 'CertificateRenewalStarted', data: { ...idsOf(certificate), status: isWaiting ? 'failed' : next, reason, nextAt: now } }];
+  return [{ type: 'CertificateRenewalStarted', data: { ...idsOf(certificate), status: isWaiting ? 'failed' : next, reason, nextAt: now, newKey } }];
 }
 
 function warn({ now, policy }: Of<'WarnOfEnd'>, certificate: Certificate): Events {

@@ -55,6 +55,8 @@ export interface UploadCertificate {
 export interface RenewCertificate {
   domain: string;
   siteId: string;
+  /** With another key. */
+  newKey: boolean;
 }
 
 /** Ask of domains: the certificate is to be trusted no more. */
@@ -201,6 +203,8 @@ export interface CertificateRenewalStarted {
   status: string;
   reason: string;
   nextAt: string;
+  /** With another key than the one that is served. */
+  newKey: boolean;
 }
 
 /** The authority suggests another time (RFC 9773). */
@@ -419,6 +423,11 @@ export const RenewCertificate: MessageFns<RenewCertificate> = {
         : isSet(object.site_id)
         ? globalThis.String(object.site_id)
         : "",
+      newKey: isSet(object.newKey)
+        ? globalThis.Boolean(object.newKey)
+        : isSet(object.new_key)
+        ? globalThis.Boolean(object.new_key)
+        : false,
     };
   },
 
@@ -429,6 +438,9 @@ export const RenewCertificate: MessageFns<RenewCertificate> = {
     }
     if (message.siteId !== "") {
       obj.siteId = message.siteId;
+    }
+    if (message.newKey !== false) {
+      obj.newKey = message.newKey;
     }
     return obj;
   },
@@ -1099,6 +1111,11 @@ export const CertificateRenewalStarted: MessageFns<CertificateRenewalStarted> = 
         : isSet(object.next_at)
         ? globalThis.String(object.next_at)
         : "",
+      newKey: isSet(object.newKey)
+        ? globalThis.Boolean(object.newKey)
+        : isSet(object.new_key)
+        ? globalThis.Boolean(object.new_key)
+        : false,
     };
   },
 
@@ -1121,6 +1138,9 @@ export const CertificateRenewalStarted: MessageFns<CertificateRenewalStarted> = 
     }
     if (message.nextAt !== "") {
       obj.nextAt = message.nextAt;
+    }
+    if (message.newKey !== false) {
+      obj.newKey = message.newKey;
     }
     return obj;
   },
