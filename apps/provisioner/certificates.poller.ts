@@ -20,6 +20,8 @@ export class CertificatesPoller implements OnApplicationBootstrap, OnApplication
   private timer: NodeJS.Timeout | undefined;
   private working = false;
   private notBefore = 0;
+  /** At the start nothing is on its way but what is delivered again, and that may as well be done twice. */
+  private isFirst = true;
 
   constructor(
     private readonly store: EventStore,
@@ -48,7 +50,8 @@ export class CertificatesPoller implements OnApplicationBootstrap, OnApplication
 
   private async mend(): Promise<void> {
     const before = new Date(Date.now() - UNDER_WAY_MS).toISOString();
-    const missing = this.certificates.missing().filter(({ since }) => since < before);
+    const missing = this.certificates.missing().filter(({ since }) => this.isFirst || since < before);
+    this.isFirst = false;
     for (const { data, command } of missing) await this.keys.bring(data, command);
     const left = this.certificates.left();
     if (missing.length + left.length > 0) await this.edge.serve(await this.store.head());

@@ -30,7 +30,7 @@ export function fingerprintOf(certificate: Pick<X509Certificate, 'fingerprint256
 /** The certificates of a chain, the first of which is served; the others each have signed the one before. A root at the end is left out: visitors have it, or do not trust it. */
 export function readChain(pem: string): readonly [X509Certificate, ...X509Certificate[]] {
   const say = (why: string): never => {
-    throw new Refusal('invalid', why, 'certificate');
+    throw new Refusal('invalid', why, 'chain');
   };
   if (pem.length > LONGEST_CHAIN) return say(`The chain has ${pem.length} characters, at most ${LONGEST_CHAIN} are allowed.`);
   const blocks = pem.match(PEM) ?? [];
@@ -47,13 +47,13 @@ export function readChain(pem: string): readonly [X509Certificate, ...X509Certif
 export function checkUploaded(chain: string, key: string, hostname: string, now: Date): Omit<IssuedCertificate, 'keySecret' | 'sealedKey'> {
   const [leaf] = readChain(chain);
   const say = (why: string): never => {
-    throw new Refusal('invalid', why, 'certificate');
+    throw new Refusal('invalid', why, 'chain');
   };
   if (leaf.ca) return say(`${subjectOf(leaf)} is an authority's own certificate, not a server's: the server's comes first.`);
   if (!covers(leaf, hostname)) return say(`The certificate is for ${namesOf(leaf).join(', ') || 'no name'}, not for ${hostname}.`);
   if (leaf.validToDate <= now) return say(`The certificate ended at ${leaf.validToDate.toISOString()}.`);
   if (leaf.validFromDate > now) return say(`The certificate begins at ${leaf.validFromDate.toISOString()}.`);
-  if (!belongs(leaf, keyOf(key))) throw new Refusal('invalid', `The key is not that of the certificate of ${subjectOf(leaf)}.`, 'privateKey');
+  if (!belongs(leaf, keyOf(key))) throw new Refusal('invalid', `The key is not that of the certificate of ${subjectOf(leaf)}.`, 'key');
   return describeChain(chain);
 }
 
@@ -71,7 +71,7 @@ function keyOf(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    throw new Refusal('invalid', 'The key cannot be read: text in PEM without a passphrase is needed, which begins with -----BEGIN PRIVATE KEY----- or the like.', 'privateKey');
+    throw new Refusal('invalid', 'The key cannot be read: text in PEM without a passphrase is needed, which begins with -----BEGIN PRIVATE KEY----- or the like.', 'key');
   }
 }
 
