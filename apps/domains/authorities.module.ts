@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError } from '#boot/config.js';
 import type { BusClient } from '#messaging/bus-client.js';
 import { AcmeAuthority, knownDirectories } from '#providers/acme/acme-authority.js';
 import type { CertificateAuthority } from '#providers/certificate-authority.js';
@@ -21,15 +20,7 @@ function acmeOf(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>): Certifi
     directoryUrl,
     email: settings.HOSTPLANE_ACME_EMAIL ?? '',
     ...(kid && hmacKey && { eab: { kid, hmacKey } }),
-    ...(caFile && { trustedRoots: rootsIn(caFile) }),
+    ...(caFile && { trustedRoots: readFileSync(caFile, 'utf8') }),
     accountKey: () => accountKey(bus, authorityName(directoryUrl)),
   });
-}
-
-function rootsIn(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(`HOSTPLANE_ACME_CA_FILE cannot be read: ${(error as Error).message}`);
-  }
 }

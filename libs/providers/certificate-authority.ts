@@ -26,6 +26,7 @@ export interface AuthorityFeatures {
 
 /** The kinds of reasons for a revocation (RFC 5280, 5.3.1) that we know. */
 export const revocationReasons = ['unspecified', 'keyCompromise', 'superseded', 'cessationOfOperation'] as const;
+/** One of them. */
 export type RevocationReason = (typeof revocationReasons)[number];
 
 /**

@@ -46,7 +46,7 @@ export interface ServerCertificate {
 }
 
 /**
- * The certificates that an edge keeps, with their keys. What was put is there after any death, whole; only the edge itself and its operator can read it. Put again under
+ * The certificates that an edge keeps, with their keys. What was `put` is there after any death, whole; only the edge itself and its operator can read it. Put again under
  * the same id with the same key, it is what the next handshake gets, without a new table and without a connection that fails. `remove` leaves nothing of it; what is not there is gone.
  */
 export interface EdgeCertificates {

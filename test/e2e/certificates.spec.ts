@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -139,7 +139,6 @@ describeWithPebble('certificates', () => {
     it('come back from the vault when the disk has lost them', async () => {
       const { serial } = await visit('shop.example.com');
       await plane.halt('provisioner');
-      const { rmSync } = await import('node:fs');
       rmSync(tls(), { recursive: true });
       await plane.start('provisioner');
       await until('it is served again', () => visit('shop.example.com').then((page) => page.serial === serial, () => false));

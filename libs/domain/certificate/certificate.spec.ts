@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { IssuedCertificate } from '#contracts/gen/hostplane/v1/certificate.js';
 import { given } from '../../../test/support/given.js';
-import { certificateDecider as decider, keySecretOf, UPLOADED, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from './certificate.js';
+import { certificateDecider as decider, keySecretOf, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from './certificate.js';
 import { dueStep } from './due.js';
-import { later, nextWarning, renewalTime, retryTime } from './policy.js';
+import { later, nextWarning, renewalTime, retryTime, UPLOADED } from './policy.js';
 
 const DAY = 86_400_000;
 const policy = { firstRetryMs: 300_000, longestRetryMs: 86_400_000, hostDelayMs: 30_000, warnDays: [14, 7, 1] };
@@ -79,7 +79,7 @@ describe('a certificate', () => {
     let at = now;
     let last = state(request);
     for (let n = 0; n < 12; n++) {
-      last = decider.decide(failure(1, 'order', { now: at }), last).reduce(decider.evolve, last as CertificateState) as Certificate;
+      last = decider.decide(failure(1, 'order', { now: at }), last).reduce<CertificateState>(decider.evolve, last) as Certificate;
       at = last.nextAt;
     }
     expect([last.tries, Date.parse(last.nextAt) - Date.parse(later(at, -policy.longestRetryMs))]).toEqual([12, policy.longestRetryMs]);

@@ -7,9 +7,6 @@ import type { CertificatePolicy } from './policy.js';
 
 export type CertificateStatus = 'requested' | 'issuing' | 'issued' | 'deployed' | 'renewing' | 'failed' | 'revoking' | 'revoked' | 'removing';
 
-/** Authority of what somebody brought. */
-export const UPLOADED = 'uploaded';
-
 /** Whose certificate it is, and where it is served. */
 export interface CertificateOf {
   readonly certificateId: string;

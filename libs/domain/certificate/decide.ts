@@ -1,7 +1,7 @@
 import type { IssuedCertificate } from '#contracts/gen/hostplane/v1/certificate.js';
 import { Refusal } from '../refusal.js';
-import { UPLOADED, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from './certificate.js';
-import { later, nextWarning, renewalTime, retryTime } from './policy.js';
+import type { Certificate, CertificateCommand, CertificateEvent, CertificateState } from './certificate.js';
+import { later, nextWarning, renewalTime, retryTime, UPLOADED } from './policy.js';
 
 type Of<T extends CertificateCommand['type']> = Extract<CertificateCommand, { type: T }>;
 type Events = readonly CertificateEvent[];

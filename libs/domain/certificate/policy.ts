@@ -1,3 +1,6 @@
+/** Authority of what somebody brought. */
+export const UPLOADED = 'uploaded';
+
 /** How patiently certificates are got and watched. All in milliseconds but the days. */
 export interface CertificatePolicy {
   /** After the first failure; doubled after each further one. */

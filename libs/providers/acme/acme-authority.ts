@@ -171,6 +171,6 @@ async function isProof(client: Client, challenge: Authorization['challenges'][nu
 /** The proof that was not found as it should be, in the authority's own words. */
 async function whyRefused(client: Client, order: Order): Promise<string> {
   const all = await client.getAuthorizations(order);
-  const bad = all.flatMap(({ identifier, challenges }) => challenges.flatMap((one) => ('error' in one && one.error ? [`${identifier.value}: ${detailOf(one.error as object)}`] : [])));
+  const bad = all.flatMap(({ identifier, challenges }) => challenges.flatMap((one) => ('error' in one && one.error ? [`${identifier.value}: ${detailOf(one.error)}`] : [])));
   return bad.join('; ') || detailOf((order as { error?: object }).error ?? {});
 }
