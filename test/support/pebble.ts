@@ -24,7 +24,7 @@ export interface PebbleOptions {
   readonly blocked?: readonly string[];
 }
 
-/** A real certificate authority of a test's own, on loopback: it looks at proofs, refuses one nonce in twenty, and keeps nothing over a restart. */
+/** A real certificate authority of a test's own, on loopback: it looks at proofs, refuses one nonce in twenty, wants each order proven anew, and keeps nothing over a restart. */
 export class Pebble {
   private constructor(
     private readonly folder: string,
@@ -50,7 +50,7 @@ export class Pebble {
       profiles: { default: { description: 'one for all', validityPeriod: lifetimeSeconds } },
     };
     writeFileSync(config, JSON.stringify({ pebble }));
-    const child = spawn(pebbleProgram(), ['-config', config, '-dnsserver', dns], { env: { PEBBLE_VA_NOSLEEP: '1' }, stdio: ['ignore', 'ignore', process.env['PEBBLE_LOG'] ? 'inherit' : 'ignore'] });
+    const child = spawn(pebbleProgram(), ['-config', config, '-dnsserver', dns], { env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0' }, stdio: 'ignore' });
     const started = new Pebble(folder, `https://127.0.0.1:${port}/dir`, caFile, own.cert, `https://127.0.0.1:${management}`, child);
     for (const end = Date.now() + STARTS_WITHIN_MS; ; await sleep(50)) {
       if (await started.root().then(() => true, () => false)) return started;
