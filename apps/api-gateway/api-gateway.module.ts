@@ -14,6 +14,8 @@ import { ApiGatewayConfig } from './api-gateway.config.js';
 import { AuthGuard } from './auth.guard.js';
 import { BackupQueries } from './backups.queries.js';
 import { BackupsController } from './backups.controller.js';
+import { CertificateQueries } from './certificates.queries.js';
+import { CertificatesController } from './certificates.controller.js';
 import { ContentController } from './content.controller.js';
 import { ContentPoller } from './content.poller.js';
 import { ProjectChoice } from './default-project.js';
@@ -68,7 +70,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, MembersController, SecretsController, SitesController, DomainsController, EdgeRulesController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SecretsController, SitesController, DomainsController, CertificatesController, EdgeRulesController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -90,7 +92,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const content = new ContentStore(folder);
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
-    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new Domains(bus, readModel),
+    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new CertificateQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new ProjectSwitch(sites, lifecycle),
     new Vault(bus, readModel),

@@ -4,14 +4,19 @@ import type { Domain } from '#api/domain.js';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import { mustMay, roleJoin, seen, sightOf, type Asker } from './access.js';
+import type { CertificateRow } from './certificates.projection.js';
+import { summaryOf } from './certificates.queries.js';
 import type { DomainRow } from './domains.projection.js';
 
-type Joined = DomainRow & { is_primary: boolean };
+type Joined = DomainRow & { is_primary: boolean; certificate: Pick<CertificateRow, 'status' | 'authority' | 'issuer' | 'not_after' | 'expires_in_days' | 'last_error'> | null };
 
 interface Found {
   readonly domain: Domain;
   /** Whose the site is. */
   readonly owner: string;
+  readonly projectId: string;
+  /** Id of the certificate too. */
+  readonly claimId: string;
 }
 
 /** Custom domains as the members of their projects see them; nobody else finds them. */
@@ -28,7 +33,7 @@ export class DomainQueries {
     const { rows } = await this.db.query<Joined & { role: string | null; owner: string }>({ name: 'domain', text, values: [name, ...sightOf(asker)] });
     if (!rows[0]) throw new ProblemError('not-found', `There is no domain "${typed.slice(0, 253)}".`);
     mustMay(asker, rows[0].role);
-    return { domain: show(rows[0]), owner: rows[0].owner };
+    return { domain: show(rows[0]), owner: rows[0].owner, projectId: rows[0].project_id, claimId: rows[0].claim_id };
   }
 
   /** The last claim of a site on a name, also one that has ended. */
@@ -45,7 +50,8 @@ export class DomainQueries {
   }
 
   private select(more = ''): string {
-    return `SELECT d.*, coalesce(s.primary_domain = d.name AND d.status <> 'removed', false) AS is_primary${more} FROM ${this.schema}.domains d LEFT JOIN ${this.schema}.sites s ON s.id = d.site_id`;
+    const certificate = "CASE WHEN c.status <> 'removed' THEN json_build_object('status', c.status, 'authority', c.authority, 'issuer', c.issuer, 'not_after', c.not_after, 'expires_in_days', c.expires_in_days, 'last_error', c.last_error) END AS certificate";
+    return `SELECT d.*, coalesce(s.primary_domain = d.name AND d.status <> 'removed', false) AS is_primary, ${certificate}${more} FROM ${this.schema}.domains d LEFT JOIN ${this.schema}.sites s ON s.id = d.site_id LEFT JOIN ${this.schema}.certificates c ON c.id = d.claim_id`;
   }
 }
 
@@ -66,6 +72,7 @@ function show(row: Joined): Domain {
     ...(row.next_check_at ? { nextCheckAt: row.next_check_at } : {}),
     ...(row.deadline_at ? { deadlineAt: row.deadline_at } : {}),
     ...(row.last_error ? { lastError: row.last_error } : {}),
+    ...(row.certificate ? { certificate: summaryOf(row.certificate) } : {}),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -1,6 +1,7 @@
 import type { StoredMessage } from '#contracts/message.js';
 import type { ProjectionDefinition, ProjectionTx, TableDefinition } from '#eventstore/projection.js';
 import { backupsTable } from './backups.projection.js';
+import { certificatesTable } from './certificates.projection.js';
 import { domainsTable } from './domains.projection.js';
 import { edgeRulesTable } from './edge-rules.projection.js';
 import { foldBatch, type KeyedTable, type KeyedRow } from './keyed-table.js';
@@ -15,10 +16,10 @@ import { tokensTable } from './tokens.projection.js';
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 12,
-  tables: [projectsTable, membersTable, sitesTable, backupsTable, domainsTable, edgeRulesTable, operationsTable, tokensTable, secretsTable, timelineTable] as readonly TableDefinition[],
+  version: 13,
+  tables: [projectsTable, membersTable, sitesTable, backupsTable, domainsTable, certificatesTable, edgeRulesTable, operationsTable, tokensTable, secretsTable, timelineTable] as readonly TableDefinition[],
   async apply(batch, tx) {
-    await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, domainsTable, edgeRulesTable, tokensTable, secretsTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
+    await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, domainsTable, certificatesTable, edgeRulesTable, tokensTable, secretsTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
     await foldInto(operationsTable, batch, tx, withProject);
     await tx.put(timelineTable.table, await timelineRows(batch, tx));
   },

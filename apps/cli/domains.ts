@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import type { Domain } from '#api/domain.js';
 import { ProblemError } from '#api/problem.js';
+import { addCertificateCommands } from './certificates.js';
 import { allPages, apiCommand, operationCommand, withSession, wholeNumber, type Session } from './command.js';
 import { FailedError } from './exit-codes.js';
 import { printable, renderTable, renderTime } from './table.js';
@@ -26,6 +27,7 @@ export function addDomainCommands(program: Command, io: Io): void {
   operationCommand(domain, 'check <domain>', 'look at its records now, and wait until it is active').action(withSession(io, check));
   apiCommand(domain, 'primary <domain>', 'have the site known by this domain').action(withSession(io, primary));
   operationCommand(domain, 'remove <domain>', 'give a domain up').action(withSession(io, remove));
+  addCertificateCommands(domain, io);
 }
 
 async function add(session: Session, site: string, name: string, options: { redirectTo?: string; redirectStatus?: '301' | '308' }): Promise<void> {
@@ -84,11 +86,17 @@ function print({ terminal }: Session, domain: Domain): void {
   if (terminal.isJson) return terminal.json(domain);
   terminal.fields(domain, {
     Domain: domain.name, Status: domain.status, Role: roleOf(domain), Missing: domain.lastError, 'Looked at': domain.lastCheckAt && `${renderTime(domain.lastCheckAt)} (${domain.checks} times)`,
-    'Next look': domain.nextCheckAt && renderTime(domain.nextCheckAt), Deadline: domain.deadlineAt && renderTime(domain.deadlineAt), Site: domain.siteId,
+    'Next look': domain.nextCheckAt && renderTime(domain.nextCheckAt), Deadline: domain.deadlineAt && renderTime(domain.deadlineAt), Site: domain.siteId, HTTPS: httpsOf(domain),
   });
   terminal.line(`\nRecords to set\n${renderRecords(domain)}`);
   const rows = domain.found.map(({ resolver, type, name, values, error }) => [resolver, type, name, error ?? (values.join(', ') || 'nothing')]);
   if (rows.length > 0) terminal.line(`\nFound\n${renderTable(['RESOLVER', 'TYPE', 'NAME', 'VALUE'], rows)}`);
+}
+
+function httpsOf({ certificate: one }: Domain): string {
+  if (!one) return 'with a certificate that the edge has signed itself';
+  const until = one.notAfter ? `, until ${renderTime(one.notAfter)}` : '';
+  return `${one.status}${one.issuer ? `, by ${one.issuer}` : ''}${until}${one.lastError ? `. ${one.lastError}` : ''}`;
 }
 
 function renderRecords({ expected }: Domain): string {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addresses, baseDomain, bindAddress, logLevel, ranges, resolvers, url, wholeNumber } from '#boot/fields.js';
+import { addresses, baseDomain, bindAddress, folder, logLevel, oneOf, ranges, resolvers, url, wholeNumber } from '#boot/fields.js';
 
 /** What the domains service needs of its environment. */
 export const domainsConfig = z.object({
@@ -19,7 +19,22 @@ export const domainsConfig = z.object({
   HOSTPLANE_DOMAIN_LONGEST_CHECK_SECONDS: wholeNumber(1, 86_400).default(300),
   /** How long a domain may stay unproven until it fails. */
   HOSTPLANE_DOMAIN_DEADLINE_SECONDS: wholeNumber(1, 2_592_000).default(259_200),
+  /** Who issues certificates: letsencrypt, letsencrypt-staging, or the address of another ACME directory; without it nobody is asked. */
+  HOSTPLANE_ACME_DIRECTORY: z.union([oneOf('letsencrypt', 'letsencrypt-staging'), url('https')], { error: 'letsencrypt, letsencrypt-staging or the https:// address of an ACME directory is needed.' }).optional(),
+  /** Whom the authority writes to. */
+  HOSTPLANE_ACME_EMAIL: z.email({ error: 'an email address is needed.' }).optional(),
+  /** An account that the authority gave out by other ways (external account binding). */
+  HOSTPLANE_ACME_EAB_KID: z.string().optional(),
+  HOSTPLANE_ACME_EAB_HMAC_KEY: z.string().optional(),
+  /** Further roots (PEM) that the directory's own certificate may come from. */
+  HOSTPLANE_ACME_CA_FILE: folder().optional(),
+  /** After the first failure to get a certificate; doubled after each, up to the longest. Five minutes keep below Let's Encrypt's five failures an hour. */
+  HOSTPLANE_CERTIFICATE_RETRY_SECONDS: wholeNumber(1, 86_400).default(300),
+  HOSTPLANE_CERTIFICATE_LONGEST_RETRY_SECONDS: wholeNumber(1, 604_800).default(43_200),
   LOG_LEVEL: logLevel().default('info'),
+}).superRefine((settings, context) => {
+  const [kid, key] = [settings.HOSTPLANE_ACME_EAB_KID, settings.HOSTPLANE_ACME_EAB_HMAC_KEY];
+  if ((kid === undefined) !== (key === undefined)) context.addIssue({ code: 'custom', path: [kid === undefined ? 'HOSTPLANE_ACME_EAB_KID' : 'HOSTPLANE_ACME_EAB_HMAC_KEY'], message: 'HOSTPLANE_ACME_EAB_KID and HOSTPLANE_ACME_EAB_HMAC_KEY belong together.' });
 });
 
 export type DomainsSettings = z.infer<typeof domainsConfig>;

@@ -3,11 +3,18 @@ import { EventStore } from '#eventstore/event-store.js';
 import type { BusClient } from '#messaging/bus-client.js';
 import { cloudflareRanges } from '#providers/cloudflare/ranges.js';
 import { ResolverLookup } from '#providers/resolver/resolver-lookup.js';
+import { Authorities } from './authorities.js';
+import { chooseAuthorities } from './authorities.module.js';
+import { CertificateCommands } from './certificate.commands.js';
+import { CertificatePoller } from './certificate.poller.js';
+import { CertificateReactor } from './certificate.reactor.js';
 import { Checks } from './checks.js';
 import { DomainCommands } from './domain.commands.js';
 import { DomainPoller } from './domain.poller.js';
 import { DomainReactor } from './domain.reactor.js';
 import type { DomainsSettings } from './domains.config.js';
+import { Issuance } from './issuance.js';
+import { certificatePolicy } from './policy.js';
 import { RouteCommands } from './route.commands.js';
 
 @Module({})
@@ -16,10 +23,16 @@ export class DomainsModule {
     const lookup = new ResolverLookup({ resolvers: settings.HOSTPLANE_DNS_RESOLVERS ?? [], timeoutMs: settings.HOSTPLANE_DNS_TIMEOUT_MS });
     const checks = new Checks(store, lookup, settings, cloudflareRanges);
     const poller = new DomainPoller(store, checks, (ring) => bus.onDoorbell(ring));
+    const authorities = chooseAuthorities(settings, bus);
+    const issuance = new Issuance(authorities, bus, lookup, certificatePolicy(settings));
+    const certificates = new CertificatePoller(store, authorities, issuance, (ring) => bus.onDoorbell(ring));
     return {
       module: DomainsModule,
-      controllers: [RouteCommands, DomainCommands, DomainReactor],
-      providers: [{ provide: EventStore, useValue: store }, { provide: Checks, useValue: checks }, { provide: DomainPoller, useValue: poller }],
+      controllers: [RouteCommands, DomainCommands, DomainReactor, CertificateCommands, CertificateReactor],
+      providers: [
+        { provide: EventStore, useValue: store }, { provide: Checks, useValue: checks }, { provide: DomainPoller, useValue: poller },
+        { provide: Authorities, useValue: authorities }, { provide: Issuance, useValue: issuance }, { provide: CertificatePoller, useValue: certificates },
+      ],
     };
   }
 }

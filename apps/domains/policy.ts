@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import type { CertificatePolicy } from '#domain/certificate/policy.js';
 import type { CheckPolicy } from '#domain/domain-name/back-off.js';
 import type { Place } from '#domain/domain-name/proof.js';
 import type { DomainsSettings } from './domains.config.js';
@@ -12,6 +13,18 @@ export function checkPolicy(settings: DomainsSettings): CheckPolicy {
     longestDelayMs: settings.HOSTPLANE_DOMAIN_LONGEST_CHECK_SECONDS * 1000,
     deadlineMs: settings.HOSTPLANE_DOMAIN_DEADLINE_SECONDS * 1000,
     edgeDelayMs: EDGE_DELAY_MS,
+  };
+}
+
+/** Days before a certificate's end on which it is warned of. */
+const WARN_DAYS = [14, 7, 1];
+
+export function certificatePolicy(settings: DomainsSettings): CertificatePolicy {
+  return {
+    firstRetryMs: settings.HOSTPLANE_CERTIFICATE_RETRY_SECONDS * 1000,
+    longestRetryMs: settings.HOSTPLANE_CERTIFICATE_LONGEST_RETRY_SECONDS * 1000,
+    hostDelayMs: EDGE_DELAY_MS,
+    warnDays: WARN_DAYS,
   };
 }
 

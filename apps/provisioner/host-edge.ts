@@ -1,10 +1,12 @@
-import type { AppliedEdge, EdgeProvider } from '#providers/edge.js';
+import type { AppliedEdge, EdgeProofs, EdgeProvider, RouteTable } from '#providers/edge.js';
 import type { HostRoutes } from '#providers/host-routes.js';
 import { ProviderError } from '#providers/provider-error.js';
+import type { HostCertificates } from './host-certificates.js';
 
-/** How far the routes have been read, and a way to wait for more. */
+/** How far the routes and certificates have been read, and a way to wait for more. */
 export interface RouteSource {
   readonly routes: HostRoutes;
+  readonly certificates: HostCertificates;
   waitFor(position: number, timeoutMs: number): Promise<boolean>;
 }
 
@@ -24,6 +26,10 @@ export class HostEdge {
     private readonly stays: boolean,
   ) {}
 
+  get proofs(): EdgeProofs {
+    return this.provider.proofs;
+  }
+
   /** Returns once the edge is confirmed to serve every route up to this log position. */
   async serve(position: number): Promise<AppliedEdge> {
     if (!(await this.source.waitFor(position, READ_TIMEOUT_MS))) {
@@ -34,6 +40,7 @@ export class HostEdge {
 
   /** Starts the edge with what it served last, then with the routes as of this log position. */
   async restore(position: number): Promise<void> {
+    await this.source.certificates.load();
     await this.provider.start();
     await this.serve(position);
   }
@@ -42,7 +49,7 @@ export class HostEdge {
   async revive(): Promise<boolean> {
     if (await this.provider.served()) return false;
     await this.provider.start();
-    await this.provider.apply(this.source.routes.table());
+    await this.provider.apply(this.table());
     return true;
   }
 
@@ -51,10 +58,14 @@ export class HostEdge {
     if (!this.stays) await this.provider.stop();
   }
 
+  private table(): RouteTable {
+    return { ...this.source.routes.table(), certificates: this.source.certificates.served() };
+  }
+
   private async applyAfter(previous: Promise<unknown>): Promise<AppliedEdge> {
     await previous.catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
-    const run = this.provider.apply(this.source.routes.table());
+    const run = this.provider.apply(this.table());
     this.current = run;
     this.next = undefined;
     return run;

@@ -9,12 +9,16 @@ import { connectSelf } from '#providers/edge/proxy-protocol.js';
 import { BackupCommands } from './backup.commands.js';
 import { chooseTargets } from './backup-targets.module.js';
 import { Backups } from './backups.js';
+import { CertificateKeys } from './certificate-keys.js';
+import { CertificateCommands } from './certificate.commands.js';
+import { CertificatesPoller } from './certificates.poller.js';
 import { CronPoller } from './cron.poller.js';
 import { DatabaseCommands } from './database.commands.js';
 import { Databases } from './databases.js';
 import { EdgeCommands } from './edge.commands.js';
 import { chooseEdge } from './edge.module.js';
 import { EdgePoller } from './edge.poller.js';
+import { HostCertificates } from './host-certificates.js';
 import { HostEdge } from './host-edge.js';
 import { InstalledSites } from './installed-sites.projection.js';
 import { planeId } from './plane-id.js';
@@ -39,7 +43,7 @@ export class ProvisionerModule {
     const backups = new Backups(await chooseTargets(settings), new ContentStore(contentFolder(settings)), join(settings.HOSTPLANE_DATA, 'backups-under-way'));
     await backups.forgetUnfinished();
     const provider = await chooseEdge(settings, plane, (line) => log.info(line));
-    const source = followRoutes(store, settings.HOSTPLANE_HOST_ID);
+    const source = followRoutes(store, settings.HOSTPLANE_HOST_ID, provider.certificates);
     const edge = new HostEdge(provider, source, settings.HOSTPLANE_EDGE_STAYS === 'yes');
     await edge.restore(await store.head());
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
@@ -47,7 +51,7 @@ export class ProvisionerModule {
     const vault = new Vault(bus);
     return {
       module: ProvisionerModule,
-      controllers: [WorkloadCommands, WordPressCommands, DatabaseCommands, BackupCommands, EdgeCommands],
+      controllers: [WorkloadCommands, WordPressCommands, DatabaseCommands, BackupCommands, EdgeCommands, CertificateCommands],
       providers: [
         { provide: EventStore, useValue: store },
         { provide: Runtimes, useValue: runtimes },
@@ -56,18 +60,21 @@ export class ProvisionerModule {
         { provide: Databases, useValue: databases },
         { provide: SiteDatabases, useValue: new SiteDatabases(databases, vault) },
         { provide: EdgeDoor, useValue: doorOf(settings) },
+        { provide: HostCertificates, useValue: source.certificates },
+        { provide: CertificateKeys, useValue: new CertificateKeys(vault, source.certificates) },
         { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
         { provide: Backups, useValue: backups },
         ProgressBoard,
         EdgePoller,
+        CertificatesPoller,
         CronPoller,
       ],
     };
   }
 }
 
-function doorOf({ HOSTPLANE_BIND, HOSTPLANE_EDGE_HTTP_PORT: httpPort, HOSTPLANE_EDGE_PROXY_PROTOCOL, HOSTPLANE_HEALTH_DEADLINE_SECONDS }: ProvisionerSettings): EdgeDoor {
-  return { httpPort, connect: () => connectSelf(ownAddressOf(HOSTPLANE_BIND), httpPort, HOSTPLANE_EDGE_PROXY_PROTOCOL === 'on'), withinMs: HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 };
+function doorOf({ HOSTPLANE_BIND, HOSTPLANE_EDGE_HTTP_PORT: httpPort, HOSTPLANE_EDGE_HTTPS_PORT: httpsPort, HOSTPLANE_EDGE_PROXY_PROTOCOL, HOSTPLANE_HEALTH_DEADLINE_SECONDS }: ProvisionerSettings): EdgeDoor {
+  return { httpPort, connect: (isSecure = false) => connectSelf(ownAddressOf(HOSTPLANE_BIND), isSecure ? httpsPort : httpPort, HOSTPLANE_EDGE_PROXY_PROTOCOL === 'on'), withinMs: HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000 };
 }
 
 /** A process that was killed while it read a site's data left the site standing still: it goes on before anything else is done. */

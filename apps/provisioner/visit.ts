@@ -6,8 +6,8 @@ import { ProviderError } from '#providers/provider-error.js';
 /** Where this host's edge receives visitors, as the host itself reaches it. */
 export abstract class EdgeDoor {
   abstract readonly httpPort: number;
-  /** A connection there, as its first words are to be. */
-  abstract connect(): Socket;
+  /** A connection there, as its first words are to be; or one to the port for HTTPS. */
+  abstract connect(isSecure?: boolean): Socket;
   /** How long a page may take to become what it should be. Milliseconds. */
   abstract readonly withinMs: number;
 }

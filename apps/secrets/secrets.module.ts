@@ -10,6 +10,7 @@ import { fileKeys } from '#providers/local-keys/file-keys.js';
 import type { ProviderError } from '#providers/provider-error.js';
 import { VaultTransit } from '#providers/vault-transit/vault-transit.js';
 import { closeToOthers } from '#providers/write-whole.js';
+import { CertificateKeysCommands } from './certificate-keys.commands.js';
 import { KeyChain } from './key-chain.js';
 import { KeyringFiles } from './keyring-files.js';
 import { OwnSecrets } from './own-secrets.js';
@@ -39,7 +40,7 @@ export class SecretsModule {
     if (done.rewrapped > 0) log.info(done, 'Keyrings were wrapped with another master key');
     if (failed.length > 0) log.error({ failed }, 'Keyrings could not be wrapped with the master key of now; the next start tries again');
     log.info({ keys: provider.name, folder, swept: swept.length }, 'The vault is ready');
-    return { module: SecretsModule, controllers: [VaultCommands, OwnSecretsCommands, RotationCommands], providers: [{ provide: Vault, useValue: vault }, { provide: Rotation, useValue: rotation }, { provide: OwnSecrets, useValue: new OwnSecrets(store, vault) }, { provide: EventStore, useValue: store }] };
+    return { module: SecretsModule, controllers: [VaultCommands, OwnSecretsCommands, CertificateKeysCommands, RotationCommands], providers: [{ provide: Vault, useValue: vault }, { provide: Rotation, useValue: rotation }, { provide: OwnSecrets, useValue: new OwnSecrets(store, vault) }, { provide: EventStore, useValue: store }] };
   }
 }
 

@@ -73,6 +73,25 @@ export class Vault {
     return { secrets, sealed: sealed.map(({ name, box }) => ({ name, box: seal(unboxed(keyring, name, box), publicKey) })) };
   }
 
+  /** The value of a secret that is made in a way of its own when there is none. That it was needed here, inside of the vault, is not recorded. */
+  async obtain({ projectId, siteId, name }: { projectId: string; siteId: string; name: string }, make: () => string, cause: Cause): Promise<string> {
+    const keyring = await this.keyring(projectId, cause);
+    const place = { secretId: secretIdOf(projectId, name), version: 1 };
+    const secret = { ...place, projectId, siteId, name, ciphertext: keyring.encrypt(make(), place), isGenerated: true };
+    const { states: [state] } = await handle(this.store, ownedBy(projectId, cause), [on(secretDecider, place.secretId, { type: 'GenerateSecret', secret })], { actor: ACTOR });
+    const { secret: kept } = state as Extract<SecretState, { status: 'stored' }>;
+    return keyring.decrypt(kept.ciphertext, kept);
+  }
+
+  /** Secrets that nothing needs any more are opened for nobody. Those that are not there are fine. */
+  async forget(projectId: string, names: readonly string[], cause: Cause): Promise<void> {
+    for (const name of names) {
+      const secretId = secretIdOf(projectId, name);
+      const { state } = await loadState(this.store, secretDecider, secretId);
+      if (state.status === 'stored') await handle(this.store, ownedBy(projectId, cause), [on(secretDecider, secretId, { type: 'RevokeSecret', name })], { actor: ACTOR });
+    }
+  }
+
   /** Projects that have keys. */
   projects(): Promise<string[]> {
     return this.files.list();

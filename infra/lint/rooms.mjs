@@ -14,7 +14,7 @@ const direction = rooms.map((room, at) => ({
 /** The files of libs/domain that decide, and the one app that may: the owner of their streams. Their types are free. */
 const owners = {
   lifecycle: ['access/members', 'site/(site|decide|evolve)', 'project/project', 'network/pool', 'naming/claim', 'backup/backup', 'operation/(operation|workflows)'],
-  domains: ['route/route', 'domain-name/(domain-name|decide|evolve)'],
+  domains: ['route/route', 'domain-name/(domain-name|decide|evolve)', 'certificate/(certificate|decide|evolve)'],
   secrets: ['secret/(keyring|secret|vault)'],
   provisioner: ['answers'],
   'api-gateway': ['token/token'],

@@ -50,10 +50,14 @@ export class PrivateApt {
   private constructor(
     private readonly folder: string,
     private readonly line: string,
+    private readonly isSnapshot: boolean,
   ) {}
 
-  /** For the suite asked for (`trixie`), by the machine's own mirror; undefined where the machine has no apt or says no mirror. */
-  static on(folder: string, suiteOf: (codename: string) => string): PrivateApt | undefined {
+  /**
+   * For the suite asked for (`trixie`), by the machine's own mirror; undefined where the machine has no apt or says no mirror. A mirror that stands still
+   * (`isSnapshot`) says of a suite that moves that it is out of date; its signature is checked all the same.
+   */
+  static on(folder: string, suiteOf: (codename: string) => string, isSnapshot = false): PrivateApt | undefined {
     if (!existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg-deb')) return undefined;
     const system: Record<string, string | undefined> = Object.fromEntries(readFileSync('/etc/os-release', 'utf8').split('\n').map((line) => line.replace(/"/g, '').split('=', 2) as [string, string]));
     const codename = system['VERSION_CODENAME'] ?? '';
@@ -61,7 +65,7 @@ export class PrivateApt {
     const signedBy = archive?.signedBy ?? `/usr/share/keyrings/${system['ID'] ?? ''}-archive-keyring.gpg`;
     if (!archive || !existsSync(signedBy)) return undefined;
     const components = ['main', ...archive.components.filter((component) => component === 'universe')];
-    return new PrivateApt(folder, `deb [signed-by=${signedBy}] ${archive.mirror} ${suiteOf(codename)} ${components.join(' ')}`);
+    return new PrivateApt(folder, `deb [signed-by=${signedBy}] ${archive.mirror} ${suiteOf(codename)} ${components.join(' ')}`, isSnapshot);
   }
 
   /** Downloads packages and unpacks them into `target`; with `dependencies`, also everything that they need, the C library included. */
@@ -93,6 +97,7 @@ export class PrivateApt {
       'APT::Get::List-Cleanup': 'false',
       'Acquire::Languages': 'none',
       'Acquire::Retries': '2',
+      ...(this.isSnapshot && { 'Acquire::Check-Valid-Until': 'false' }),
       'Debug::NoLocking': 'true',
     };
     const settings = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);

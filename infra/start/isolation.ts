@@ -48,7 +48,7 @@ export function viewFor(data: string, env: NodeJS.ProcessEnv, needs: { shown: re
   const resolver = real(['/etc/resolv.conf']).map((file) => (hidden.includes(dirname(file)) ? file : dirname(file)));
   const devices = ['null', 'zero', 'full', 'random', 'urandom'].map((name) => `/dev/${name}`);
   const addresses = Object.entries(env).flatMap(([name, value]) => (name.endsWith('_URL') && value ? pathsIn(value) : []));
-  const named = [env['NODE_EXTRA_CA_CERTS'], ...addresses].filter((path) => path?.startsWith('/'));
+  const named = [env['NODE_EXTRA_CA_CERTS'], env['HOSTPLANE_ACME_CA_FILE'], ...addresses].filter((path) => path?.startsWith('/'));
   return {
     hidden: real(hidden).filter((path) => statSync(path).isDirectory()),
     shown: real([...needs.shown, ...devices, ...resolver, ...(named as string[])]),

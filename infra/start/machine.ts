@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
+import { PrivateApt } from './apt-download.js';
+import { cacheFolder } from './nats-server.js';
 import { dockerAddress } from './settings.js';
 
 /** A Docker Engine that answers, and how to let go of it when it was started here. */
@@ -44,6 +46,19 @@ export function bringKnot(tell: (line: string) => void): string | undefined {
   if (!mayInstall()) return 'knot is not installed (Debian: apt-get install knot).';
   tell('installing knot');
   return install(['knot'], { mayStart: false }) ?? (hasProgram('knotd') ? undefined : 'apt-get brought no knot.');
+}
+
+/** Where the ACME server pebble was fetched to. */
+export const pebbleProgram = (): string => join(cacheFolder(), 'pebble', 'usr/bin/pebble');
+
+/** The ACME server pebble, fetched once for this user and installed nowhere: only Debian's newest suite has one that knows renewal information (RFC 9773). */
+export async function bringPebble(tell: (line: string) => void): Promise<string | undefined> {
+  if (existsSync(pebbleProgram())) return undefined;
+  const apt = PrivateApt.on(join(cacheFolder(), 'apt-sid'), () => 'sid', true);
+  if (!apt) return 'pebble (an ACME server for tests) cannot be fetched: this machine has no apt with a mirror of its own.';
+  tell('fetching pebble');
+  const problem = await apt.unpack(['pebble'], join(cacheFolder(), 'pebble')).then(() => undefined, (error: Error) => `pebble cannot be fetched: ${error.message.split('\n').filter(Boolean).slice(-2).join(' ')}`);
+  return problem ?? (existsSync(pebbleProgram()) ? undefined : 'apt-get brought no pebble.');
 }
 
 async function startEngine(tell: (line: string) => void): Promise<Engine | string> {

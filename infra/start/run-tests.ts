@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { buildImages } from '../images/build-images.js';
-import { bringEngine, bringKnot, bringNginx, type Engine } from './machine.js';
+import { bringEngine, bringKnot, bringNginx, bringPebble, type Engine } from './machine.js';
 import { findNatsServer } from './nats-server.js';
 import { consoleSay } from './say.js';
 
@@ -58,6 +58,11 @@ async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]
   const noKnot = bringKnot((line) => names.note(line));
   if (noKnot) missing.push(noKnot);
   else names.done();
+
+  const authority = say.step('pebble');
+  const noPebble = await bringPebble((line) => authority.note(line));
+  if (noPebble) missing.push(noPebble);
+  else authority.done();
 
   const docker = say.step('Docker Engine');
   const engine = await bringEngine((line) => docker.note(line));

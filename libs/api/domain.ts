@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { certificateSummary } from './certificate.js';
 import { pageOf, pageQuery } from './paging.js';
 import { reference } from './reference.js';
 
@@ -35,6 +36,7 @@ export const domain = z.object({
   nextCheckAt: z.string().optional(),
   deadlineAt: z.string().optional().describe('It fails when it is not proven by then'),
   lastError: z.string().optional().describe('What is missing, or why it failed'),
+  certificate: certificateSummary.optional().describe('Without one, HTTPS is served with a certificate that the edge has signed itself'),
   createdAt: z.string(),
   updatedAt: z.string(),
 });

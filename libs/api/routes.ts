@@ -1,4 +1,5 @@
 import { allBackups, backup, backupAccepted, backupFilter, backupPage, backupRef, restoreInput, siteRemoval, volumeList } from './backup.js';
+import { certificate, certificateFilter, certificatePage, newCertificate, renewalInput, revocationInput } from './certificate.js';
 import { domain, domainFilter, domainPage, domainRef, newDomain } from './domain.js';
 import { edgeRules, edgeRulesChange } from './edge-rules.js';
 import { eventFilter, eventPage, siteEventFilter } from './event.js';
@@ -17,6 +18,7 @@ const accepted = <T extends NonNullable<Answered['schema']>>(schema: T) => ({
 });
 const ok = <T extends NonNullable<Answered['schema']>>(schema: T, description = 'As asked.') => ({ 200: { description, schema } });
 const acceptedDomain = { 202: { description: 'Accepted; the domain at Location shows how it goes on.', schema: domain, hasLocation: true } };
+const acceptedCertificate = { 202: { description: 'Accepted; the certificate at Location shows how it goes on.', schema: certificate, hasLocation: true } };
 const switchSite = (action: string, summary: string) =>
   ({ method: 'POST', path: `/sites/{id}/${action}`, summary, tag: 'sites', scope: 'write', right: 'sites:run', params: siteRef, idempotent: true, answers: accepted(siteAccepted) }) as const;
 
@@ -159,6 +161,23 @@ export const routes = {
     method: 'POST', path: '/domains/{name}/primary', summary: 'Have the site known by this active domain', tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef, idempotent: true, answers: acceptedDomain,
   },
 
+  listCertificates: { method: 'GET', path: '/certificates', summary: 'List certificates of domains, newest first', tag: 'domains', scope: 'read', right: 'sites:read', query: certificateFilter, answers: ok(certificatePage) },
+  showCertificate: { method: 'GET', path: '/domains/{name}/certificate', summary: "Show a domain's certificate: its state, its end, what went wrong", tag: 'domains', scope: 'read', right: 'sites:read', params: domainRef, answers: ok(certificate) },
+  uploadCertificate: {
+    method: 'PUT', path: '/domains/{name}/certificate', summary: 'Serve a certificate of your own for a domain', tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef, body: newCertificate, idempotent: true,
+    answers: acceptedCertificate,
+  },
+  withdrawCertificate: {
+    method: 'DELETE', path: '/domains/{name}/certificate', summary: 'Serve an uploaded certificate no more', tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef, idempotent: true, answers: acceptedCertificate,
+  },
+  renewCertificate: {
+    method: 'POST', path: '/domains/{name}/certificate/renew', summary: 'Get another certificate now; also after a failure, or when one was revoked', tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef,
+    body: renewalInput.optional(), idempotent: true, answers: acceptedCertificate,
+  },
+  revokeCertificate: {
+    method: 'POST', path: '/domains/{name}/certificate/revoke', summary: 'Have a certificate revoked by who issued it, and forgotten here', tag: 'domains', scope: 'write', right: 'sites:run', params: domainRef,
+    body: revocationInput.optional(), idempotent: true, answers: acceptedCertificate,
+  },
   showEdgeRules: { method: 'GET', path: '/sites/{id}/edge', summary: "Show how the edge treats a site's visitors", tag: 'domains', scope: 'read', right: 'sites:read', params: siteRef, answers: ok(edgeRules) },
   changeEdgeRules: {
     method: 'PATCH', path: '/sites/{id}/edge', summary: "Change how the edge treats a site's visitors; what is left out stays, null takes it away", tag: 'domains', scope: 'write', right: 'sites:run', params: siteRef,

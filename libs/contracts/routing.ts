@@ -18,11 +18,15 @@ const commands: CommandAddress = {
   RestoreBackup: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
   RemoveBackup: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
   RemoveData: (d) => ({ to: `host.${d.hostId}`, key: d.siteId }),
+  EnsureProofs: (d) => ({ to: `host.${d.hostId}`, key: d.certificateId }),
+  EnsureCertificate: (d) => ({ to: `host.${d.hostId}`, key: d.certificateId }),
+  RemoveCertificate: (d) => ({ to: `host.${d.hostId}`, key: d.certificateId }),
   EnsureRoute: (d) => ({ to: 'domains', key: d.siteId }),
   RemoveRoute: (d) => ({ to: 'domains', key: d.siteId }),
   EnsureKeyring: (d) => ({ to: 'secrets', key: d.projectId }),
   DestroyKeyring: (d) => ({ to: 'secrets', key: d.projectId }),
   EnsureSecrets: (d) => ({ to: 'secrets', key: d.projectId }),
+  ForgetSecrets: (d) => ({ to: 'secrets', key: d.projectId }),
 };
 
 /**

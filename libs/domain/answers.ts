@@ -3,7 +3,7 @@ import type { Decider } from './decider.js';
 
 type AnswerType =
   | 'HomeReady' | 'HomeFailed' | 'HomeRemoved' | 'WorkloadReady' | 'WorkloadInstalled' | 'WorkloadFailed' | 'WorkloadRemoved' | 'EdgeApplied' | 'PageConfirmed' | 'EdgeFailed'
-  | 'BackupTaken' | 'BackupRestored' | 'BackupRemoved' | 'DataRemoved' | 'BackupFailed' | 'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved' | 'SecretsReady' | 'SecretsFailed' | 'SecretsRemoved';
+  | 'BackupTaken' | 'BackupRestored' | 'BackupRemoved' | 'DataRemoved' | 'BackupFailed' | 'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved' | 'CertificateApplied' | 'CertificateNotApplied' | 'SecretsReady' | 'SecretsFailed' | 'SecretsRemoved';
 
 /** The greatest log position of a command that was answered, and who was answered. */
 export interface Answered {
@@ -29,6 +29,8 @@ const revisionOf = (answer: { readonly data: unknown }): number => (answer.data 
 export const homeDecider = answers<'HomeReady' | 'HomeFailed' | 'HomeRemoved'>('home');
 export const workloadDecider = answers<'WorkloadReady' | 'WorkloadInstalled' | 'WorkloadFailed' | 'WorkloadRemoved'>('workload');
 export const edgeDecider = answers<'EdgeApplied' | 'PageConfirmed' | 'EdgeFailed'>('edge');
+/** What a host's edge did with certificates, one stream a certificate. */
+export const edgeCertificateDecider = answers<'CertificateApplied' | 'CertificateNotApplied'>('edge');
 export const databaseDecider = answers<'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved'>('database');
 /** What a host did with backups and data, one stream a site. */
 export const archiveDecider = answers<'BackupTaken' | 'BackupRestored' | 'BackupRemoved' | 'DataRemoved' | 'BackupFailed'>('archive');

@@ -2,7 +2,7 @@
 export const WRITERS = {
   'api-gateway': ['token'],
   lifecycle: ['project', 'member', 'pool', 'name', 'hostname', 'site', 'backup', 'operation'],
-  domains: ['route', 'domain'],
+  domains: ['route', 'domain', 'certificate'],
   secrets: ['keyring', 'secret', 'vault'],
   provisioner: ['home', 'workload', 'database', 'archive', 'edge'],
   relay: [],

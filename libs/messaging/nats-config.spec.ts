@@ -53,7 +53,7 @@ describe("nats-server's config", () => {
   it.each(['lifecycle', 'domains', 'secrets'] as const)('lets %s pull its own durables and answer its own asks', (app) => {
     expect(permissionsOf(app, ['local'])).toEqual({
       permissions: {
-        publish: { allow: ['bell.log', ...partitions(app).flatMap(pulling)] },
+        publish: { allow: ['bell.log', ...(app === 'domains' ? ['ask.secrets.MakeSigningRequest', 'ask.secrets.OpenAccountKey'] : []), ...partitions(app).flatMap(pulling)] },
         subscribe: { allow: [`_INBOX_${app}.>`, 'bell.log', `ask.${app}.>`, `resend.${app}`] },
         allow_responses: { max: 1, expires: '15m' },
       },

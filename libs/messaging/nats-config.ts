@@ -70,6 +70,8 @@ export function permissionsOf(user: BusUser, hosts: readonly string[]): { permis
       return { permissions: { publish: { allow: pulling([SUBSCRIBER_DURABLE]) }, subscribe: { allow: [inbox, 'evt.>'] } } };
     case 'provisioner':
       return { permissions: worker(hosts.map(hostAddress), hosts.flatMap((host) => durablesOf(user, host)), inbox, answers, vaultAsks(user)) };
+    case 'domains':
+      return { permissions: worker([user], durablesOf(user), inbox, answers, vaultAsks(user)) };
     default:
       return { permissions: worker([user], durablesOf(user), inbox, answers) };
   }

@@ -64,8 +64,8 @@ export function durablesOf(app: string, hostId?: string): readonly Durable[] {
   return Array.from({ length: PARTITIONS }, (_, partition) => partitionDurable(app, partition));
 }
 
-/** What the gateway (for a member, or whoever runs the plane) and the provisioners may ask of secrets; nobody else may ask it anything. */
-const VAULT_ASKS = { 'api-gateway': ['ShowPublicKey', 'StoreSecret', 'RevealSecret', 'RotateSecret', 'RevokeSecret', 'RotateMasterKey'], provisioner: ['OpenSecrets'] } as const satisfies Partial<Record<BusUser, readonly MessageType[]>>;
+/** What the gateway (for a member, or whoever runs the plane), the provisioners and domains (for certificates) may ask of secrets; nobody else may ask it anything. */
+const VAULT_ASKS = { 'api-gateway': ['ShowPublicKey', 'StoreSecret', 'RevealSecret', 'RotateSecret', 'RevokeSecret', 'RotateMasterKey'], provisioner: ['OpenSecrets'], domains: ['MakeSigningRequest', 'OpenAccountKey'] } as const satisfies Partial<Record<BusUser, readonly MessageType[]>>;
 
 export function vaultAsks(user: keyof typeof VAULT_ASKS): readonly string[] {
   return VAULT_ASKS[user].map((type) => askSubject('secrets', type));

@@ -23,11 +23,45 @@ export interface EdgeRedirect {
   readonly status: number;
 }
 
+/** The hostnames that a certificate is served for, by its id in the edge's own store. `*.example.com` stands for each name with one more label. */
+export interface EdgeCertificate {
+  readonly certificateId: string;
+  readonly hostnames: readonly string[];
+}
+
 /** Everything that a host's edge serves. The same table gives the same bytes. */
 export interface RouteTable {
   /** Log position up to which the table holds every route. */
   readonly revision: number;
   readonly routes: readonly EdgeRoute[];
+  /** Hostnames without one are served with a certificate that the edge has signed itself. */
+  readonly certificates?: readonly EdgeCertificate[];
+}
+
+/** A certificate with what it takes to serve it, both as PEM. */
+export interface ServerCertificate {
+  /** The certificate first, then those that lead to a root. */
+  readonly chain: string;
+  readonly key: string;
+}
+
+/**
+ * The certificates that an edge keeps, with their keys. What was `put` is there after any death, whole; only the edge itself and its operator can read it. Put again under
+ * the same id with the same key, it is what the next handshake gets, without a new table and without a connection that fails. `remove` leaves nothing of it; what is not there is gone.
+ */
+export interface EdgeCertificates {
+  put(certificateId: string, certificate: ServerCertificate): Promise<void>;
+  remove(certificateId: string): Promise<void>;
+  /** Hex sha256 of each certificate that is kept and can be read, by its id. */
+  held(): Promise<ReadonlyMap<string, string>>;
+}
+
+/**
+ * Proofs for certificate authorities (RFC 8555, 8.3): what the edge answers under `/.well-known/acme-challenge/<token>`, for every host name and on both ports, before any
+ * site is asked; other tokens are the site's. They are served at once, without a new table, and after any death. `ensure` replaces what there was under the same id.
+ */
+export interface EdgeProofs {
+  ensure(certificateId: string, texts: ReadonlyMap<string, string>): Promise<void>;
 }
 
 /** What an edge has confirmed that it serves. */
@@ -55,6 +89,8 @@ export interface EdgeFeatures {
 export interface EdgeProvider {
   readonly name: string;
   readonly features: EdgeFeatures;
+  readonly certificates: EdgeCertificates;
+  readonly proofs: EdgeProofs;
   /** Brings the edge up with the last applied table, or an empty one. */
   start(): Promise<void>;
   apply(table: RouteTable): Promise<AppliedEdge>;

@@ -2,6 +2,7 @@ import { describe } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import Docker from 'dockerode';
+import { pebbleProgram } from '../../infra/start/machine.js';
 
 /** Whether an engine answers, asked once, before any test is declared. */
 const answers = await new Docker().ping().then(() => true, () => false);
@@ -17,6 +18,9 @@ export const describeWithNginx = needing('nginx', ['/usr/sbin/nginx', '/usr/loca
 
 /** `describe` for what needs a real authoritative DNS server: knot. */
 export const describeWithKnot = needing('knot', ['/usr/sbin/knotd', '/usr/local/sbin/knotd'].some((path) => existsSync(path)));
+
+/** `describe` for what needs a real certificate authority, pebble, and the DNS that it asks. */
+export const describeWithPebble = needing('pebble and knot', existsSync(pebbleProgram()) && ['/usr/sbin/knotd', '/usr/local/sbin/knotd'].some((path) => existsSync(path)));
 
 function needing(part: string, isThere: boolean): (name: string, tests: () => void) => void {
   if (isThere || process.env['CI']) return (name, tests) => describe(name, tests);

@@ -63,7 +63,11 @@ export const databasePasswordKey = (siteId: string): string => `site/${shortId(s
 export const adminPasswordKey = (siteId: string): string => `site/${shortId(siteId)}/admin-password`;
 /** Whose keys a host's own secrets are under: those of nobody's project. A UUID never begins like this. */
 export const hostKeyring = (hostId: string): string => `host-${hostId}`;
-export const isHostKeyring = (id: string): boolean => id.startsWith('host-');
+/** The same of the plane as a whole, for example of its account at a certificate authority. */
+export const PLANE_KEYRING = 'plane';
+export const isHostKeyring = (id: string): boolean => id.startsWith('host-') || id === PLANE_KEYRING;
+/** Name under which the vault keeps the key of the plane's account at a certificate authority. */
+export const accountKeyName = (authority: string): string => `account/${authority}`;
 /** Name under which the vault keeps the root password of the host's database server, in the host's keyring. */
 export const hostRootPasswordKey = (hostId: string): string => `host/${hostId}/database-root-password`;
 /** Name under which the vault keeps the root password of a project's own database server. */

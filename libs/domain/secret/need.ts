@@ -24,6 +24,7 @@ export function lifeOf(history: readonly { readonly type: string; readonly data:
 
 /** Refuses to take a secret away from what cannot do without it. */
 export function mustBeFree({ name, siteId }: SecretStored, life: SiteLife): void {
+  if (isCertificates(name)) throw new Refusal('conflict', `"${name}" is the key of a certificate: revoke or remove the certificate, and its key is forgotten with it.`);
   if (isServers(name)) throw new Refusal('conflict', `The project's own database server needs "${name}" for as long as there is the project.`);
   if (life === 'in use' || life === 'failed') throw new Refusal('conflict', `The site ${siteId} needs "${name}". Destroy the site first.`);
   if (life === 'data kept') throw new Refusal('conflict', `The data of the site ${siteId} is kept, and nobody could open it again without "${name}".`);
@@ -31,10 +32,12 @@ export function mustBeFree({ name, siteId }: SecretStored, life: SiteLife): void
 
 /** Refuses a new value where what uses the old one would not follow. */
 export function mustFollow({ name, siteId }: SecretStored, life: SiteLife): void {
+  if (isCertificates(name)) throw new Refusal('conflict', `"${name}" is the key of a certificate: renew the certificate with a new key.`);
   if (isServers(name)) throw new Refusal('conflict', `The database server was set up with "${name}" and would not learn of another value: it cannot be rotated.`);
   if (siteId === '') return;
   if (name.endsWith('/admin-password')) throw new Refusal('conflict', `"${name}" is what the site ${siteId} was installed with, and the site keeps its own: change the password in the site itself.`);
   if (life !== 'failed') throw new Refusal('conflict', `The site ${siteId} uses "${name}" in its database and its container, and only provisioning it again brings both a new value: a site that failed, and is retried afterwards, can have one.`);
 }
 
+const isCertificates = (name: string): boolean => name.startsWith('certificate/');
 const isServers = (name: string): boolean => name.startsWith('project/') || name.startsWith('host/');

@@ -72,7 +72,8 @@ function redirectsOf(route: EdgeRoute, withRules: (leading: Leading) => Place): 
   });
 }
 
-const isHostname = (name: unknown): name is string => typeof name === 'string' && HOSTNAME.test(name);
+/** Whether this is a lower-case host name. */
+export const isHostname = (name: unknown): name is string => typeof name === 'string' && HOSTNAME.test(name);
 
 const namesOf = ({ hostnames, redirects = [] }: EdgeRoute): string[] => [...hostnames, ...redirects.map(({ hostname }) => hostname)];
 

@@ -6,10 +6,13 @@ import { reached } from '#contracts/probe.js';
 import type { AppliedEdge, EdgeProvider, RouteTable } from '../edge.js';
 import { ApplyQueue } from '../edge/apply-queue.js';
 import { ensureCertificate } from '../edge/certificate.js';
+import { CertificateFiles } from '../edge/certificate-files.js';
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_TARGET_TIMEOUT_MS, type EdgeSettings } from '../edge/edge-settings.js';
 import { pages, type EdgePage } from '../edge/pages.js';
 import { Ranges } from '../edge/proxies.js';
+import { PROOF_PATH, ProofFiles } from '../edge/proof-files.js';
 import { hashOf, isRouteTable, placesOf, type Place, type Places } from '../edge/route-table.js';
+import { certificateByName, certificateFor } from '../edge/served-names.js';
 import { askVersion, VERSION_HOST, versionAnswer } from '../edge/served-version.js';
 import { writeWhole } from '../write-whole.js';
 import { ProviderError } from '../provider-error.js';
@@ -22,6 +25,7 @@ import { readHost, type Asking } from './visitor-host.js';
 
 interface Serving extends AppliedEdge {
   readonly places: Places;
+  readonly certificates: ReadonlyMap<string, string>;
 }
 
 const EMPTY: RouteTable = { revision: 0, routes: [] };
@@ -33,6 +37,8 @@ const EMPTY: RouteTable = { revision: 0, routes: [] };
 export class EmbeddedEdge implements EdgeProvider {
   readonly name = 'embedded';
   readonly features = { proxyProtocol: false };
+  readonly certificates: CertificateFiles;
+  readonly proofs: ProofFiles;
   private serving: Serving | undefined;
   private readonly listeners: Listeners;
   private readonly proxy: ContainerProxy;
@@ -42,6 +48,8 @@ export class EmbeddedEdge implements EdgeProvider {
   constructor(private readonly settings: EdgeSettings) {
     this.listeners = new Listeners(settings);
     this.proxies = new Ranges(settings.proxyRanges ?? []);
+    this.certificates = new CertificateFiles(join(settings.folder, 'tls'), () => Promise.resolve(undefined));
+    this.proofs = new ProofFiles(join(settings.folder, 'proofs'));
     this.proxy = new ContainerProxy(settings.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES, settings.targetTimeoutMs ?? DEFAULT_TARGET_TIMEOUT_MS);
   }
 
@@ -73,7 +81,7 @@ export class EmbeddedEdge implements EdgeProvider {
     this.serving ??= servingOf((await this.lastTable()) ?? EMPTY);
     const { certFile, keyFile } = await ensureCertificate(this.settings.folder, this.settings.baseDomain);
     const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
-    await this.listeners.open({ request: this.answer.bind(this), upgrade: this.answerUpgrade.bind(this) }, { cert, key });
+    await this.listeners.open({ request: this.answer.bind(this), upgrade: this.answerUpgrade.bind(this) }, { cert, key }, (name) => this.certificateOf(name));
   }
 
   private async replace(table: RouteTable): Promise<AppliedEdge> {
@@ -107,6 +115,24 @@ export class EmbeddedEdge implements EdgeProvider {
     const visitor = readHost(request, connection, this.proxies);
     if (!visitor) return answerPlain(request, response, 400);
     if (visitor.hostname === VERSION_HOST && visitor.isOwnMachine) return this.answerVersion(response);
+    if (request.url?.startsWith(PROOF_PATH)) void this.answerProof(request, response, visitor);
+    else this.answerPlace(request, response, visitor);
+  }
+
+  private async answerProof(request: IncomingMessage, response: ServerResponse, visitor: Asking): Promise<void> {
+    const text = await this.proofs.answer(request.url ?? '');
+    if (text === undefined) return this.answerPlace(request, response, visitor);
+    response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': Buffer.byteLength(text) });
+    response.end(request.method === 'HEAD' ? undefined : text);
+  }
+
+  /** Key and chain for a name; undefined: the one that is for every other name. */
+  private async certificateOf(name: string): Promise<string | undefined> {
+    const id = certificateFor(this.serving!.certificates, name);
+    return id === undefined ? undefined : this.certificates.read(id).catch(() => undefined);
+  }
+
+  private answerPlace(request: IncomingMessage, response: ServerResponse, visitor: Asking): void {
     const place = this.serving!.places.get(visitor.hostname);
     if (place?.rules?.hsts !== undefined && visitor.scheme === 'https') response.setHeader('Strict-Transport-Security', place.rules.hsts);
     void this.enter(request, visitor, place, {
@@ -147,7 +173,8 @@ export class EmbeddedEdge implements EdgeProvider {
 
 function servingOf(table: RouteTable): Serving {
   const places = placesOf(table);
-  return { revision: table.revision, configHash: hashOf({ revision: String(table.revision), places: JSON.stringify([...places]) }), places };
+  const certificates = certificateByName(table);
+  return { revision: table.revision, configHash: hashOf({ revision: String(table.revision), places: JSON.stringify([...places]), certificates: JSON.stringify([...certificates]) }), places, certificates };
 }
 
 /** What to say where there is nothing to serve; a folder takes no websockets. */

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerOptions, type ServerResp
 import { createServer as createTlsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { portForbidden, portTaken, type EdgeSettings } from '../edge/edge-settings.js';
 import { ProviderError } from '../provider-error.js';
 
@@ -30,9 +31,13 @@ export class Listeners {
     return this.servers.length > 0;
   }
 
-  async open(handlers: Handlers, tls: { cert: string; key: string }): Promise<void> {
+  /** `certificateOf` answers a name's own key and chain in one; without any, it is served with `tls`. */
+  async open(handlers: Handlers, tls: { cert: string; key: string }, certificateOf: (name: string) => Promise<string | undefined>): Promise<void> {
     const plain = createServer(OPTIONS);
-    const secure = createTlsServer({ ...OPTIONS, ...tls, minVersion: 'TLSv1.2' });
+    const SNICallback = (name: string, done: (error: Error | null, context?: SecureContext) => void): void => {
+      certificateOf(name).then((pem) => done(null, pem === undefined ? undefined : createSecureContext({ cert: pem, key: pem }))).catch(done);
+    };
+    const secure = createTlsServer({ ...OPTIONS, ...tls, minVersion: 'TLSv1.2', SNICallback });
     try {
       for (const [server, port, scheme] of [[plain, this.settings.httpPort, 'http'], [secure, this.settings.httpsPort, 'https']] as const) {
         server.on('request', (request: IncomingMessage, response: ServerResponse) => handlers.request(request, response, scheme));

@@ -7,6 +7,7 @@ import { testImage } from '../../../infra/images/recipes.js';
 import { describeWithDocker } from '../../../test/support/docker.js';
 import { edgeContract, type EdgeUnderTest } from '../contract/edge.contract.js';
 import { edgeRulesContract } from '../contract/edge-rules.contract.js';
+import { edgeTlsContract } from '../contract/edge-tls.contract.js';
 import { freePort } from '../contract/edge-visitor.contract.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import { ContainerNginx } from './container-nginx.js';
@@ -32,6 +33,7 @@ describeWithDocker('nginx in a container', () => {
   };
   edgeContract('nginx in a container', underTest);
   edgeRulesContract('nginx in a container', underTest);
+  edgeTlsContract('nginx in a container', underTest);
 });
 
 describeWithDocker('nginx in a container, beside others', () => {

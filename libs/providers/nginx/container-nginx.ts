@@ -41,6 +41,16 @@ export class ContainerNginx implements NginxProcess {
     return { name: 'root', group: 'root' };
   }
 
+  /** Asked in a container that only tells them: they differ from image to image. */
+  async workerIds(): Promise<{ uid: number; gid: number } | undefined> {
+    const user = await this.workerUser();
+    if (!user) return undefined;
+    const { code, output } = await this.runOnce(['-c', `id -u ${user.name} && id -g ${user.name}`], 'sh');
+    const [uid, gid] = (output.match(/\d+/g) ?? []).map(Number);
+    if (code !== 0 || uid === undefined || gid === undefined) throw new ProviderError(`The image ${this.image} has no user ${user.name}: ${output.slice(0, 200)}`, false);
+    return { uid, gid };
+  }
+
   /** Asks the running container; where none runs, one that only checks. */
   async complaint(configFile: string): Promise<string | undefined> {
     const container = await this.find();
@@ -121,8 +131,8 @@ export class ContainerNginx implements NginxProcess {
     return { code: ExitCode ?? 1, output };
   }
 
-  private async runOnce(args: readonly string[]): Promise<{ code: number; output: string }> {
-    const container = await asked('make a container that checks', this.docker.createContainer(checkRequest(this.settings, this.image, args)));
+  private async runOnce(args: readonly string[], program = 'nginx'): Promise<{ code: number; output: string }> {
+    const container = await asked('make a container that checks', this.docker.createContainer(checkRequest(this.settings, this.image, args, program)));
     try {
       await asked('start a container that checks', container.start());
       const { StatusCode } = (await asked('wait for a container that checks', container.wait())) as { StatusCode: number };

@@ -39,6 +39,6 @@ it('asks for another container when the image, a folder or the user is another',
 });
 
 it('checks in a container that ends and has no name to take', () => {
-  const request = checkRequest(settings, 'nginx:x', ['-t'], user);
+  const request = checkRequest(settings, 'nginx:x', ['-t'], 'nginx', user);
   expect([request.name, request.HostConfig!.RestartPolicy, request.Labels]).toEqual([undefined, undefined, { 'hostplane.edge': 'plane-1' }]);
 });

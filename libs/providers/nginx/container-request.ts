@@ -30,9 +30,10 @@ export function containerRequest(settings: EdgeSettings, image: string, configFi
   };
 }
 
-/** A container that runs nginx once with these arguments, and ends. */
-export function checkRequest(settings: EdgeSettings, image: string, args: readonly string[], owner = currentOwner()): ContainerCreateOptions {
-  return plainRequest(settings, image, args, owner);
+/** A container that runs nginx, or another program of its image, once with these arguments, and ends. */
+export function checkRequest(settings: EdgeSettings, image: string, args: readonly string[], program = 'nginx', owner = currentOwner()): ContainerCreateOptions {
+  const request = plainRequest(settings, image, args, owner);
+  return program === 'nginx' ? request : { ...request, Entrypoint: [program], Cmd: [...args] };
 }
 
 /** Short hash of everything the serving container is made from. */

@@ -8,7 +8,7 @@ import { askVersion } from '../edge/served-version.js';
 import { takenPortMessage } from '../edge/taken-port.js';
 import { ProviderError } from '../provider-error.js';
 import { bindTroubleOf, errorsOf, isTaking, type NginxProcess } from './nginx-process.js';
-import { closedFolderOf, servingUser } from './worker-user.js';
+import { closedFolderOf, idsOf, servingUser } from './worker-user.js';
 
 const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/local/nginx/sbin'];
 /** The first version with the option -e, so that an ordinary user's nginx does not reach for the system's log. */
@@ -34,6 +34,11 @@ export class LocalNginx implements NginxProcess {
     if (!version) return `${binary} does not tell its version: ${output.trim().slice(0, 200)}`;
     const isOld = version.map((part, i) => part - OLDEST[i]!).find((difference) => difference !== 0) ?? 0;
     return isOld < 0 ? `${binary} is nginx ${version.join('.')}; ${OLDEST.join('.')} or newer is needed` : true;
+  }
+
+  async workerIds(): Promise<{ uid: number; gid: number } | undefined> {
+    const user = await this.workerUser();
+    return user && idsOf(user.name);
   }
 
   async workerUser(): Promise<{ name: string; group: string } | undefined> {

@@ -11,6 +11,7 @@ import { acceptedNames } from '../../../test/support/hostile-names.js';
 import { hostileRules, oneHostileRule } from '../../../test/support/hostile-rules.js';
 import { edgeContract } from '../contract/edge.contract.js';
 import { edgeRulesContract } from '../contract/edge-rules.contract.js';
+import { edgeTlsContract } from '../contract/edge-tls.contract.js';
 import { freePort, sendRaw, startBackend, visit, type Backend } from '../contract/edge-visitor.contract.js';
 import type { EdgeRoute } from '../edge.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
@@ -24,6 +25,7 @@ const make = (settings: EdgeSettings) => new NginxEdge(settings, new LocalNginx(
 describeWithNginx('nginx', () => {
   edgeContract('nginx', { make, kill: killAll });
   edgeRulesContract('nginx', { make, kill: killAll });
+  edgeTlsContract('nginx', { make, kill: killAll });
 });
 
 describeWithNginx('nginx by its binary', () => {

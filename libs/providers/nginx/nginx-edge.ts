@@ -1,12 +1,14 @@
-import { mkdir } from 'node:fs/promises';
+import { chown, mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reached } from '#contracts/probe.js';
 import type { AppliedEdge, EdgeProvider, RouteTable } from '../edge.js';
 import { ApplyQueue } from '../edge/apply-queue.js';
-import { ensureCertificate } from '../edge/certificate.js';
+import { ensureCertificate, type CertificateFiles as OwnCertificate } from '../edge/certificate.js';
+import { CertificateFiles, type Reader } from '../edge/certificate-files.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
+import { ProofFiles } from '../edge/proof-files.js';
 import { askVersion } from '../edge/served-version.js';
 import { ProviderError } from '../provider-error.js';
 import { ErrorLog } from './error-log.js';
@@ -30,10 +32,13 @@ const EMPTY: RouteTable = { revision: 0, routes: [] };
 export class NginxEdge implements EdgeProvider {
   readonly name: string;
   readonly features = { proxyProtocol: true };
+  readonly certificates: CertificateFiles;
+  readonly proofs: ProofFiles;
   private readonly generations: Generations;
   private readonly errors: ErrorLog;
   private readonly queue = new ApplyQueue((table) => this.replace(table));
   private rendering: RenderSettings | undefined;
+  private reader: Promise<Reader | undefined> | undefined;
 
   constructor(
     private readonly settings: EdgeSettings,
@@ -41,6 +46,8 @@ export class NginxEdge implements EdgeProvider {
     private readonly confirmTimeoutMs = CONFIRM_TIMEOUT_MS,
   ) {
     this.name = process.name;
+    this.certificates = new CertificateFiles(join(settings.folder, 'tls'), () => this.workers());
+    this.proofs = new ProofFiles(join(settings.folder, 'proofs'));
     this.generations = new Generations(settings.folder);
     this.errors = new ErrorLog(join(settings.folder, 'error.log'));
   }
@@ -179,10 +186,23 @@ export class NginxEdge implements EdgeProvider {
   private async renderSettings(): Promise<RenderSettings> {
     if (!this.rendering) {
       const certificate = await ensureCertificate(this.settings.folder, this.settings.baseDomain);
+      await this.letWorkersRead(certificate);
       const user = await this.process.workerUser();
       this.rendering = { ...this.settings, ...certificate, canDefer: process.platform === 'linux', workers: WORKERS, ...(user ? { user } : {}) };
     }
     return this.rendering;
+  }
+
+  /** A worker opens the certificate that a handshake asks for, the one for all other names too. */
+  private async letWorkersRead({ certFile, keyFile }: OwnCertificate): Promise<void> {
+    const reader = await this.workers();
+    if (reader) for (const file of [certFile, keyFile]) await chown(file, reader.uid, reader.gid);
+  }
+
+  private workers(): Promise<Reader | undefined> {
+    this.reader ??= this.process.workerIds();
+    this.reader.catch(() => (this.reader = undefined));
+    return this.reader;
   }
 }
 

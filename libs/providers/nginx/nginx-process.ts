@@ -7,6 +7,8 @@ export interface NginxProcess {
   available(): Promise<true | string>;
   /** The user that workers should run as: one without rights, when it can read the sites; undefined: as who started nginx. */
   workerUser(): Promise<{ name: string; group: string } | undefined>;
+  /** The numbers of that user where it is not the one who started nginx: files that workers open are its. */
+  workerIds(): Promise<{ uid: number; gid: number } | undefined>;
   /** What nginx has against a configuration, or undefined when it accepts it. */
   complaint(configFile: string): Promise<string | undefined>;
   /** Whether the edge's own nginx runs; never another one. */

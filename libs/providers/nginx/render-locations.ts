@@ -5,6 +5,7 @@ import { DEFAULT_TARGET_TIMEOUT_MS } from '../edge/edge-settings.js';
 import type { SiteRules } from '../edge/site-rules.js';
 import { quoted, whole, word } from './nginx-value.js';
 import type { RenderSettings } from './render.js';
+import { renderProofs } from './render-tls.js';
 
 /** Where a server finds a site's own page for a status; no visitor can ask for it. */
 export const ownPageAt = (status: number): string => `/.hostplane/${whole(status, 'A status', 599)}`;
@@ -14,7 +15,7 @@ const HSTS = 'add_header Strict-Transport-Security $hp_hsts always;';
 
 /** Every place where a visitor's request can end, but for those that a site's own rules add. */
 export function renderLocations(settings: RenderSettings, rules?: SiteRules): string {
-  return `${renderContainer(settings, rules)}${renderFiles(settings, rules)}${renderMoved(301)}${renderMoved(308)}
+  return `${renderProofs(settings, rules ? '@missing' : '$hp_place')}${renderContainer(settings, rules)}${renderFiles(settings, rules)}${renderMoved(301)}${renderMoved(308)}
         location @unknown {
 ${renderPage(pages.unknown)}        }
         location @missing {

@@ -61,7 +61,7 @@ describe('rules', () => {
     const own = added({ maxBodyBytes: 4096, targetTimeoutSeconds: 9, deny: ['10.0.0.7', '10.0.0.0/8'], allow: ['10.1.0.0/16', '2001:db8::/32'] });
     expect(own).toEqual([
       'listen 127.0.0.1:8443 ssl;', 'server_name', '"shop.example.com"', '"shop.localhost";', 'client_max_body_size 4096;', 'error_page 403 @denied;', 'deny 10.0.0.7/32;', 'allow 10.1.0.0/16;', 'deny 10.0.0.0/8;', 'allow 2001:db8::/32;', 'deny all;',
-      'proxy_read_timeout 9s;', 'proxy_send_timeout 9s;',
+      'try_files /$hp_token @missing;', 'proxy_read_timeout 9s;', 'proxy_send_timeout 9s;',
     ]);
   });
 

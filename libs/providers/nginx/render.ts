@@ -8,10 +8,12 @@ import { mapKey, quoted, whole, word } from './nginx-value.js';
 import { renderListen, renderSocket } from './render-listen.js';
 import { renderLocations } from './render-locations.js';
 import { renderOwnServers, renderRuleMaps, TO_HTTPS, type Keep } from './render-rules.js';
+import { renderCertificates } from './render-tls.js';
 import { renderVisitor } from './render-visitor.js';
 
 /** What the configuration says of its host besides the routes. Paths are those that nginx sees. */
 export interface RenderSettings extends Pick<EdgeSettings, 'planeId' | 'folder' | 'sitesFolder' | 'bind' | 'httpPort' | 'httpsPort' | 'maxBodyBytes' | 'targetTimeoutMs' | 'proxyRanges' | 'proxyProtocol'> {
+  /** Of the certificate for names that have none of their own. */
   readonly certFile: string;
   readonly keyFile: string;
   /** Whether the system can hold a connection back until its first bytes (Linux can). */
@@ -36,7 +38,7 @@ export interface RenderedConfig {
  */
 export function render(table: RouteTable, settings: RenderSettings): RenderedConfig {
   const kept: Record<string, string> = {};
-  const [start, end] = renderMain(settings, placesOf(table), (text) => {
+  const [start, end] = renderMain(settings, placesOf(table), renderCertificates(table, settings), (text) => {
     const hash = createHash('sha256').update(text).digest('hex');
     kept[hash] = text;
     return hash;
@@ -71,7 +73,7 @@ function renderTypes(): string {
 }
 
 /** The text before and after the place where the version is told. */
-function renderMain(settings: RenderSettings, places: Places, keep: Keep): [string, string] {
+function renderMain(settings: RenderSettings, places: Places, certificates: string, keep: Keep): [string, string] {
   const inFolder = (name: string) => quoted(`${settings.folder}/${name}`, 'The edge folder');
   const user = settings.user ? `user ${word(settings.user.name, 'The user')} ${word(settings.user.group, 'The group')};\n` : '';
   const listens = `        ${renderListen(settings, settings.httpPort)};\n        ${renderListen(settings, settings.httpsPort, true)};\n`;
@@ -108,8 +110,8 @@ ${renderTypes()}    }
     map_hash_max_size 131072;
     server_names_hash_bucket_size 256;
     server_names_hash_max_size 65536;
-    ssl_certificate ${quoted(settings.certFile, 'The certificate file')};
-    ssl_certificate_key ${quoted(settings.keyFile, 'The key file')};
+    ssl_certificate $hp_certificate_file;
+    ssl_certificate_key $hp_certificate_key;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:hp_tls:10m;
 
@@ -178,6 +180,7 @@ ${ruleMaps.httpsOnly}    }
         default "";
 ${ruleMaps.hsts}    }
 
+${certificates}
     # Where each host leads: to a container, to a /folder of the sites, >on to another host, or nowhere while its site is stopped.
     map $host $hp_route {
         default "";

@@ -14,6 +14,12 @@ export async function closedFolderOf(path: string, isMounted = false): Promise<s
   return undefined;
 }
 
+/** The numbers of a user of this machine. */
+export async function idsOf(name: string): Promise<{ uid: number; gid: number } | undefined> {
+  const [, , uid, gid] = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':')).find((user) => user[0] === name) ?? [];
+  return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
+}
+
 /** A user of this machine that is made for serving, with its group. */
 export async function servingUser(): Promise<{ name: string; group: string } | undefined> {
   const users = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));

@@ -46,6 +46,12 @@ export interface RotatedMasterKey {
   rewrapped: number;
 }
 
+/** The answer to MakeSigningRequest. */
+export interface SigningRequest {
+  /** PEM (PKCS #10). */
+  csr: string;
+}
+
 export const Accepted: MessageFns<Accepted> = {
   fromJSON(object: any): Accepted {
     return {
@@ -169,6 +175,20 @@ export const RotatedMasterKey: MessageFns<RotatedMasterKey> = {
     }
     if (message.rewrapped !== 0) {
       obj.rewrapped = Math.round(message.rewrapped);
+    }
+    return obj;
+  },
+};
+
+export const SigningRequest: MessageFns<SigningRequest> = {
+  fromJSON(object: any): SigningRequest {
+    return { csr: isSet(object.csr) ? globalThis.String(object.csr) : "" };
+  },
+
+  toJSON(message: SigningRequest): unknown {
+    const obj: any = {};
+    if (message.csr !== "") {
+      obj.csr = message.csr;
     }
     return obj;
   },

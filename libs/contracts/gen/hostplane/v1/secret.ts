@@ -179,6 +179,32 @@ export interface RevealSecret {
 export interface RotateMasterKey {
 }
 
+/**
+ * Ask of secrets, by domains: a request for a certificate of these names, signed with the key that the vault keeps under this name; made when there is none.
+ * Answered with SigningRequest.
+ */
+export interface MakeSigningRequest {
+  projectId: string;
+  siteId: string;
+  /** Name of the key, for example certificate/abc/1. */
+  keySecret: string;
+  names: string[];
+}
+
+/** Ask of secrets, by domains: the key of the plane's account at a certificate authority; made when there is none. Answered with OpenedSecrets. */
+export interface OpenAccountKey {
+  /** Names the authority, in letters, digits and hyphens. */
+  authority: string;
+  /** The asker's one-time key; only who has its other half can read the answer. */
+  publicKey: string;
+}
+
+/** Command to secrets: these secrets, which nothing needs any more, are opened for nobody. */
+export interface ForgetSecrets {
+  projectId: string;
+  names: string[];
+}
+
 export const SealedValue: MessageFns<SealedValue> = {
   fromJSON(object: any): SealedValue {
     return {
@@ -850,6 +876,98 @@ export const RotateMasterKey: MessageFns<RotateMasterKey> = {
 
   toJSON(_: RotateMasterKey): unknown {
     const obj: any = {};
+    return obj;
+  },
+};
+
+export const MakeSigningRequest: MessageFns<MakeSigningRequest> = {
+  fromJSON(object: any): MakeSigningRequest {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      keySecret: isSet(object.keySecret)
+        ? globalThis.String(object.keySecret)
+        : isSet(object.key_secret)
+        ? globalThis.String(object.key_secret)
+        : "",
+      names: globalThis.Array.isArray(object?.names)
+        ? object.names.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: MakeSigningRequest): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.keySecret !== "") {
+      obj.keySecret = message.keySecret;
+    }
+    if (message.names?.length) {
+      obj.names = message.names;
+    }
+    return obj;
+  },
+};
+
+export const OpenAccountKey: MessageFns<OpenAccountKey> = {
+  fromJSON(object: any): OpenAccountKey {
+    return {
+      authority: isSet(object.authority) ? globalThis.String(object.authority) : "",
+      publicKey: isSet(object.publicKey)
+        ? globalThis.String(object.publicKey)
+        : isSet(object.public_key)
+        ? globalThis.String(object.public_key)
+        : "",
+    };
+  },
+
+  toJSON(message: OpenAccountKey): unknown {
+    const obj: any = {};
+    if (message.authority !== "") {
+      obj.authority = message.authority;
+    }
+    if (message.publicKey !== "") {
+      obj.publicKey = message.publicKey;
+    }
+    return obj;
+  },
+};
+
+export const ForgetSecrets: MessageFns<ForgetSecrets> = {
+  fromJSON(object: any): ForgetSecrets {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      names: globalThis.Array.isArray(object?.names)
+        ? object.names.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ForgetSecrets): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.names?.length) {
+      obj.names = message.names;
+    }
     return obj;
   },
 };

@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Option, type Command } from 'commander';
+import type { Certificate } from '#api/certificate.js';
+import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
+import { FailedError, UsageError } from './exit-codes.js';
+import { printable, renderTime } from './table.js';
+import type { Io } from './terminal.js';
+
+const examples = `
+Examples:
+  hostplane domain certificate show shop.example.com
+  hostplane domain certificate upload shop.example.com --chain fullchain.pem --key privkey.pem
+  hostplane domain certificate renew shop.example.com
+  hostplane domain certificate list --status failed`;
+
+const POLL_MS = 500;
+
+/** `hostplane domain certificate …`. */
+export function addCertificateCommands(domain: Command, io: Io): void {
+  const certificate = domain.command('certificate').description('certificates, by which domains are served with HTTPS').addHelpText('after', examples);
+  apiCommand(certificate, 'list', 'list certificates')
+    .option('--site <site>', 'only those of this site')
+    .addOption(new Option('--status <status>', 'only those that are so').choices(['requested', 'issuing', 'issued', 'deployed', 'renewing', 'failed', 'revoking', 'revoked', 'removing']))
+    .option('--limit <n>', 'how many at most', wholeNumber, 1000)
+    .action(withSession(io, list));
+  apiCommand(certificate, 'show <domain>', "show a domain's certificate").action(withSession(io, show));
+  operationCommand(certificate, 'upload <domain>', 'serve a certificate of your own')
+    .requiredOption('--chain <file>', 'PEM: the certificate first, then those that lead to a root')
+    .requiredOption('--key <file>', 'PEM of its private key, without a passphrase')
+    .action(withSession(io, upload));
+  operationCommand(certificate, 'renew <domain>', 'get another certificate now').option('--new-key', 'with another key').action(withSession(io, renew));
+  operationCommand(certificate, 'revoke <domain>', 'have it revoked, and forget it')
+    .addOption(new Option('--reason <reason>', 'why').choices(['unspecified', 'keyCompromise', 'superseded', 'cessationOfOperation']))
+    .action(withSession(io, revoke));
+  operationCommand(certificate, 'withdraw <domain>', 'serve an uploaded certificate no more').action(withSession(io, withdraw));
+}
+
+async function list({ client, terminal }: Session, options: { site?: string; status?: Certificate['status']; limit: number }): Promise<void> {
+  const items = await allPages(options.limit, async (cursor, limit) => (await client.call('listCertificates', { query: { cursor, limit, siteId: options.site, status: options.status } })).body);
+  const rows = items.map((one) => [one.domain, one.status, one.issuer ?? one.authority, one.notAfter ? renderTime(one.notAfter) : '', one.renewAt ? renderTime(one.renewAt) : '', one.lastError ?? warningOf(one) ?? '']);
+  terminal.table({ items }, ['DOMAIN', 'STATUS', 'ISSUER', 'ENDS (UTC)', 'RENEWED (UTC)', 'PROBLEM'], rows, 'No certificates.');
+}
+
+async function show(session: Session, name: string): Promise<void> {
+  print(session, (await session.client.call('showCertificate', { params: { name } })).body);
+}
+
+async function upload(session: Session, name: string, options: { chain: string; key: string }): Promise<void> {
+  const [chain, key] = await Promise.all([read(options.chain), read(options.key)]);
+  const { body } = await session.client.call('uploadCertificate', { params: { name }, body: { chain, key } });
+  print(session, await settled(session, body, 'deployed'));
+}
+
+async function renew(session: Session, name: string, { newKey }: { newKey?: boolean }): Promise<void> {
+  const { body } = await session.client.call('renewCertificate', { params: { name }, body: { newKey } });
+  print(session, await settled(session, body, 'deployed'));
+}
+
+async function revoke(session: Session, name: string, { reason }: { reason?: 'unspecified' | 'keyCompromise' | 'superseded' | 'cessationOfOperation' }): Promise<void> {
+  const { body } = await session.client.call('revokeCertificate', { params: { name }, body: { reason } });
+  print(session, await settled(session, body, 'revoked'));
+}
+
+async function withdraw(session: Session, name: string): Promise<void> {
+  const { body } = await session.client.call('withdrawCertificate', { params: { name } });
+  session.terminal.fields(body, { Withdrawn: body.domain });
+}
+
+/** Watches a certificate until it is as it should be, and says each change; with --no-wait answers at once. */
+async function settled({ client, terminal, options }: Session, first: Certificate, goal: Certificate['status']): Promise<Certificate> {
+  if (options.wait === false) return first;
+  const end = Date.now() + (options.timeout ?? 300) * 1000;
+  let said = '';
+  for (let last = first; ; await sleep(POLL_MS)) {
+    const line = `${last.domain}: ${last.status}${last.lastError ? `. ${last.lastError}` : ''}`;
+    if (line !== said) terminal.note(printable((said = line)));
+    if (last.status === goal) return last;
+    if (last.status === 'failed') throw new FailedError(`The certificate of ${last.domain} failed${last.failedStep ? ` at ${last.failedStep}` : ''}: ${last.lastError ?? 'no reason is known'}`);
+    if (Date.now() > end) throw new FailedError(`The certificate of ${last.domain} is still ${last.status}. It goes on; see it again with: hostplane domain certificate show ${last.domain}`);
+    last = (await client.call('showCertificate', { params: { name: first.domain } })).body;
+  }
+}
+
+function print({ terminal }: Session, one: Certificate): void {
+  if (terminal.isJson) return terminal.json(one);
+  const time = (value: string | undefined): string | undefined => value && renderTime(value);
+  terminal.fields(one, {
+    Domain: one.domain, Status: one.status, Warning: warningOf(one), Failed: one.failedStep, Problem: one.lastError, 'Next try': time(one.nextTryAt), 'Comes from': one.authority, Issuer: one.issuer,
+    Names: one.names.join(', '), From: time(one.notBefore), Until: time(one.notAfter), Renewed: time(one.renewAt), Serial: one.serial, SHA256: one.fingerprint, Site: one.siteId,
+  });
+}
+
+const warningOf = ({ expiresInDays, notAfter }: Certificate): string | undefined => (expiresInDays === undefined ? undefined : `ends within ${expiresInDays} days (${notAfter ? renderTime(notAfter) : ''}) and was not renewed`);
+
+async function read(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: Error) => {
+    throw new UsageError(`${file} cannot be read: ${error.message}`);
+  });
+}

@@ -1,0 +1,187 @@
+import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { parse } from 'tldts';
+import { deriveId } from '#contracts/ids.js';
+import { categoryOf, keyOf, type Cause, type StoredMessage } from '#contracts/message.js';
+import { restUntil } from '#domain/certificate/caution.js';
+import { certificateDecider, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from '#domain/certificate/certificate.js';
+import { dueStep, type Step } from '#domain/certificate/due.js';
+import { UPLOADED } from '#domain/certificate/policy.js';
+import { domainDecider, type DomainEvent, type DomainName, type DomainState } from '#domain/domain-name/domain-name.js';
+import { routeDecider } from '#domain/route/route.js';
+import type { EventStore } from '#eventstore/event-store.js';
+import { follow, type Follower } from '#eventstore/follow.js';
+import { handle, loadState, on } from '#eventstore/handle.js';
+import type { RevocationReason } from '#providers/certificate-authority.js';
+import { InTurn } from '#providers/in-turn.js';
+import type { Authorities } from './authorities.js';
+import type { Issuance } from './issuance.js';
+
+interface Watched<S> {
+  readonly state: S;
+  readonly last: StoredMessage;
+}
+
+const TICK_MS = 500;
+/** Orders under way at once, over all domains: authorities take a few seconds each. */
+const ABREAST = 8;
+const SEEN_WITHIN_MS = 5_000;
+/** Somebody on the bus is away, or the log is: no reason to hurry. */
+const REST_MS = 5_000;
+
+/**
+ * Sees to it that each active domain has a certificate, and does what is due for each: the next step with its authority, asking a host again, renewal, a warning of
+ * its end. What is due and when is in the log, so a restart goes on where it was; what a step came to is recorded once, since its cause follows from what was recorded before.
+ */
+export class CertificatePoller implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly log = new Logger('certificates');
+  private readonly certificates = new Map<string, Watched<CertificateState>>();
+  private readonly domains = new Map<string, Watched<DomainState>>();
+  private readonly busy = new Set<string>();
+  private readonly resting = new Map<string, number>();
+  /** When each authority is to be asked again for the time of a renewal, by certificate. */
+  private readonly askRenewalAt = new Map<string, string>();
+  private readonly turns = new InTurn(ABREAST);
+  private readonly domainTurns = new InTurn();
+  private follower: Follower | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private unring: (() => void) | undefined;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly authorities: Authorities,
+    private readonly issuance: Issuance,
+    private readonly onDoorbell: (ring: () => void) => () => void,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const follower = follow(this.store, { categories: [domainDecider.category, certificateDecider.category], apply: (messages) => this.take(messages) });
+    this.follower = follower;
+    this.unring = this.onDoorbell(() => follower.wake());
+    this.timer = setInterval(() => this.doWhatIsDue(), TICK_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    this.unring?.();
+    await this.follower?.stop();
+    this.follower = undefined;
+  }
+
+  private take(messages: readonly StoredMessage[]): void {
+    for (const message of messages) {
+      const key = keyOf(message.streamId);
+      if (categoryOf(message.streamId) === domainDecider.category) {
+        this.domains.set(key, { state: domainDecider.evolve(this.domains.get(key)?.state ?? domainDecider.initial, message as unknown as DomainEvent), last: message });
+      } else {
+        this.certificates.set(key, { state: certificateDecider.evolve(this.certificates.get(key)?.state ?? certificateDecider.initial, message as unknown as CertificateEvent), last: message });
+      }
+    }
+    if (messages.length > 0) this.doWhatIsDue();
+  }
+
+  private doWhatIsDue(): void {
+    const now = new Date().toISOString();
+    for (const { state, last } of this.domains.values()) {
+      if (state.status === 'free' || state.status !== 'active' || !this.authorities.automatic) continue;
+      const { claimId } = state.claim;
+      const { state: certificate, last: before } = this.certificates.get(claimId) ?? { state: certificateDecider.initial, last };
+      if (certificate.status === 'none') this.begin(claimId, () => this.request(state, before));
+    }
+    for (const [id, { state, last }] of this.certificates) {
+      if (state.status === 'none') continue;
+      if (state.status !== 'removing' && !this.isWanted(id, state)) this.begin(id, () => this.record(id, last, 'remove', { type: 'RemoveCertificate', reason: 'Its domain is served no more.', now, policy: this.issuance.policy }));
+      const step = dueStep(state, now, this.issuance.policy);
+      if (step) this.begin(id, () => this.attend(id, state, last, step));
+      else if (state.status === 'deployed' && state.authority !== UPLOADED && (this.askRenewalAt.get(id) ?? '') <= now) this.begin(id, () => this.planRenewal(id, state, last));
+    }
+  }
+
+  /** Whether its domain, by the same claim, is there. */
+  private isWanted(id: string, { of: { domain } }: Certificate): boolean {
+    const held = this.domains.get(domain)?.state;
+    return held !== undefined && held.status !== 'free' && held.status !== 'removing' && held.claim.claimId === id;
+  }
+
+  private begin(id: string, work: () => Promise<number | undefined>): void {
+    if (this.busy.has(id) || (this.resting.get(id) ?? 0) > Date.now()) return;
+    this.busy.add(id);
+    void this.turns
+      .run('', async () => {
+        const position = await work();
+        if (position !== undefined) await this.follower?.waitFor(position, SEEN_WITHIN_MS);
+      })
+      .catch((error: unknown) => {
+        this.resting.set(id, Date.now() + REST_MS);
+        if (this.follower) this.log.warn(`The certificate ${id} could not be attended to, it is tried again: ${(error as Error).message}`);
+      })
+      .finally(() => this.busy.delete(id));
+  }
+
+  private async request({ claim: { claimId, siteId, projectId, name } }: DomainName, last: StoredMessage): Promise<number | undefined> {
+    const { state: route } = await loadState(this.store, routeDecider, siteId);
+    if (route.status === 'absent') return undefined;
+    const of = { certificateId: claimId, siteId, projectId, domain: name, names: [name], hostId: route.hostId };
+    return this.record(claimId, last, 'request', { type: 'RequestCertificate', of, authority: this.authorities.automatic!.name, now: new Date().toISOString() });
+  }
+
+  private async attend(id: string, certificate: Certificate, last: StoredMessage, step: Step): Promise<number> {
+    const { policy } = this.issuance;
+    const now = new Date().toISOString();
+    switch (step) {
+      case 'ask-host':
+        return this.record(id, last, step, { type: 'AskHostAgain', now, policy });
+      case 'renew':
+        return this.record(id, last, step, { type: 'RenewCertificate', reason: 'It is time.', newKey: false, authority: this.authorities.automatic?.name ?? '', now });
+      case 'warn':
+        return this.record(id, last, step, { type: 'WarnOfEnd', now, policy });
+      case 'prove':
+        return this.record(id, last, step, await this.issuance.prove(certificate));
+      case 'revoke':
+        return this.record(id, last, step, await this.issuance.revoke(certificate, (await this.reasonOf(id)) as RevocationReason));
+      case 'order':
+      case 'issue':
+        return this.domainTurns.run(registeredDomain(certificate), async () => this.record(id, last, step, step === 'order' ? await this.order(certificate, now) : await this.issuance.issue(certificate, causeOf(id, last, step))));
+    }
+  }
+
+  /** Another order, unless too many were placed for the same registered domain: then it waits its turn, and its status says so. */
+  private async order(certificate: Certificate, now: string): Promise<CertificateCommand> {
+    const zone = registeredDomain(certificate);
+    const siblings = [...this.certificates.values()].flatMap(({ state }) => (state.status !== 'none' && registeredDomain(state) === zone ? [state] : []));
+    const notBefore = restUntil(siblings, now);
+    if (notBefore === '') return this.issuance.order(certificate);
+    const error = `So many certificates were issued for ${zone} within a week that its authority may refuse more.`;
+    return { type: 'RecordFailure', order: certificate.orders + 1, step: 'order', error, notBefore, keepsOrder: false, now, policy: this.issuance.policy };
+  }
+
+  private async planRenewal(id: string, certificate: Certificate, last: StoredMessage): Promise<number | undefined> {
+    // Whatever comes of it, it is not asked for again at once.
+    this.askRenewalAt.set(id, new Date(Date.now() + 3_600_000).toISOString());
+    const suggested = await this.issuance.renewal(certificate);
+    if (!suggested) return undefined;
+    this.askRenewalAt.set(id, suggested.askAgainAt);
+    if (suggested.renewAt === certificate.renewAt) return undefined;
+    return this.record(id, last, 'plan', { type: 'PlanRenewal', renewAt: suggested.renewAt, reason: suggested.reason });
+  }
+
+  private async record(id: string, last: StoredMessage, what: string, command: CertificateCommand): Promise<number> {
+    const { position } = await handle(this.store, causeOf(id, last, what), [on(certificateDecider, id, command)], { actor: 'system:domains' });
+    return position;
+  }
+
+  /** Why somebody wanted it revoked. */
+  private async reasonOf(id: string): Promise<string> {
+    const asked = (await this.store.readStream(`${certificateDecider.category}/${id}`)).findLast(({ type }) => type === 'CertificateRevocationRequested');
+    return asked?.type === 'CertificateRevocationRequested' ? asked.data.reason : 'unspecified';
+  }
+}
+
+/** The same step after the same last message is the same cause. */
+function causeOf(id: string, last: StoredMessage, what: string): Cause {
+  return { id: deriveId(id, what, last.position), meta: last.meta };
+}
+
+/** What its owner bought of a registrar: authorities count by it. */
+function registeredDomain({ of: { domain } }: Certificate): string {
+  return parse(domain, { allowPrivateDomains: true, extractHostname: false, validateHostname: false }).domain ?? domain;
+}

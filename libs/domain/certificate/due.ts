@@ -1,0 +1,24 @@
+import type { Certificate } from './certificate.js';
+import { nextWarning, type CertificatePolicy } from './policy.js';
+
+/** What is to be done for a certificate: ask the host again, order, prove, have it issued, revoke, renew, warn of its end. */
+export type Step = 'ask-host' | 'order' | 'prove' | 'issue' | 'revoke' | 'renew' | 'warn';
+
+/** The next step that is due by now; undefined: none is. */
+export function dueStep(certificate: Certificate, now: string, policy: CertificatePolicy): Step | undefined {
+  const { issued, renewAt, warned, status } = certificate;
+  if (isPast(certificate.nextAt, now)) return nextStep(certificate);
+  if (status === 'deployed' && isPast(renewAt, now)) return 'renew';
+  const warning = issued && !['removing', 'revoking', 'revoked'].includes(status) ? nextWarning(issued.notAfter, renewAt, warned, policy) : undefined;
+  return warning && warning.at <= now ? 'warn' : undefined;
+}
+
+function nextStep({ status, order, issued, isDeployed, awaitsHost }: Certificate): Step | undefined {
+  if (awaitsHost) return 'ask-host';
+  if (status === 'revoking') return 'revoke';
+  if (order) return order.isProven ? 'issue' : 'prove';
+  if (status === 'failed' && issued && !isDeployed) return 'ask-host';
+  return ['requested', 'renewing', 'failed'].includes(status) ? 'order' : undefined;
+}
+
+const isPast = (time: string, now: string): boolean => time !== '' && time <= now;

@@ -1,0 +1,67 @@
+import type { Certificate, CertificateEvent, CertificateOf, CertificateState, CertificateStatus } from './certificate.js';
+
+/** Folds one event into the certificate. Each event says the status that it leads to; commands change nothing. */
+export function evolveCertificate(state: CertificateState, event: CertificateEvent): CertificateState {
+  if (event.type === 'CertificateRequested') return requested(state, event.data);
+  if (event.type === 'EnsureProofs' || event.type === 'EnsureCertificate' || event.type === 'RemoveCertificate' || event.type === 'ForgetSecrets') return state;
+  if (state.status === 'none') throw new Error(`${event.type} for a certificate that nobody wants.`);
+  if (event.type === 'CertificateRemoved') return removed(state, event.data.status);
+  return changed({ ...state, status: event.data.status as CertificateStatus }, event);
+}
+
+type Change = Exclude<CertificateEvent, { type: 'CertificateRequested' | 'CertificateRemoved' | 'EnsureProofs' | 'EnsureCertificate' | 'RemoveCertificate' | 'ForgetSecrets' }>;
+
+function changed(next: Certificate, event: Change): Certificate {
+  switch (event.type) {
+    case 'CertificateOrdered': {
+      const { order: number, reference, proofs, turn, nextAt, authority } = event.data;
+      return { ...next, authority, orders: number, order: { number, reference, proofs, isProven: proofs.length === 0 }, ...asked(next, turn, nextAt) };
+    }
+    case 'CertificateProofsReady':
+      return { ...next, ...(next.order && { order: { ...next.order, isProven: true } }), awaitsHost: false, nextAt: event.data.nextAt };
+    case 'CertificateIssued': {
+      const { certificate, renewAt, turn, nextAt, authority } = event.data;
+      return { ...withoutOrder(next), authority, ...(certificate && { issued: certificate }), isDeployed: false, wantsNewKey: false, renewAt, warned: 0, tries: 0, error: '', ...asked(next, turn, nextAt) };
+    }
+    case 'CertificateDeployed':
+      return { ...next, isDeployed: true, awaitsHost: false, nextAt: '', tries: 0, error: '' };
+    case 'CertificateAskedAgain':
+      return { ...next, ...asked(next, event.data.turn, event.data.nextAt) };
+    case 'CertificateRenewalStarted':
+      return { ...next, nextAt: event.data.nextAt, wantsNewKey: next.wantsNewKey || event.data.newKey, tries: 0 };
+    case 'CertificateRenewalPlanned':
+      return { ...next, renewAt: event.data.renewAt };
+    case 'CertificateFailed': {
+      const { tries, error, nextAt, keepsOrder } = event.data;
+      return { ...(keepsOrder ? next : withoutOrder(next)), tries, error, nextAt, awaitsHost: false };
+    }
+    case 'CertificateExpiring':
+      return { ...next, warned: event.data.days };
+    case 'CertificateRevocationRequested':
+      return { ...withoutOrder(next), nextAt: event.data.nextAt, awaitsHost: false, tries: 0 };
+    case 'CertificateRevoked':
+    case 'CertificateRemovalRequested':
+      return { ...withoutOrder(next), renewAt: '', ...asked(next, event.data.turn, event.data.nextAt) };
+  }
+}
+
+function requested({ orders, turn }: CertificateState, data: Extract<CertificateEvent, { type: 'CertificateRequested' }>['data']): Certificate {
+  const { certificateId, siteId, projectId, domain, names, hostId, authority, nextAt } = data;
+  const of: CertificateOf = { certificateId, siteId, projectId, domain, names, hostId };
+  return { status: 'requested', of, authority, orders, turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt, renewAt: '', warned: 0 };
+}
+
+/** After a revocation it can be asked for anew; otherwise that is its end. */
+function removed(state: Certificate, status: string): CertificateState {
+  if (status !== 'revoked') return { status: 'none', orders: state.orders, turn: state.turn };
+  const { issued: _, ...rest } = state;
+  return { ...rest, status: 'revoked', isDeployed: false, mayBeOnHost: false, awaitsHost: false, nextAt: '' };
+}
+
+function asked(before: Certificate, turn: number, nextAt: string): Pick<Certificate, 'turn' | 'awaitsHost' | 'mayBeOnHost' | 'nextAt'> {
+  return { turn: turn || before.turn, awaitsHost: turn > 0, mayBeOnHost: before.mayBeOnHost || turn > 0, nextAt };
+}
+
+function withoutOrder({ order: _, ...rest }: Certificate): Certificate {
+  return rest;
+}

@@ -1,0 +1,36 @@
+/** Authority of what somebody brought. */
+export const UPLOADED = 'uploaded';
+
+/** How patiently certificates are got and watched. All in milliseconds but the days. */
+export interface CertificatePolicy {
+  /** After the first failure; doubled after each further one. */
+  readonly firstRetryMs: number;
+  readonly longestRetryMs: number;
+  /** A host that has not answered for so long is asked again. */
+  readonly hostDelayMs: number;
+  /** So many days before its end a certificate that was not renewed is warned of, the longest first. */
+  readonly warnDays: readonly number[];
+}
+
+const DAY_MS = 86_400_000;
+/** Of the lifetime, as authorities advise (Let's Encrypt's integration guide: when a third of it is left). */
+const RENEWED_AT = 2 / 3;
+
+export const later = (time: string, ms: number): string => new Date(Date.parse(time) + ms).toISOString();
+
+/** When a certificate is to be renewed unless its authority suggests another time. */
+export function renewalTime({ notBefore, notAfter }: { readonly notBefore: string; readonly notAfter: string }): string {
+  return later(notBefore, (Date.parse(notAfter) - Date.parse(notBefore)) * RENEWED_AT);
+}
+
+/** When to try again after this many failures; never before the authority allows it. */
+export function retryTime(now: string, tries: number, notBefore: string, policy: CertificatePolicy): string {
+  const next = later(now, Math.min(policy.longestRetryMs, policy.firstRetryMs * 2 ** Math.min(tries - 1, 30)));
+  return next < notBefore ? notBefore : next;
+}
+
+/** The next warning of a certificate's end: how many days before it, and when. None is due before it should have been renewed. */
+export function nextWarning(notAfter: string, renewAt: string, warned: number, { warnDays }: CertificatePolicy): { readonly days: number; readonly at: string } | undefined {
+  const left = warnDays.filter((days) => (warned === 0 || days < warned) && (renewAt === '' || later(notAfter, -days * DAY_MS) > renewAt));
+  return left.length === 0 ? undefined : { days: Math.max(...left), at: later(notAfter, -Math.max(...left) * DAY_MS) };
+}

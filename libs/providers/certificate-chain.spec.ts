@@ -1,0 +1,65 @@
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { generate } from 'selfsigned';
+import { Refusal } from '#domain/refusal.js';
+import { belongs, checkUploaded, describeChain, readChain } from './certificate-chain.js';
+
+const now = new Date();
+interface Made {
+  readonly cert: string;
+  readonly private: string;
+}
+const make = (names: readonly string[], ca?: Made, more: object = {}): Promise<Made> =>
+  generate([{ name: 'commonName', value: names[0]! }], { keyType: 'ec', curve: 'P-256', ...(ca && { ca: { key: ca.private, cert: ca.cert } }), extensions: [{ name: 'basicConstraints', cA: names[0]!.startsWith('CA') }, { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) }], ...more });
+
+describe('a chain that somebody brings', () => {
+  let root: Made;
+  let middle: Made;
+  let leaf: Made;
+  beforeAll(async () => {
+    root = await make(['CA root']);
+    middle = await make(['CA middle'], root);
+    leaf = await make(['shop.example.com', '*.wild.example.com'], middle);
+  });
+  const refusal = (chain: string, key = leaf.private, hostname = 'shop.example.com', at = now): Refusal => {
+    try {
+      checkUploaded(chain, key, hostname, at);
+    } catch (error) {
+      return error as Refusal;
+    }
+    throw new Error('It was taken.');
+  };
+
+  it('is described by its first certificate, and its root is left out', () => {
+    const { names, notAfter, chain, fingerprint, serial } = describeChain(`${leaf.cert}\n${middle.cert}\n${root.cert}`);
+    const first = new X509Certificate(leaf.cert);
+    expect([names, notAfter, fingerprint, serial]).toEqual([['shop.example.com', '*.wild.example.com'], first.validToDate.toISOString(), first.fingerprint256.replaceAll(':', '').toLowerCase(), first.serialNumber.toLowerCase()]);
+    expect(readChain(chain).map(({ subject }) => subject)).toEqual(['CN=shop.example.com', 'CN=CA middle']);
+  });
+  it('is taken for each of its names', () => {
+    for (const hostname of ['shop.example.com', 'a.wild.example.com']) expect(checkUploaded(leaf.cert + middle.cert, leaf.private, hostname, now).issuer).toBe('CN=CA middle');
+    expect(belongs(new X509Certificate(leaf.cert), createPrivateKey(leaf.private))).toBe(true);
+  });
+
+  const bad: readonly [string, () => Refusal, string, RegExp][] = [
+    ['no PEM', () => refusal('hello'), 'chain', /no certificate/],
+    ['a certificate that cannot be read', () => refusal('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'), 'chain', /first certificate of the chain cannot be read/],
+    ['the wrong order', () => refusal(middle.cert + leaf.cert), 'chain', /second certificate \(CN=shop.example.com\) did not sign the one before it \(CN=CA middle\)/],
+    ['a gap', () => refusal(leaf.cert + root.cert), 'chain', /chain is broken/],
+    ['an authority’s own certificate first', () => refusal(middle.cert, middle.private), 'chain', /authority's own/],
+    ['other names', () => refusal(leaf.cert, leaf.private, 'other.example.com'), 'chain', /for shop\.example\.com, \*\.wild\.example\.com, not for other\.example\.com/],
+    ['a name two labels below a wildcard', () => refusal(leaf.cert, leaf.private, 'a.b.wild.example.com'), 'chain', /not for a\.b\.wild/],
+    ['an end in the past', () => refusal(leaf.cert, leaf.private, undefined, new Date(Date.now() + 20 * 365 * 86_400_000)), 'chain', /ended at/],
+    ['a beginning in the future', () => refusal(leaf.cert, leaf.private, undefined, new Date(0)), 'chain', /begins at/],
+    ['another key', () => refusal(leaf.cert, generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()), 'key', /not that of the certificate of CN=shop/],
+    ['no key', () => refusal(leaf.cert, 'hello'), 'key', /key cannot be read/],
+    ['too many certificates', () => refusal(leaf.cert.repeat(11)), 'chain', /11 certificates/],
+    ['too long a text', () => refusal('x'.repeat(70_000)), 'chain', /70000 characters/],
+  ];
+  it.each(bad)('is refused with what is wrong: %s', (_, refused, field, message) => {
+    const error = refused();
+    expect(error).toBeInstanceOf(Refusal);
+    expect([error.code, error.field, error.message]).toEqual(['invalid', field, expect.stringMatching(message)]);
+    expect(error.message).not.toContain(leaf.private.split('\n')[1]!);
+  });
+});

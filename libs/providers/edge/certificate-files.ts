@@ -1,0 +1,79 @@
+import { chown, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { reached } from '#contracts/probe.js';
+import { fingerprintOf } from '../certificate-chain.js';
+import type { EdgeCertificates, ServerCertificate } from '../edge.js';
+import { ProviderError } from '../provider-error.js';
+import { syncFolder, writeDurable } from '../write-whole.js';
+
+/** Who has to read the files beside root; undefined: whoever runs this process. */
+export interface Reader {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const ENDING = '.pem';
+const ID = /^[A-Za-z0-9-]{1,64}$/;
+
+/** Certificates as files \`<id>.pem\`, key first: one file each, so that no handshake finds a certificate and the key of another one. */
+export class CertificateFiles implements EdgeCertificates {
+  constructor(
+    readonly folder: string,
+    private readonly reader: () => Promise<Reader | undefined>,
+  ) {}
+
+  async put(certificateId: string, { chain, key }: ServerCertificate): Promise<void> {
+    const file = this.fileOf(certificateId);
+    const reader = await this.reader();
+    await mkdir(this.folder, { recursive: true, mode: 0o711 });
+    const staged = `${file}.${process.pid}.new`;
+    reached('edge:certificate-write');
+    await writeDurable(staged, `${key.trim()}\n${chain.trim()}\n`, 0o600);
+    if (reader) await chown(staged, reader.uid, reader.gid);
+    await rename(staged, file);
+    await syncFolder(this.folder);
+    reached('edge:certificate-written');
+  }
+
+  async remove(certificateId: string): Promise<void> {
+    const file = this.fileOf(certificateId);
+    const names = (await this.names()).filter((name) => join(this.folder, name) === file || join(this.folder, name).startsWith(`${file}.`));
+    for (const name of names) await rm(join(this.folder, name), { force: true });
+    if (names.length > 0) await syncFolder(this.folder);
+    reached('edge:certificate-removed');
+  }
+
+  async held(): Promise<ReadonlyMap<string, string>> {
+    const ids = (await this.names()).filter((name) => name.endsWith(ENDING)).map((name) => name.slice(0, -ENDING.length));
+    const found = await Promise.all(ids.map(async (id) => [id, await this.fingerprint(id)] as const));
+    return new Map(found.flatMap(([id, fingerprint]) => (fingerprint === undefined ? [] : [[id, fingerprint]])));
+  }
+
+  /** The whole file: key and chain. */
+  read(certificateId: string): Promise<string> {
+    return readFile(this.fileOf(certificateId), 'utf8');
+  }
+
+  private async fingerprint(certificateId: string): Promise<string | undefined> {
+    try {
+      const text = await this.read(certificateId);
+      return fingerprintOf(new X509Certificate(text.slice(text.indexOf('-----BEGIN CERTIFICATE-----'))));
+    } catch {
+      return undefined;
+    }
+  }
+
+  private names(): Promise<string[]> {
+    return readdir(this.folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+  }
+
+  /** Ids come from the bus: none may lead out of the folder. */
+  private fileOf(certificateId: string): string {
+    if (!ID.test(certificateId)) throw new ProviderError(`${JSON.stringify(certificateId).slice(0, 80)} is not the id of a certificate.`, false);
+    return join(this.folder, `${certificateId}${ENDING}`);
+  }
+}

@@ -1,0 +1,90 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { generate } from 'selfsigned';
+import { pebbleProgram } from '../../infra/start/machine.js';
+import { freePort } from '../../infra/start/ports.js';
+
+const STARTS_WITHIN_MS = 20_000;
+
+export interface PebbleOptions {
+  /** address:port of the resolver that it asks. */
+  readonly dns: string;
+  /** Port at which it looks for HTTP proofs. */
+  readonly httpPort: number;
+  /** Lifetime of what it issues, in seconds; 90 days unless told. */
+  readonly lifetimeSeconds?: number;
+  /** Accounts are only for who knows this key (external account binding), base64url. */
+  readonly eab?: { readonly kid: string; readonly hmacKey: string };
+  readonly blocked?: readonly string[];
+}
+
+/** A real certificate authority of a test's own, on loopback: it looks at proofs, refuses one nonce in twenty, wants each order proven anew, and keeps nothing over a restart. */
+export class Pebble {
+  private constructor(
+    private readonly folder: string,
+    readonly directoryUrl: string,
+    /** File with the certificate that the directory itself is served with. */
+    readonly caFile: string,
+    /** The same as PEM. */
+    readonly ca: string,
+    private readonly managementUrl: string,
+    private readonly child: ChildProcess,
+  ) {}
+
+  static async start({ dns, httpPort, lifetimeSeconds = 90 * 86_400, eab, blocked = [] }: PebbleOptions): Promise<Pebble> {
+    const folder = mkdtempSync(join(tmpdir(), 'hostplane-pebble-'));
+    const [port, management, tlsPort] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
+    const own = await generate([{ name: 'commonName', value: 'pebble' }], { keyType: 'ec', curve: 'P-256', extensions: [{ name: 'basicConstraints', cA: true }, { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }] });
+    const [caFile, keyFile, config] = ['ca.pem', 'ca.key', 'pebble.json'].map((name) => join(folder, name)) as [string, string, string];
+    writeFileSync(caFile, own.cert);
+    writeFileSync(keyFile, own.private);
+    const pebble = {
+      listenAddress: `127.0.0.1:${port}`, managementListenAddress: `127.0.0.1:${management}`, certificate: caFile, privateKey: keyFile, httpPort, tlsPort, ocspResponderURL: '', domainBlocklist: blocked, keyAlgorithm: 'ecdsa',
+      externalAccountBindingRequired: eab !== undefined, ...(eab && { externalAccountMACKeys: { [eab.kid]: eab.hmacKey } }), retryAfter: { authz: 1, order: 1 },
+      profiles: { default: { description: 'one for all', validityPeriod: lifetimeSeconds } },
+    };
+    writeFileSync(config, JSON.stringify({ pebble }));
+    const child = spawn(pebbleProgram(), ['-config', config, '-dnsserver', dns], { env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0' }, stdio: 'ignore' });
+    const started = new Pebble(folder, `https://127.0.0.1:${port}/dir`, caFile, own.cert, `https://127.0.0.1:${management}`, child);
+    for (const end = Date.now() + STARTS_WITHIN_MS; ; await sleep(50)) {
+      if (await started.root().then(() => true, () => false)) return started;
+      if (Date.now() > end || child.exitCode !== null) throw new Error('pebble does not start.');
+    }
+  }
+
+  /** The root that visitors have to trust, PEM. */
+  root(): Promise<string> {
+    return this.fetch('/roots/0');
+  }
+
+  /** Whether it has revoked a certificate, by its serial in hex. */
+  async isRevoked(serial: string): Promise<boolean> {
+    return (JSON.parse(await this.fetch(`/cert-status-by-serial/${serial}`)) as { Status: string }).Status === 'Revoked';
+  }
+
+  /** Suggests a time for the renewal of a certificate (RFC 9773). */
+  async suggestRenewal(certificate: string, window: { start: string; end: string }): Promise<void> {
+    await this.fetch('/set-renewal-info/', JSON.stringify({ certificate, ariResponse: JSON.stringify({ suggestedWindow: window }) }));
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.child, 'exit');
+    if (this.child.exitCode === null && this.child.kill('SIGTERM')) await ended;
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async fetch(path: string, body?: string): Promise<string> {
+    const asked = request(`${this.managementUrl}${path}`, { method: body === undefined ? 'GET' : 'POST', ca: this.ca, agent: false, headers: { 'user-agent': 'hostplane-test' } });
+    asked.end(body);
+    const [response] = (await once(asked, 'response')) as [import('node:http').IncomingMessage];
+    const said = await text(response);
+    if (response.statusCode !== 200) throw new Error(`pebble answers ${path} with ${response.statusCode}: ${said}`);
+    return said;
+  }
+}
