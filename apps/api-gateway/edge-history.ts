@@ -12,6 +12,8 @@ export interface EdgeMoment {
   readonly table: RouteTable;
   readonly servedHash: string;
   readonly servedSince: string;
+  /** Of the log, where the host confirmed it. */
+  readonly confirmedAt: number;
 }
 
 /** What a host's edge should serve now. */
@@ -24,6 +26,7 @@ interface Served {
   readonly revision: number;
   readonly hash: string;
   readonly since: string;
+  readonly position: number;
 }
 
 const BATCH = 2_000;
@@ -40,14 +43,14 @@ export class EdgeHistory implements OnApplicationShutdown {
     const started = (await this.startsOf(hostId)).filter((start) => start.position <= position).at(-1);
     if (!started) return undefined;
     const { edge, rendering, servedRevision, configHash } = started.data;
-    let served: Served = { revision: servedRevision, hash: configHash, since: started.recordedAt };
+    let served: Served = { revision: servedRevision, hash: configHash, since: started.recordedAt, position: started.position };
     for await (const message of this.read('edge', started.position, position)) {
-      if (message.type === 'EdgeApplied' && message.data.hostId === hostId) served = sooner(served, { revision: message.data.servedRevision, hash: message.data.configHash, since: message.recordedAt });
+      if (message.type === 'EdgeApplied' && message.data.hostId === hostId) served = sooner(served, { revision: message.data.servedRevision, hash: message.data.configHash, since: message.recordedAt, position: message.position });
     }
     const routes = new HostRoutes(hostId);
     for await (const message of this.read('route', 0, served.revision)) routes.apply([message], message.position);
     routes.apply([], served.revision);
-    return { edge, rendering: JSON.parse(rendering) as Record<string, unknown>, table: routes.table(), servedHash: served.hash, servedSince: served.since };
+    return { edge, rendering: JSON.parse(rendering) as Record<string, unknown>, table: routes.table(), servedHash: served.hash, servedSince: served.since, confirmedAt: served.position };
   }
 
   /** As it should be now; its revision stays while nothing of the host changes. */

@@ -29,8 +29,8 @@ export class EdgeController {
     const own = moment.edge === 'embedded' ? 'routes' : 'nginx';
     const format = query.format ?? own;
     const { text, hash } = this.renderers.render(format, moment);
-    const { edge, table, servedHash, servedSince } = moment;
-    return { hostId, edge, format, revision: table.revision, hash, servedHash, servedSince, isServed: hash === servedHash, text };
+    const { edge, table, servedHash, servedSince, confirmedAt } = moment;
+    return { hostId, edge, format, revision: table.revision, hash, servedHash, servedSince, confirmedAt, isServed: hash === servedHash, text };
   }
 
   @Serves('traefikConfig')

@@ -33,7 +33,7 @@ async function show(session: Session, options: ShowOptions): Promise<void> {
   const { terminal } = session;
   if (terminal.isJson) return terminal.json(config);
   terminal.io.out.write(config.text);
-  terminal.note(`${config.edge} of host ${config.hostId}, revision ${config.revision}, ${config.isServed ? 'as the host confirmed it' : `${config.format} rendered anew (the host confirmed ${config.servedHash.slice(0, 12)})`} at ${config.servedSince}`);
+  terminal.note(`${config.edge} of host ${config.hostId}, revision ${config.revision}, ${config.isServed ? 'as the host confirmed it' : `${config.format} rendered anew (the host confirmed ${config.servedHash.slice(0, 12)})`} at position ${config.confirmedAt}, ${config.servedSince}`);
 }
 
 async function diff(session: Session, from: string, to: string, options: ShowOptions): Promise<void> {
@@ -45,7 +45,7 @@ async function diff(session: Session, from: string, to: string, options: ShowOpt
   else terminal.io.out.write(patch.replace(/^=+\n/, ''));
 }
 
-const nameOf = ({ hostId, format, revision }: EdgeConfig): string => `${hostId}/${format}@${revision}`;
+const nameOf = ({ hostId, format, confirmedAt }: EdgeConfig): string => `${hostId}/${format}@${confirmedAt}`;
 
 async function configAt({ client }: Session, at: string | undefined, { host, format }: ShowOptions): Promise<EdgeConfig> {
   return (await client.call('showEdge', { query: { host, at, format } })).body;

@@ -21,6 +21,7 @@ export const edgeConfig = z.object({
   hash: z.string().describe('sha256 of what was rendered now, from the log'),
   servedHash: z.string().describe('sha256 of what the host confirmed to serve at that moment'),
   servedSince: z.string(),
+  confirmedAt: z.int().describe('Position of the log where the host confirmed it: from there on this is what it served'),
   isServed: z.boolean().describe('Whether the text is, byte for byte, what the host confirmed; another format never is'),
   text: z.string(),
 });

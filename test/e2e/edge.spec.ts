@@ -155,6 +155,7 @@ describeWithNginx('the edge', () => {
   describe('of any past moment', () => {
     interface ConfigView extends Record<string, unknown> {
       readonly revision: number;
+      readonly confirmedAt: number;
       readonly hash: string;
       readonly servedHash: string;
       readonly isServed: boolean;
@@ -171,7 +172,7 @@ describeWithNginx('the edge', () => {
       const { rows } = await db.query<{ seq: string; data: string; recorded_at: string }>("SELECT seq, data, recorded_at FROM log.messages WHERE type IN ('EdgeApplied', 'EdgeStarted') ORDER BY seq").finally(() => db.end());
       expect(rows.length).toBeGreaterThan(15);
       for (const { seq, data } of rows) {
-        const { configHash, servedRevision } = JSON.parse(data) as { configHash: string; servedRevision: string };
+        const { configHash, servedRevision = 0 } = JSON.parse(data) as { configHash: string; servedRevision?: string };
         const then = await shown(`?at=${seq}`);
         expect([seq, then.revision, then.hash, then.servedHash, then.isServed]).toEqual([seq, Number(servedRevision), configHash, configHash, true]);
       }
@@ -184,8 +185,8 @@ describeWithNginx('the edge', () => {
     it('is shown and compared by the CLI', async () => {
       const before = await shown();
       await change({ httpsOnly: true });
-      expect((await cli(['edge', 'show', '--at', String(before.revision)])).out).toContain('server_name _;');
-      const changed = await cli(['edge', 'diff', String(before.revision), 'now']);
+      expect((await cli(['edge', 'show', '--at', String(before.confirmedAt)])).out).toContain('server_name _;');
+      const changed = await cli(['edge', 'diff', String(before.confirmedAt), 'now']);
       expect(changed.code).toBe(0);
       expect(changed.out).toMatch(/^--- local\/nginx@\d+[\s\S]*\n\+ {8}"shop\.localhost" 1;\n/);
       expect(changed.out.split('\n').filter((line) => /^[+-] /.test(line)).length).toBe(3);
