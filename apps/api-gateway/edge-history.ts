@@ -2,7 +2,7 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import { streamId, type StoredMessage } from '#contracts/message.js';
 import type { EventStore } from '#eventstore/event-store.js';
 import { follow, type Follower } from '#eventstore/follow.js';
-import type { RouteTable } from '#providers/edge.js';
+import type { EdgeCertificate, RouteTable } from '#providers/edge.js';
 import { HostRoutes } from '#providers/host-routes.js';
 
 /** What a host's edge had confirmed to serve at one moment, and what it was rendered from. */
@@ -43,14 +43,16 @@ export class EdgeHistory implements OnApplicationShutdown {
     const started = (await this.startsOf(hostId)).filter((start) => start.position <= position).at(-1);
     if (!started) return undefined;
     const { edge, rendering, servedRevision, configHash } = started.data;
+    const confirmed = new Set<number>();
     let served: Served = { revision: servedRevision, hash: configHash, since: started.recordedAt, position: started.position };
-    for await (const message of this.read('edge', started.position, position)) {
-      if (message.type === 'EdgeApplied' && message.data.hostId === hostId) served = sooner(served, { revision: message.data.servedRevision, hash: message.data.configHash, since: message.recordedAt, position: message.position });
+    for await (const message of this.read(['edge'], 0, position)) {
+      if ((message.type !== 'EdgeApplied' && message.type !== 'CertificateApplied') || message.data.hostId !== hostId) continue;
+      const { revision, servedRevision, configHash } = message.data;
+      if (message.type === 'CertificateApplied') confirmed.add(revision);
+      if (message.position > started.position && servedRevision > 0) served = sooner(served, { revision: servedRevision, hash: configHash, since: message.recordedAt, position: message.position });
     }
-    const routes = new HostRoutes(hostId);
-    for await (const message of this.read('route', 0, served.revision)) routes.apply([message], message.position);
-    routes.apply([], served.revision);
-    return { edge, rendering: JSON.parse(rendering) as Record<string, unknown>, table: routes.table(), servedHash: served.hash, servedSince: served.since, confirmedAt: served.position };
+    const table = await this.tableAt(hostId, served.revision, confirmed);
+    return { edge, rendering: JSON.parse(rendering) as Record<string, unknown>, table, servedHash: served.hash, servedSince: served.since, confirmedAt: served.position };
   }
 
   /** As it should be now; its revision stays while nothing of the host changes. */
@@ -88,13 +90,30 @@ export class EdgeHistory implements OnApplicationShutdown {
     return made;
   }
 
+  /** Routes and certificates as of a position. A certificate is served once the host has it, which its answer to the command at one of the `confirmed` positions says. */
+  private async tableAt(hostId: string, revision: number, confirmed: ReadonlySet<number>): Promise<RouteTable> {
+    const routes = new HostRoutes(hostId);
+    const wanted = new Map<string, EdgeCertificate & { readonly isHeld: boolean }>();
+    for await (const message of this.read(['route', 'certificate'], 0, revision)) {
+      if (message.type === 'RemoveCertificate' && message.data.hostId === hostId) wanted.delete(message.data.certificateId);
+      else if (message.type === 'EnsureCertificate') {
+        const { certificateId, hostnames } = message.data;
+        if (message.data.hostId !== hostId) wanted.delete(certificateId);
+        else wanted.set(certificateId, { certificateId, hostnames, isHeld: confirmed.has(message.position) || wanted.get(certificateId)?.isHeld === true });
+      } else routes.apply([message], message.position);
+    }
+    routes.apply([], revision);
+    const certificates = [...wanted.values()].flatMap(({ isHeld, certificateId, hostnames }) => (isHeld ? [{ certificateId, hostnames }] : []));
+    return { ...routes.table(), certificates };
+  }
+
   private async startsOf(hostId: string): Promise<StoredMessage<'EdgeStarted'>[]> {
     return (await this.store.readStream(streamId('edge-host', hostId))) as StoredMessage<'EdgeStarted'>[];
   }
 
-  private async *read(category: string, after: number, upTo: number): AsyncGenerator<StoredMessage> {
+  private async *read(categories: readonly string[], after: number, upTo: number): AsyncGenerator<StoredMessage> {
     for (let position = after; ; ) {
-      const batch = await this.store.read({ after: position, limit: BATCH, categories: [category] });
+      const batch = await this.store.read({ after: position, limit: BATCH, categories });
       for (const message of batch) {
         if (message.position > upTo) return;
         yield message;

@@ -1,6 +1,7 @@
 import { ProblemError } from '#api/problem.js';
 import { ownAddressOf } from '#providers/edge/edge-settings.js';
 import { placesOf, renderPlaces } from '#providers/edge/route-table.js';
+import { certificateByName } from '#providers/edge/served-names.js';
 import { render, type RenderSettings } from '#providers/nginx/render.js';
 import { renderTraefik } from '#providers/traefik/render.js';
 import type { EdgeRenderers, TraefikWish } from './edge-renderers.js';
@@ -13,7 +14,7 @@ export const edgeRenderers: EdgeRenderers = {
   render(format, moment) {
     if (format === 'traefik') return this.traefik(moment, USUAL);
     if (format === 'routes') {
-      const { text, configHash: hash } = renderPlaces(moment.table.revision, placesOf(moment.table));
+      const { text, configHash: hash } = renderPlaces(moment.table.revision, placesOf(moment.table), certificateByName(moment.table));
       return { text, hash };
     }
     if (moment.edge === 'embedded') throw new ProblemError('unsupported', 'The edge of this host is the embedded one, which has no nginx configuration. Ask for its routes.');

@@ -77,7 +77,7 @@ describeWithDocker('sites in containers', () => {
     await docker.getContainer(Id).restart({ t: 1 });
     expect(await until(200)).toBe(200);
 
-    const [[network, { IPAddress }]] = Object.entries((await docker.getContainer(Id).inspect()).NetworkSettings.Networks) as [[string, { IPAddress: string }]];
+    const [network, { IPAddress }] = Object.entries((await docker.getContainer(Id).inspect()).NetworkSettings.Networks)[0]!;
     await docker.getNetwork(network).disconnect({ Container: Id, Force: true });
     await docker.getNetwork(network).connect({ Container: Id, EndpointConfig: { IPAMConfig: { IPv4Address: IPAddress.replace(/\d+$/, '201') } } });
     expect(await until(502)).toBe(502);
