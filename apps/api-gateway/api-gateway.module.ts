@@ -22,6 +22,10 @@ import { ProjectChoice } from './default-project.js';
 import { Domains } from './domains.js';
 import { DomainQueries } from './domains.queries.js';
 import { DomainsController } from './domains.controller.js';
+import { EdgeController } from './edge.controller.js';
+import { EdgeHistory } from './edge-history.js';
+import { EdgeRenderers } from './edge-renderers.js';
+import { edgeRenderers } from './edge-renderers.module.js';
 import { EdgeRulesController } from './edge-rules.controller.js';
 import { EdgeRulesQueries } from './edge-rules.queries.js';
 import { EventsController } from './events.controller.js';
@@ -70,7 +74,7 @@ export class ApiGatewayModule {
   static with(parts: GatewayParts): DynamicModule {
     return {
       module: ApiGatewayModule,
-      controllers: [ProjectsController, MembersController, SecretsController, SitesController, DomainsController, CertificatesController, EdgeRulesController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
+      controllers: [ProjectsController, MembersController, SecretsController, SitesController, DomainsController, CertificatesController, EdgeController, EdgeRulesController, BackupsController, VolumesController, ContentController, OperationsController, EventsController, TokensController, HealthController],
       providers: [
         ...providersOf(parts),
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -92,7 +96,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const content = new ContentStore(folder);
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
-    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new CertificateQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new Domains(bus, readModel),
+    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new CertificateQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new EdgeHistory(store), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new ProjectSwitch(sites, lifecycle),
     new Vault(bus, readModel),
@@ -103,7 +107,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
     new Metrics(readModel),
     healthOf(store, bus, readModel, config.HOSTPLANE_ISOLATION),
   ];
-  return [{ provide: ApiGatewayConfig, useValue: config }, ...made.map((one) => ({ provide: one.constructor as new () => object, useValue: one }))];
+  return [{ provide: ApiGatewayConfig, useValue: config }, { provide: EdgeRenderers, useValue: edgeRenderers }, ...made.map((one) => ({ provide: one.constructor as new () => object, useValue: one }))];
 }
 
 const MOST_LAG = 1_000;

@@ -4,12 +4,15 @@ import { reached } from '#contracts/probe.js';
 import { edgeCertificateDecider } from '#domain/answers.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
+import type { AppliedEdge } from '#providers/edge.js';
 import { answer } from './answer.js';
 import { CertificateKeys } from './certificate-keys.js';
 import { confirmCertificate, confirmProof } from './confirm-tls.js';
 import { HostCertificates } from './host-certificates.js';
 import { HostEdge } from './host-edge.js';
 import { EdgeDoor } from './visit.js';
+
+const NOTHING_SERVED: AppliedEdge = { revision: 0, configHash: '' };
 
 type CertificateCommand = StoredMessage<'EnsureProofs' | 'EnsureCertificate' | 'RemoveCertificate'>;
 
@@ -30,6 +33,7 @@ export class CertificateCommands {
     await this.answer(command, context, async () => {
       await this.edge.proofs.ensure(certificateId, new Map(proofs.map(({ token, text }) => [token, text])));
       for (const proof of proofs) await confirmProof(this.door, proof, context.signal);
+      return NOTHING_SERVED;
     });
   }
 
@@ -38,10 +42,11 @@ export class CertificateCommands {
     const { certificateId, hostnames, certificate } = command.data;
     await this.answer(command, context, async () => {
       await this.keys.bring(command.data, command);
-      await this.edge.serve(command.position);
+      const applied = await this.edge.serve(command.position);
       reached('certificate:confirm');
       for (const hostname of hostnames) await confirmCertificate(this.door, hostname, certificate?.fingerprint ?? '', context.signal);
       await this.edge.proofs.ensure(certificateId, new Map());
+      return applied;
     });
   }
 
@@ -49,22 +54,23 @@ export class CertificateCommands {
   async remove(command: StoredMessage<'RemoveCertificate'>, context: HandlerContext): Promise<void> {
     const { certificateId } = command.data;
     await this.answer(command, context, async () => {
-      await this.edge.serve(command.position);
+      const applied = await this.edge.serve(command.position);
       reached('certificate:remove');
       await this.certificates.remove(certificateId);
       await this.edge.proofs.ensure(certificateId, new Map());
+      return applied;
     });
   }
 
-  private answer(command: CertificateCommand, context: HandlerContext, work: () => Promise<void>): Promise<void> {
+  private answer(command: CertificateCommand, context: HandlerContext, work: () => Promise<AppliedEdge>): Promise<void> {
     const { certificateId, hostId, siteId, turn } = command.data;
     const ids = { certificateId, hostId, siteId, turn, revision: command.position };
     return answer(this.store, command, context, {
       decider: edgeCertificateDecider,
       key: certificateId,
       act: async () => {
-        await work();
-        return { type: 'CertificateApplied', data: ids };
+        const { revision: servedRevision, configHash } = await work();
+        return { type: 'CertificateApplied', data: { ...ids, servedRevision, configHash } };
       },
       failed: (error) => ({ type: 'CertificateNotApplied', data: { ...ids, error } }),
     });

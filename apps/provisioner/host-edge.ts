@@ -10,6 +10,13 @@ export interface RouteSource {
   waitFor(position: number, timeoutMs: number): Promise<boolean>;
 }
 
+/** An edge that has come up: what it serves, and what that is rendered from besides the routes. */
+export interface StartedEdge extends AppliedEdge {
+  readonly edge: string;
+  /** JSON. */
+  readonly rendering: string;
+}
+
 /** A reload is worth waiting this long for company: sites that come at once then share it. Milliseconds. */
 const GATHER_MS = 10;
 const READ_TIMEOUT_MS = 10_000;
@@ -38,19 +45,18 @@ export class HostEdge {
     return (this.next ??= this.applyAfter(this.current));
   }
 
-  /** Starts the edge with what it served last, then with the routes as of this log position. */
-  async restore(position: number): Promise<void> {
+  /** Starts the edge with what it served last, then with the routes as of this log position; answers what it serves then, and from what. */
+  async restore(position: number): Promise<StartedEdge> {
     await this.source.certificates.load();
     await this.provider.start();
-    await this.serve(position);
+    return this.started(await this.serve(position));
   }
 
-  /** Brings an edge up that does not answer, with the routes as they are now. Answers whether that was needed. */
-  async revive(): Promise<boolean> {
-    if (await this.provider.served()) return false;
+  /** Brings an edge up that does not answer, with the routes as they are now. Answers what it serves then; undefined: that was not needed. */
+  async revive(): Promise<StartedEdge | undefined> {
+    if (await this.provider.served()) return undefined;
     await this.provider.start();
-    await this.provider.apply(this.table());
-    return true;
+    return this.started(await this.provider.apply(this.table()));
   }
 
   /** Nobody looks after the edge from here on: stops it, unless it is to stay. */
@@ -60,6 +66,10 @@ export class HostEdge {
 
   private table(): RouteTable {
     return { ...this.source.routes.table(), certificates: this.source.certificates.served() };
+  }
+
+  private async started(applied: AppliedEdge): Promise<StartedEdge> {
+    return { ...applied, edge: this.provider.name, rendering: JSON.stringify(await this.provider.rendering()) };
   }
 
   private async applyAfter(previous: Promise<unknown>): Promise<AppliedEdge> {

@@ -15,6 +15,7 @@ import { CertificatesPoller } from './certificates.poller.js';
 import { CronPoller } from './cron.poller.js';
 import { DatabaseCommands } from './database.commands.js';
 import { Databases } from './databases.js';
+import { EdgeRecord } from './edge-record.js';
 import { EdgeCommands } from './edge.commands.js';
 import { chooseEdge } from './edge.module.js';
 import { EdgePoller } from './edge.poller.js';
@@ -45,7 +46,8 @@ export class ProvisionerModule {
     const provider = await chooseEdge(settings, plane, (line) => log.info(line));
     const source = followRoutes(store, settings.HOSTPLANE_HOST_ID, provider.certificates);
     const edge = new HostEdge(provider, source, settings.HOSTPLANE_EDGE_STAYS === 'yes');
-    await edge.restore(await store.head());
+    const record = new EdgeRecord(store, settings.HOSTPLANE_HOST_ID);
+    await record.started(await edge.restore(await store.head()));
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
     const databases = chooseDatabases(settings, plane, runtimes);
     const vault = new Vault(bus);
@@ -56,6 +58,7 @@ export class ProvisionerModule {
         { provide: EventStore, useValue: store },
         { provide: Runtimes, useValue: runtimes },
         { provide: HostEdge, useValue: edge },
+        { provide: EdgeRecord, useValue: record },
         { provide: Vault, useValue: vault },
         { provide: Databases, useValue: databases },
         { provide: SiteDatabases, useValue: new SiteDatabases(databases, vault) },

@@ -1,6 +1,7 @@
 import { allBackups, backup, backupAccepted, backupFilter, backupPage, backupRef, restoreInput, siteRemoval, volumeList } from './backup.js';
 import { certificate, certificateFilter, certificatePage, newCertificate, renewalInput, revocationInput } from './certificate.js';
 import { domain, domainFilter, domainPage, domainRef, newDomain } from './domain.js';
+import { edgeConfig, edgeQuery, traefikQuery } from './edge.js';
 import { edgeRules, edgeRulesChange } from './edge-rules.js';
 import { eventFilter, eventPage, siteEventFilter } from './event.js';
 import { health } from './health.js';
@@ -182,6 +183,14 @@ export const routes = {
   changeEdgeRules: {
     method: 'PATCH', path: '/sites/{id}/edge', summary: "Change how the edge treats a site's visitors; what is left out stays, null takes it away", tag: 'domains', scope: 'write', right: 'sites:run', params: siteRef,
     body: edgeRulesChange, idempotent: true, answers: { 202: { description: 'Accepted; Location shows when the edge follows.', schema: edgeRules, hasLocation: true } },
+  },
+
+  showEdge: {
+    method: 'GET', path: '/edge', summary: "A host's edge configuration as it is or was, rendered from the log; for who runs the plane", tag: 'edge', scope: 'admin', right: 'edge:read', query: edgeQuery, answers: ok(edgeConfig),
+  },
+  traefikConfig: {
+    method: 'GET', path: '/traefik/config', summary: "The routes of a host for Traefik's HTTP provider; for who runs the plane", tag: 'edge', scope: 'admin', right: 'edge:read', query: traefikQuery,
+    answers: { 200: { description: "Traefik's dynamic configuration (version 3), with an ETag.", mediaType: 'application/json' }, 304: { description: 'It is the one that If-None-Match names.' } },
   },
 
   listOperations: { method: 'GET', path: '/operations', summary: 'List operations, newest first', tag: 'operations', scope: 'read', right: 'sites:read', query: operationFilter, answers: ok(operationPage) },

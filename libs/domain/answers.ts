@@ -31,6 +31,8 @@ export const workloadDecider = answers<'WorkloadReady' | 'WorkloadInstalled' | '
 export const edgeDecider = answers<'EdgeApplied' | 'PageConfirmed' | 'EdgeFailed'>('edge');
 /** What a host's edge did with certificates, one stream a certificate. */
 export const edgeCertificateDecider = answers<'CertificateApplied' | 'CertificateNotApplied'>('edge');
+/** That a host's edge came up, one stream a host: each time is a fact of its own. */
+export const edgeHostDecider: Decider<undefined, MessageOf<'EdgeStarted'>, 'EdgeStarted'> = { category: 'edge-host', initial: undefined, decide: (started) => [started], evolve: () => undefined };
 export const databaseDecider = answers<'DatabaseReady' | 'DatabaseFailed' | 'DatabaseRemoved'>('database');
 /** What a host did with backups and data, one stream a site. */
 export const archiveDecider = answers<'BackupTaken' | 'BackupRestored' | 'BackupRemoved' | 'DataRemoved' | 'BackupFailed'>('archive');

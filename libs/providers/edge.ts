@@ -96,6 +96,8 @@ export interface EdgeProvider {
   apply(table: RouteTable): Promise<AppliedEdge>;
   /** What is confirmed to serve right now, asked of the edge itself; undefined when it does not answer. */
   served(): Promise<AppliedEdge | undefined>;
+  /** What its configuration is rendered from besides the table, as JSON can hold it: with both, the same bytes can be rendered elsewhere and later. */
+  rendering(): Promise<Readonly<Record<string, unknown>>>;
   /** Stops it; visitors are no longer served. */
   stop(): Promise<void>;
 }

@@ -36,11 +36,26 @@ export class HostRoutes {
   }
 
   private take(message: StoredMessage): void {
-    if ((message.type === 'EdgeRulesChanged' || message.type === 'EdgeRulesRefused') && message.data.rules) this.rules.set(message.data.siteId, message.data.rules);
-    if (message.type === 'RouteRemoved') this.routes.delete(message.data.siteId);
-    if (message.type !== 'RouteDefined') return;
-    const { siteId, hostId, hostnames, target, state, redirects } = message.data;
-    if (hostId !== this.hostId || !target) this.routes.delete(siteId);
-    else this.routes.set(siteId, { siteId, hostnames, target, state: state === 'stopped' ? 'stopped' : 'up', redirects });
+    if (this.changes(message)) this.lastChange = message.position;
+  }
+
+  /** Folds a message in; whether the table is another one by it. */
+  private changes(message: StoredMessage): boolean {
+    switch (message.type) {
+      case 'EdgeRulesChanged':
+      case 'EdgeRulesRefused':
+        if (message.data.rules) this.rules.set(message.data.siteId, message.data.rules);
+        return this.routes.has(message.data.siteId);
+      case 'RouteRemoved':
+        return this.routes.delete(message.data.siteId);
+      case 'RouteDefined': {
+        const { siteId, hostId, hostnames, target, state, redirects } = message.data;
+        if (hostId !== this.hostId || !target) return this.routes.delete(siteId);
+        this.routes.set(siteId, { siteId, hostnames, target, state: state === 'stopped' ? 'stopped' : 'up', redirects });
+        return true;
+      }
+      default:
+        return false;
+    }
   }
 }

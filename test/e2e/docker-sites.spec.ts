@@ -65,6 +65,30 @@ describeWithDocker('sites in containers', () => {
     expect(await labelled()).toEqual([]);
   });
 
+  it('are reached when their container was restarted, and when it got another address behind our back and was repaired', async () => {
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'mover', kind: 'app', image: testImage('app'), port: 8080, healthPath: '/health' });
+    const site = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED']);
+    const [{ Id }] = (await docker.listContainers({ filters: { label: [label, `hostplane.site=${site.id}`] } })) as [Docker.ContainerInfo];
+    const until = async (status: number): Promise<number> => {
+      let last = 0;
+      for (const end = Date.now() + 30_000; Date.now() < end && last !== status; await new Promise((resolve) => setTimeout(resolve, 100))) last = (await visit(site.url)).status;
+      return last;
+    };
+    await docker.getContainer(Id).restart({ t: 1 });
+    expect(await until(200)).toBe(200);
+
+    const [network, { IPAddress }] = Object.entries((await docker.getContainer(Id).inspect()).NetworkSettings.Networks)[0]!;
+    await docker.getNetwork(network).disconnect({ Container: Id, Force: true });
+    await docker.getNetwork(network).connect({ Container: Id, EndpointConfig: { IPAMConfig: { IPv4Address: IPAddress.replace(/\d+$/, '201') } } });
+    expect(await until(502)).toBe(502);
+    const { body } = await plane.api.call('POST', `/sites/${site.id}/repair`);
+    await plane.operation(String(body['operationId']), 'succeeded');
+    expect(await until(200)).toBe(200);
+    await plane.api.call('DELETE', `/sites/${site.id}`);
+    await plane.api.settled(site.id, ['DESTROYED']);
+    expect(await labelled()).toEqual([]);
+  }, 180_000);
+
   it.each([
     ['an image that does not exist', { image: 'hostplane.invalid/nothing:here', port: 80 }, /hostplane\.invalid\/nothing:here/],
     ['an app that never becomes healthy', { image: testImage('app'), port: 8080, env: { UNHEALTHY: '1' }, healthPath: '/health' }, /health/i],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { run } from '../../apps/cli/program.js';
 import { send, visit, type Api, type SiteView } from '../support/api.js';
@@ -150,5 +150,73 @@ describeWithNginx('the edge', () => {
     expect((await cli(['edge', 'rules', 'shop', '--maintenance', 'off', '--json'])).out).toContain('"status": "served"');
     expect((await cli(['edge', 'rules', 'shop', '--hsts-preload'])).code).not.toBe(0);
     expect((await visit(plain())).status).toBe(200);
+  });
+
+  describe('of any past moment', () => {
+    interface ConfigView extends Record<string, unknown> {
+      readonly revision: number;
+      readonly confirmedAt: number;
+      readonly hash: string;
+      readonly servedHash: string;
+      readonly isServed: boolean;
+      readonly text: string;
+    }
+    const shown = async (query = '') => (await plane.api.call<ConfigView>('GET', `/edge${query}`)).body;
+
+    it('is rendered from the log to the bytes that the host confirmed, each time that it did', async () => {
+      await change({ maintenance: { text: 'Once more $1 "}', retryAfterSeconds: 5 }, users: { ann: { password: 'long enough' } } });
+      const { text } = await shown();
+      expect(text).toBe(readFileSync(join(plane.folder, 'edge', 'current', 'nginx.conf'), 'utf8'));
+      const db = new pg.Client({ connectionString: plane.databaseUrl });
+      await db.connect();
+      const { rows } = await db.query<{ seq: string; data: string; recorded_at: string }>("SELECT seq, data, recorded_at FROM log.messages WHERE type IN ('EdgeApplied', 'EdgeStarted') ORDER BY seq").finally(() => db.end());
+      expect(rows.length).toBeGreaterThan(15);
+      for (const { seq, data } of rows) {
+        const { configHash, servedRevision = 0 } = JSON.parse(data) as { configHash: string; servedRevision?: string };
+        const then = await shown(`?at=${seq}`);
+        expect([seq, then.revision, then.hash, then.servedHash, then.isServed]).toEqual([seq, Number(servedRevision), configHash, configHash, true]);
+      }
+      const [first, last] = [rows[0]!, rows.at(-1)!];
+      expect((await shown(`?at=${encodeURIComponent(last.recorded_at)}`)).text).toBe(text);
+      expect((await shown(`?at=${Number(first.seq) - 1}`))).toMatchObject({ status: 404 });
+      await change({ maintenance: null, users: null });
+    });
+
+    it('is shown and compared by the CLI', async () => {
+      const before = await shown();
+      await change({ httpsOnly: true });
+      expect((await cli(['edge', 'show', '--at', String(before.confirmedAt)])).out).toContain('server_name _;');
+      const changed = await cli(['edge', 'diff', String(before.confirmedAt), 'now']);
+      expect(changed.code).toBe(0);
+      expect(changed.out).toMatch(/^--- local\/nginx@\d+[\s\S]*\n\+ {8}"shop\.localhost" 1;\n/);
+      expect(changed.out.split('\n').filter((line) => /^[+-] /.test(line)).length).toBe(3);
+      expect((await cli(['edge', 'diff', 'now', 'now'])).err).toContain('Nothing changed.');
+      expect((await cli(['edge', 'show', '--format', 'routes'])).out).toContain('{"hostname":"shop.localhost","kind":"files"');
+      expect((await cli(['edge', 'show', '--at', 'yesterday'])).code).not.toBe(0);
+      await change({ httpsOnly: false });
+    });
+
+    it('is for who runs the plane, also by a token that can nothing else', async () => {
+      const tokenOf = async (body: object) => plane.api.as(String((await plane.api.call('POST', '/tokens', body)).body['token']));
+      const [eve, traefik] = [await tokenOf({ name: 'eve', scopes: ['write'], owner: 'eve' }), await tokenOf({ name: 'traefik', scopes: ['admin'], verbs: ['edge:read'] })];
+      for (const path of ['/edge', '/traefik/config']) expect([path, (await eve.call('GET', path)).status, (await traefik.call('GET', path)).status]).toEqual([path, 403, 200]);
+      expect([(await traefik.call('GET', '/sites')).status, (await traefik.call('POST', '/vault/rotate-master-key')).status, (await plane.api.call('GET', '/edge?host=nowhere')).status]).toEqual([403, 403, 404]);
+    });
+  });
+
+  it('tells Traefik its routes, and that nothing changed when nothing did', async () => {
+    const ask = (query: string, etag = '') => plane.api.call<{ http: { routers: Record<string, { service: string }>; services: Record<string, unknown> } }>('GET', `/traefik/config${query}`, undefined, etag ? { 'if-none-match': etag } : {});
+    const first = await ask('?certResolver=le');
+    const etag = first.headers.get('etag')!;
+    expect([first.status, first.headers.get('content-type'), etag]).toEqual([200, 'application/json; charset=utf-8', expect.stringMatching(/^"[0-9a-f]{64}"$/)]);
+    expect(first.body.http.routers['site-shop-localhost']).toMatchObject({ rule: 'Host(`shop.localhost`)', service: 'hostplane-edge' });
+    expect(first.body.http.services['hostplane-edge']).toEqual({ loadBalancer: { servers: [{ url: `http://127.0.0.1:${plane.edgePort}` }], passHostHeader: true } });
+    await plane.api.call('POST', '/projects', { name: 'nothing-of-the-edge' });
+    expect([(await ask('?certResolver=le', etag)).status, (await ask('', etag)).status]).toEqual([304, 200]);
+    await change({ httpsOnly: true });
+    const next = await ask('?certResolver=le', etag);
+    expect([next.status, next.headers.get('etag') === etag]).toEqual([200, false]);
+    await change({ httpsOnly: false });
+    expect((await ask('?edgeUrl=ftp://x')).status).toBe(422);
   });
 });

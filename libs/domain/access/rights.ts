@@ -29,6 +29,7 @@ const projectRights = {
 /** What a caller does on their own account, outside any project. */
 const ownRights = {
   'projects:create': 'make projects',
+  'edge:read': "see what every host's edge is configured with; with the scope admin",
   'tokens:read': "see one's tokens",
   'tokens:write': 'issue and revoke tokens',
 } as const;

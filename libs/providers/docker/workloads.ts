@@ -47,11 +47,12 @@ export class Workloads {
     return spec.kind !== 'wordpress' || live.image === wordpressImage(this.settings, spec);
   }
 
-  /** A container whose network was taken away under it cannot be started again. */
+  /** A container whose network was taken away under it cannot be started again, and one that was given another address is not where its visitors are sent. */
   async isOnItsNetwork(live: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<boolean> {
     return this.networks.inNetwork(spec, async (network) => {
       const inspected = await this.engine.inspectContainer(live.id, signal);
-      return inspected?.NetworkSettings.Networks[projectNetwork(spec.projectId)]?.NetworkID === network.Id;
+      const place = inspected?.NetworkSettings.Networks[projectNetwork(spec.projectId)];
+      return place?.NetworkID === network.Id && [spec.address, ''].includes(place.IPAddress ?? '');
     }, signal);
   }
 

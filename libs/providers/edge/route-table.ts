@@ -47,6 +47,14 @@ export function hashOf(texts: Readonly<Record<string, string>>): string {
   return hash.digest('hex');
 }
 
+/** A checked table as text, a line a hostname and a line a hostname with a certificate, and its hash: what an edge serves that has no configuration but the table. */
+export function renderPlaces(revision: number, places: Places, certificates: ReadonlyMap<string, string> = new Map()): { readonly text: string; readonly configHash: string } {
+  const lines = [...places].map(([hostname, place]) => `${JSON.stringify({ hostname, ...place })}\n`);
+  const secured = [...certificates].map(([hostname, certificateId]) => `${JSON.stringify({ hostname, certificateId })}\n`);
+  const text = `{"revision":${revision}}\n${lines.join('')}${secured.join('')}`;
+  return { text, configHash: hashOf({ text }) };
+}
+
 /** Whether a value has the shape of a route table; its values are checked by placesOf. */
 export function isRouteTable(value: unknown): value is RouteTable {
   const table = value as Partial<RouteTable> | null;

@@ -11,7 +11,7 @@ import { DEFAULT_MAX_BODY_BYTES, DEFAULT_TARGET_TIMEOUT_MS, type EdgeSettings } 
 import { pages, type EdgePage } from '../edge/pages.js';
 import { Ranges } from '../edge/proxies.js';
 import { PROOF_PATH, ProofFiles } from '../edge/proof-files.js';
-import { hashOf, isRouteTable, placesOf, type Place, type Places } from '../edge/route-table.js';
+import { isRouteTable, placesOf, renderPlaces, type Place, type Places } from '../edge/route-table.js';
 import { certificateByName, certificateFor } from '../edge/served-names.js';
 import { askVersion, VERSION_HOST, versionAnswer } from '../edge/served-version.js';
 import { writeWhole } from '../write-whole.js';
@@ -69,6 +69,11 @@ export class EmbeddedEdge implements EdgeProvider {
   async served(): Promise<AppliedEdge | undefined> {
     const version = await askVersion(this.settings);
     return version && { revision: version.revision, configHash: version.configHash };
+  }
+
+  rendering(): Promise<Readonly<Record<string, unknown>>> {
+    const { planeId, bind, httpPort, httpsPort } = this.settings;
+    return Promise.resolve({ planeId, bind, httpPort, httpsPort });
   }
 
   stop(): Promise<void> {
@@ -174,7 +179,7 @@ export class EmbeddedEdge implements EdgeProvider {
 function servingOf(table: RouteTable): Serving {
   const places = placesOf(table);
   const certificates = certificateByName(table);
-  return { revision: table.revision, configHash: hashOf({ revision: String(table.revision), places: JSON.stringify([...places]), certificates: JSON.stringify([...certificates]) }), places, certificates };
+  return { revision: table.revision, configHash: renderPlaces(table.revision, places, certificates).configHash, places, certificates };
 }
 
 /** What to say where there is nothing to serve; a folder takes no websockets. */

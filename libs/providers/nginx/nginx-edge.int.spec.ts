@@ -207,6 +207,29 @@ describeWithNginx('nginx by its binary', () => {
     }
   });
 
+  it('fails no visitor of other sites over 100 reloads, files and containers, plain and by HTTPS', async () => {
+    await mkdir(join(settings.sitesFolder, 'docs', 'r1'), { recursive: true });
+    await writeFile(join(settings.sitesFolder, 'docs', 'r1', 'index.html'), 'docs');
+    await symlink('r1', join(settings.sitesFolder, 'docs', 'current'));
+    const docs: EdgeRoute = { siteId: 'd', hostnames: ['docs.localhost'], target: { address: '', port: 0, root: 'docs/current' }, state: 'up' };
+    const own: EdgeRoute = { ...routes('own.localhost')[0]!, siteId: 'own', rules: { httpsOnly: false, hsts: undefined, maxBodyBytes: 9, targetTimeoutSeconds: 0, users: [], allow: ['127.0.0.0/8'], deny: [], maintenance: undefined, errorPages: [] } };
+    const others = [docs, own, ...routes('a.localhost')];
+    await edge.apply({ revision: 1, routes: others });
+    const [most, failed, served]: [number, unknown[], { count: number }] = [20_000, [], { count: 0 }];
+    let isDone = false;
+    const asked = [['docs.localhost', false], ['own.localhost', false], ['a.localhost', false], ['own.localhost', true]] as const;
+    const visitors = asked.map(async ([host, tls]) => {
+      while (!isDone && served.count < most) {
+        await visit(settings, host, { tls }).then((answer) => (answer.status === 200 ? served.count++ : failed.push(answer)), (error: unknown) => failed.push(error));
+        await sleep(1);
+      }
+    });
+    for (let revision = 2; revision <= 101; revision++) await edge.apply({ revision, routes: [...others, { ...docs, siteId: 'o', hostnames: [`r${revision}.localhost`] }] });
+    isDone = true;
+    await Promise.all(visitors);
+    expect([failed, served.count > 200]).toEqual([[], true]);
+  }, 300_000);
+
   it('takes every rule and every name that is let through', async () => {
     const rules = [...fc.sample(oneHostileRule, 1500), ...fc.sample(hostileRules, 200)];
     const names = [...new Set(acceptedNames('localhost'))];

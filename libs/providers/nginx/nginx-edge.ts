@@ -37,7 +37,7 @@ export class NginxEdge implements EdgeProvider {
   private readonly generations: Generations;
   private readonly errors: ErrorLog;
   private readonly queue = new ApplyQueue((table) => this.replace(table));
-  private rendering: RenderSettings | undefined;
+  private settled: RenderSettings | undefined;
   private reader: Promise<Reader | undefined> | undefined;
 
   constructor(
@@ -68,6 +68,10 @@ export class NginxEdge implements EdgeProvider {
   async served(): Promise<AppliedEdge | undefined> {
     const version = await askVersion(this.settings);
     return version && { revision: version.revision, configHash: version.configHash };
+  }
+
+  async rendering(): Promise<Readonly<Record<string, unknown>>> {
+    return { ...(await this.renderSettings()) };
   }
 
   stop(): Promise<void> {
@@ -184,13 +188,14 @@ export class NginxEdge implements EdgeProvider {
   }
 
   private async renderSettings(): Promise<RenderSettings> {
-    if (!this.rendering) {
+    if (!this.settled) {
       const certificate = await ensureCertificate(this.settings.folder, this.settings.baseDomain);
       await this.letWorkersRead(certificate);
       const user = await this.process.workerUser();
-      this.rendering = { ...this.settings, ...certificate, canDefer: process.platform === 'linux', workers: WORKERS, ...(user ? { user } : {}) };
+      const { log: _, ...settings } = this.settings;
+      this.settled = { ...settings, ...certificate, canDefer: process.platform === 'linux', workers: WORKERS, ...(user ? { user } : {}) };
     }
-    return this.rendering;
+    return this.settled;
   }
 
   /** A worker opens the certificate that a handshake asks for, the one for all other names too. */

@@ -13,7 +13,7 @@ import { mistakesOf } from './mistakes.js';
 import { renderTraefik, type TraefikSettings } from './render.js';
 
 const schemaFile = join(resolve(import.meta.dirname, '../../..', process.env['HOSTPLANE_SPECS'] ?? '../shared/specs'), 'traefik-v3-file-provider.json');
-const settings: TraefikSettings = { planeId: 'plane-1', edgeUrl: 'http://127.0.0.1:8080', http: 'web', https: 'websecure' };
+const settings: TraefikSettings = { planeId: 'plane-1', edgeUrl: 'http://127.0.0.1:8080', http: 'web', https: 'websecure', isDirect: true };
 const none: EdgeRules = { httpsOnly: false, hsts: undefined, maxBodyBytes: 0, targetTimeoutSeconds: 0, users: [], allow: [], deny: [], maintenance: undefined, errorPages: [] };
 const passwordHash = `$2b$05$${'a'.repeat(53)}`;
 const shop = (rules: Partial<EdgeRules> = {}, more: Partial<EdgeRoute> = {}): EdgeRoute => ({ siteId: 'shop', hostnames: ['shop.localhost', 'shop.example.com'], target: { address: '10.77.0.3', port: 8080, root: '' }, state: 'up', rules: { ...none, ...rules }, ...more });
@@ -38,6 +38,11 @@ describe('the document for Traefik', () => {
       'hostplane-https': { redirectScheme: { scheme: 'https', permanent: true } }, 'hsts-site-shop-example-com': { headers: { stsSeconds: 600, stsIncludeSubdomains: true, stsPreload: false } },
       'access-site-shop-example-com': { ipAllowList: { sourceRange: ['10.0.0.0/8'] } }, 'users-site-shop-example-com': { basicAuth: { users: [`ann:${passwordHash}`], realm: 'Restricted', removeHeader: true } },
     });
+  });
+
+  it('leaves containers to the edge unless it is told otherwise', () => {
+    const { http } = JSON.parse(renderTraefik(table(...full), { ...settings, isDirect: false }).text) as TraefikDocument;
+    expect([Object.keys(http.services), JSON.stringify(http).includes('10.77.0.3'), http.routers['site-shop-example-com']!.service, http.routers['site-www-example-com']!.service]).toEqual([['hostplane-edge'], false, 'hostplane-edge', 'noop@internal']);
   });
 
   it('passes everybody else on to the edge of the host', () => {

@@ -16,6 +16,11 @@ export interface TraefikSettings {
   readonly https: string;
   /** Who gets certificates, in Traefik's own configuration; without it, its default certificate is shown. */
   readonly certResolver?: string;
+  /**
+   * Whether containers are reached straight away. Traefik learns of a change only when it asks or reads again, and until then may send a visitor to an address that is another
+   * site by now; an address is kept from others only until the edge lets go of it. Otherwise the edge, which knows at once, stands in between.
+   */
+  readonly isDirect: boolean;
 }
 
 export interface RenderedDocument {
@@ -34,21 +39,22 @@ const NO_SERVICE = 'noop@internal';
 const LAST = 1;
 
 /**
- * The whole dynamic configuration of Traefik: the same table and settings give the same bytes. Visitors of containers go there straight away, by the rules that Traefik
- * can carry out; all others (of files, of stopped sites, by other rules, of names that no site has) are passed on to the host's edge, which has the same table.
+ * The whole dynamic configuration of Traefik: the same table and settings give the same bytes. Traefik redirects, and sends all others on to the host's edge, which has the same table; when told so, it sends
+ * visitors of containers there itself where it can carry out the rules, and only the rest (of files, of stopped sites, of names that no site has) to the edge.
  */
 export function renderTraefik(table: RouteTable, settings: TraefikSettings): RenderedDocument {
   const { routers, services, middlewares }: TraefikDocument['http'] = { routers: {}, services: {}, middlewares: {} };
   services[EDGE] = serviceAt(settings.edgeUrl);
   for (const { place, hostnames } of groupsOf(placesOf(table))) {
+    const isOurs = isCarriedOut(place, settings.isDirect);
     const name = nameOf(hostnames[0]!);
-    const own = isCarriedOut(place) ? middlewaresOf(place, name) : {};
+    const own = isOurs ? middlewaresOf(place, name) : {};
     Object.assign(middlewares, own);
-    if (isCarriedOut(place) && place.rules?.httpsOnly) middlewares[TO_HTTPS] = { redirectScheme: { scheme: 'https', permanent: true } };
-    if (isCarriedOut(place) && place.kind === 'container') services[name] = serviceAt(`http://${place.address}:${place.port}`);
-    const service = !isCarriedOut(place) ? EDGE : place.kind === 'redirect' ? NO_SERVICE : name;
+    if (isOurs && place.rules?.httpsOnly) middlewares[TO_HTTPS] = { redirectScheme: { scheme: 'https', permanent: true } };
+    if (isOurs && place.kind === 'container') services[name] = serviceAt(`http://${place.address}:${place.port}`);
+    const service = !isOurs ? EDGE : place.kind === 'redirect' ? NO_SERVICE : name;
     const router = { rule: hostnames.map((hostname) => `Host(\`${hostname}\`)`).join(' || '), service };
-    const isHttpsOnly = isCarriedOut(place) && place.rules?.httpsOnly === true;
+    const isHttpsOnly = isOurs && place.rules?.httpsOnly === true;
     Object.assign(routers, routersOf(name, router, { plain: isHttpsOnly ? [TO_HTTPS] : Object.keys(own), secure: Object.keys(own) }, settings));
   }
   Object.assign(routers, routersOf(EDGE, { rule: 'PathPrefix(`/`)', service: EDGE, priority: LAST }, { plain: [], secure: [] }, settings));
@@ -85,9 +91,9 @@ function nameOf(hostname: string): string {
 }
 
 /** Traefik checks sizes only by holding the whole body back, has no time-outs of single sites, no list of who may not come in, no pages of its own, and one kind of lasting redirect. */
-function isCarriedOut({ rules, ...place }: Place): boolean {
+function isCarriedOut({ rules, ...place }: Place, isDirect: boolean): boolean {
   if (place.kind !== 'container') return place.kind === 'redirect' && place.status === 301;
-  if (!rules) return true;
+  if (!isDirect || !rules) return isDirect;
   const { maxBodyBytes, targetTimeoutMs, access, maintenance, pages } = rules;
   return maxBodyBytes === undefined && targetTimeoutMs === undefined && maintenance === undefined && Object.keys(pages).length === 0 && (access?.ranges.every(({ isAllowed }) => isAllowed) ?? true);
 }

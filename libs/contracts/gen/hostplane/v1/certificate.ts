@@ -110,6 +110,10 @@ export interface CertificateApplied {
   turn: number;
   /** Log position of the command that this answers. */
   revision: number;
+  /** Log position up to which the served config holds every route of the host; 0: nothing had to be served anew. */
+  servedRevision: number;
+  /** sha256 of the served config. */
+  configHash: string;
 }
 
 export interface CertificateNotApplied {
@@ -662,6 +666,16 @@ export const CertificateApplied: MessageFns<CertificateApplied> = {
         : "",
       turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      servedRevision: isSet(object.servedRevision)
+        ? globalThis.Number(object.servedRevision)
+        : isSet(object.served_revision)
+        ? globalThis.Number(object.served_revision)
+        : 0,
+      configHash: isSet(object.configHash)
+        ? globalThis.String(object.configHash)
+        : isSet(object.config_hash)
+        ? globalThis.String(object.config_hash)
+        : "",
     };
   },
 
@@ -681,6 +695,12 @@ export const CertificateApplied: MessageFns<CertificateApplied> = {
     }
     if (message.revision !== 0) {
       obj.revision = Math.round(message.revision);
+    }
+    if (message.servedRevision !== 0) {
+      obj.servedRevision = Math.round(message.servedRevision);
+    }
+    if (message.configHash !== "") {
+      obj.configHash = message.configHash;
     }
     return obj;
   },

@@ -33,6 +33,19 @@ export interface EdgeApplied {
   turn: number;
 }
 
+/** A host's edge came up, and serves. Stream edge-host/<host id>. With it and the routes the log holds everything that a configuration is rendered from. */
+export interface EdgeStarted {
+  hostId: string;
+  /** nginx, nginx-container or embedded */
+  edge: string;
+  /** What the edge's configuration is rendered from besides the routes, until it starts again: JSON, as the adapter has it. */
+  rendering: string;
+  /** Log position up to which the served config holds every route of the host. */
+  servedRevision: number;
+  /** sha256 of the served config. */
+  configHash: string;
+}
+
 export interface EdgeFailed {
   operationId: string;
   siteId: string;
@@ -160,6 +173,50 @@ export const EdgeApplied: MessageFns<EdgeApplied> = {
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);
+    }
+    return obj;
+  },
+};
+
+export const EdgeStarted: MessageFns<EdgeStarted> = {
+  fromJSON(object: any): EdgeStarted {
+    return {
+      hostId: isSet(object.hostId)
+        ? globalThis.String(object.hostId)
+        : isSet(object.host_id)
+        ? globalThis.String(object.host_id)
+        : "",
+      edge: isSet(object.edge) ? globalThis.String(object.edge) : "",
+      rendering: isSet(object.rendering) ? globalThis.String(object.rendering) : "",
+      servedRevision: isSet(object.servedRevision)
+        ? globalThis.Number(object.servedRevision)
+        : isSet(object.served_revision)
+        ? globalThis.Number(object.served_revision)
+        : 0,
+      configHash: isSet(object.configHash)
+        ? globalThis.String(object.configHash)
+        : isSet(object.config_hash)
+        ? globalThis.String(object.config_hash)
+        : "",
+    };
+  },
+
+  toJSON(message: EdgeStarted): unknown {
+    const obj: any = {};
+    if (message.hostId !== "") {
+      obj.hostId = message.hostId;
+    }
+    if (message.edge !== "") {
+      obj.edge = message.edge;
+    }
+    if (message.rendering !== "") {
+      obj.rendering = message.rendering;
+    }
+    if (message.servedRevision !== 0) {
+      obj.servedRevision = Math.round(message.servedRevision);
+    }
+    if (message.configHash !== "") {
+      obj.configHash = message.configHash;
     }
     return obj;
   },
