@@ -26,7 +26,7 @@ export class ProjectChoice {
     const [only, ...others] = call.caller.projects ?? [];
     if (named !== undefined || (only && others.length === 0)) return this.projects.find(call, named ?? only!, 'projectId');
     const found = await this.projects.ownNamed(call, NAME);
-    if (found) return this.projects.find(call, found.id);
+    if (found) return found;
     if (only) throw new ProblemError('invalid', UNSAID, { errors: [{ field: 'projectId', message: UNSAID }] });
     return this.make(call);
   }

@@ -13,25 +13,28 @@ import { sitesTable, type SiteRow } from './sites.projection.js';
 import { aboutOf, timelineRow, timelineTable, type TimelineRow } from './timeline.projection.js';
 import { tokensTable } from './tokens.projection.js';
 
+/** Each folded from its own messages; operations last, for they look at the sites of the same batch. */
+const folded = [projectsTable, membersTable, sitesTable, backupsTable, domainsTable, certificatesTable, edgeRulesTable, tokensTable, secretsTable, operationsTable] as readonly KeyedTable<KeyedRow>[];
+
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
   version: 13,
-  tables: [projectsTable, membersTable, sitesTable, backupsTable, domainsTable, certificatesTable, edgeRulesTable, operationsTable, tokensTable, secretsTable, timelineTable] as readonly TableDefinition[],
+  tables: [...(folded as readonly TableDefinition[]), timelineTable],
   async apply(batch, tx) {
-    await Promise.all([projectsTable, membersTable, sitesTable, backupsTable, domainsTable, certificatesTable, edgeRulesTable, tokensTable, secretsTable].map((table) => foldInto(table as KeyedTable<KeyedRow>, batch, tx)));
-    await foldInto(operationsTable, batch, tx, withProject);
+    const read = await Promise.all(folded.map((table) => readFor(table, batch, tx)));
+    for (const { table, keys, before } of read) {
+      const changed = [...foldBatch(table, before, batch, keys).values()];
+      await tx.put(table.table, table.table === operationsTable.table ? await withProject(changed as unknown as readonly OperationRow[], tx) : changed);
+    }
     await tx.put(timelineTable.table, await timelineRows(batch, tx));
   },
 };
 
-type Completion<R> = (rows: readonly R[], tx: ProjectionTx) => Promise<readonly R[]>;
-
-async function foldInto<R extends KeyedRow>(table: KeyedTable<R>, batch: readonly StoredMessage[], tx: ProjectionTx, complete?: Completion<R>): Promise<void> {
+/** The rows that a batch is about, as they were before it. */
+async function readFor(table: KeyedTable<KeyedRow>, batch: readonly StoredMessage[], tx: ProjectionTx): Promise<{ table: KeyedTable<KeyedRow>; keys: (string | undefined)[]; before: Map<string, KeyedRow> }> {
   const keys = batch.map((message) => table.keyOf(message));
-  const before = (await tx.rows<R>(table.table, distinct(keys))) as Map<string, R>;
-  const changed = [...foldBatch(table, before, batch, keys).values()];
-  await tx.put(table.table, complete ? await complete(changed, tx) : changed);
+  return { table, keys, before: (await tx.rows(table.table, distinct(keys))) as Map<string, KeyedRow> };
 }
 
 /** The wish for an operation names its site alone; which project a site is of never changes. */

@@ -39,7 +39,9 @@ export class ProjectQueries {
   /** Of those that the asker founded, the one with this name. */
   async ownNamed(asker: Asker, name: string): Promise<Project | undefined> {
     const found = await this.named(asker, name);
-    return found?.owner === asker.caller.owner ? this.show(found) : undefined;
+    if (found?.owner !== asker.caller.owner) return undefined;
+    mustMay(asker, found.role);
+    return this.show(found);
   }
 
   /** Those that the asker may see, or everybody's. */

@@ -39,7 +39,9 @@ export class ReadModel {
     this.projection.wake();
   }
 
+  /** Whether everything up to this position, which somebody answered with or read, and which so is on disk, can be read here within the time. */
   waitFor(position: number, timeoutMs: number): Promise<boolean> {
+    this.store.heard(position);
     return this.projection.waitFor(position, timeoutMs);
   }
 

@@ -53,7 +53,6 @@ export class Work {
   }
 
   start(): void {
-    this.heartbeat = setInterval(() => this.keepAlive(), HEARTBEAT_MS);
     if (this.options.keepsOrder) {
       void this.openGate();
       void this.watchGate();
@@ -68,6 +67,7 @@ export class Work {
     if (this.held.has(position)) return false;
     const task: Task = { letter, key: keyOf(letter.subject), position, deliveryCount, waits: 0, lastSignMs: performance.now() };
     this.held.set(position, task);
+    this.heartbeat ??= setInterval(() => this.keepAlive(), HEARTBEAT_MS);
     this.queue.push(task);
     return true;
   }
@@ -78,7 +78,13 @@ export class Work {
     this.stopped = true;
     for (const task of this.queue.stop()) this.settle(task, () => task.letter.nak());
     await this.queue.whenIdle();
+    this.rest();
+  }
+
+  /** With nothing in hand nobody is kept waiting for a sign of life. */
+  private rest(): void {
     clearInterval(this.heartbeat);
+    this.heartbeat = undefined;
   }
 
   private async attempt(task: Task): Promise<Outcome> {
@@ -118,6 +124,7 @@ export class Work {
 
   private settle(task: Task, say: () => void): void {
     this.held.delete(task.position);
+    if (this.held.size === 0) this.rest();
     try {
       say();
     } catch (error) {
