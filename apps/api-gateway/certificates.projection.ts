@@ -72,6 +72,7 @@ function changeOf(message: StoredMessage): Partial<CertificateRow> {
     }
     case 'CertificateExpiring':
       return { expires_in_days: message.data.days };
+    case 'CertificateRenewalStarted':
     case 'CertificateRevocationRequested':
       return NO_FAILURE;
     case 'CertificateRemoved':

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import type { EnsureCertificate } from '#contracts/gen/hostplane/v1/certificate.js';
 import type { Cause } from '#contracts/message.js';
 import { reached } from '#contracts/probe.js';
-import { belongs, readChain } from '#providers/certificate-chain.js';
+import { belongs, mustBeStrong, readChain } from '#providers/certificate-chain.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { HostCertificates } from './host-certificates.js';
 import type { Vault } from './vault.js';
@@ -18,6 +18,7 @@ export class CertificateKeys {
   async bring({ certificateId, projectId, certificate }: EnsureCertificate, command: Cause): Promise<void> {
     if (!certificate) throw new ProviderError('The command holds no certificate.', false);
     const { chain, keySecret, sealedKey, fingerprint } = certificate;
+    mustBeStrong(chain);
     const { secrets, sealed } = await this.vault.open({ projectId, names: keySecret ? [keySecret] : [], sealed: sealedKey ? [sealedKey] : [], purpose: 'certificate' }, command);
     const key = keySecret ? secrets[keySecret]! : sealed[sealedKey?.name ?? '']!;
     if (!belongs(readChain(chain)[0], createPrivateKey(key))) throw new ProviderError('The key in the vault is not that of the certificate.', false);

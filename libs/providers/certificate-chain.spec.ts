@@ -4,24 +4,27 @@ import { generate } from 'selfsigned';
 import { Refusal } from '#domain/refusal.js';
 import { belongs, checkUploaded, describeChain, readChain } from './certificate-chain.js';
 
-const now = new Date();
 interface Made {
   readonly cert: string;
   readonly private: string;
 }
 const make = (names: readonly string[], ca?: Made, more: object = {}): Promise<Made> =>
-  generate([{ name: 'commonName', value: names[0]! }], { keyType: 'ec', curve: 'P-256', ...(ca && { ca: { key: ca.private, cert: ca.cert } }), extensions: [{ name: 'basicConstraints', cA: names[0]!.startsWith('CA') }, { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) }], ...more });
+  generate([{ name: 'commonName', value: names[0]! }], { keyType: 'ec', curve: 'P-256', algorithm: 'sha256', ...(ca && { ca: { key: ca.private, cert: ca.cert } }), extensions: [{ name: 'basicConstraints', cA: names[0]!.startsWith('CA') }, { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) }], ...more });
 
 describe('a chain that somebody brings', () => {
   let root: Made;
   let middle: Made;
   let leaf: Made;
+  let weak: Made;
+  let short: Made;
   beforeAll(async () => {
     root = await make(['CA root']);
     middle = await make(['CA middle'], root);
     leaf = await make(['shop.example.com', '*.wild.example.com'], middle);
+    weak = await make(['shop.example.com'], undefined, { algorithm: 'sha1' });
+    short = await make(['shop.example.com'], undefined, { keyType: 'rsa', keySize: 1024 });
   });
-  const refusal = (chain: string, key = leaf.private, hostname = 'shop.example.com', at = now): Refusal => {
+  const refusal = (chain: string, key = leaf.private, hostname = 'shop.example.com', at = new Date()): Refusal => {
     try {
       checkUploaded(chain, key, hostname, at);
     } catch (error) {
@@ -37,7 +40,7 @@ describe('a chain that somebody brings', () => {
     expect(readChain(chain).map(({ subject }) => subject)).toEqual(['CN=shop.example.com', 'CN=CA middle']);
   });
   it('is taken for each of its names', () => {
-    for (const hostname of ['shop.example.com', 'a.wild.example.com']) expect(checkUploaded(leaf.cert + middle.cert, leaf.private, hostname, now).issuer).toBe('CN=CA middle');
+    for (const hostname of ['shop.example.com', 'a.wild.example.com']) expect(checkUploaded(leaf.cert + middle.cert, leaf.private, hostname, new Date()).issuer).toBe('CN=CA middle');
     expect(belongs(new X509Certificate(leaf.cert), createPrivateKey(leaf.private))).toBe(true);
   });
 
@@ -52,6 +55,8 @@ describe('a chain that somebody brings', () => {
     ['an end in the past', () => refusal(leaf.cert, leaf.private, undefined, new Date(Date.now() + 20 * 365 * 86_400_000)), 'chain', /ended at/],
     ['a beginning in the future', () => refusal(leaf.cert, leaf.private, undefined, new Date(0)), 'chain', /begins at/],
     ['another key', () => refusal(leaf.cert, generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()), 'key', /not that of the certificate of CN=shop/],
+    ['a signature that nobody takes', () => refusal(weak.cert, weak.private), 'chain', /signed with ecdsa-with-SHA1/],
+    ['a key that is too short', () => refusal(short.cert, short.private), 'chain', /1024 bits/],
     ['no key', () => refusal(leaf.cert, 'hello'), 'key', /key cannot be read/],
     ['too many certificates', () => refusal(leaf.cert.repeat(11)), 'chain', /11 certificates/],
     ['too long a text', () => refusal('x'.repeat(70_000)), 'chain', /70000 characters/],

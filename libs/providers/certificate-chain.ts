@@ -6,6 +6,7 @@ const PEM = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE---
 /** Longest chain that is sensible; certificates travel in events, which are not for large things. */
 const MOST_CERTIFICATES = 10;
 const LONGEST_CHAIN = 64 * 1024;
+const LEAST_RSA_BITS = 2048;
 
 /** What a chain says of its first certificate. The key is named by the caller. Refuses what is no chain. */
 export function describeChain(pem: string): Omit<IssuedCertificate, 'keySecret' | 'sealedKey'> {
@@ -53,8 +54,21 @@ export function checkUploaded(chain: string, key: string, hostname: string, now:
   if (!covers(leaf, hostname)) return say(`The certificate is for ${namesOf(leaf).join(', ') || 'no name'}, not for ${hostname}.`);
   if (leaf.validToDate <= now) return say(`The certificate ended at ${leaf.validToDate.toISOString()}.`);
   if (leaf.validFromDate > now) return say(`The certificate begins at ${leaf.validFromDate.toISOString()}.`);
+  mustBeStrong(chain);
   if (!belongs(leaf, keyOf(key))) throw new Refusal('invalid', `The key is not that of the certificate of ${subjectOf(leaf)}.`, 'key');
   return describeChain(chain);
+}
+
+/** Refuses what servers and visitors take no more (CA/Browser Forum's Baseline Requirements, 6.1.5 and 7.1.3): served, it would end each handshake. */
+export function mustBeStrong(chain: string): void {
+  for (const one of readChain(chain)) {
+    const weak = (why: string): never => {
+      throw new Refusal('invalid', `The certificate of ${subjectOf(one)} is taken by nobody any more: ${why}.`, 'chain');
+    };
+    if (/sha-?1(?!\d)|md[245]/i.test(one.signatureAlgorithm ?? '')) weak(`it is signed with ${one.signatureAlgorithm}`);
+    const { modulusLength } = one.publicKey.asymmetricKeyDetails ?? {};
+    if (modulusLength !== undefined && modulusLength < LEAST_RSA_BITS) weak(`its key has ${modulusLength} bits, at least ${LEAST_RSA_BITS} are needed`);
+  }
 }
 
 /** Whether a certificate is for a hostname; the common name does not count (RFC 9525). */

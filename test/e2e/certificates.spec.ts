@@ -1,10 +1,12 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { generate } from 'selfsigned';
+import { run } from '../../apps/cli/program.js';
 import { freePort } from '../../infra/start/ports.js';
 import type { Reply, SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
@@ -82,8 +84,8 @@ describeWithPebble('certificates', () => {
     }
 
     /** The page by HTTPS as a visitor gets it who trusts the authority alone, and the serial that it came with. */
-    async function visit(name: string): Promise<{ text: string; serial: string }> {
-      const asked = request({ host: '127.0.0.1', port: plane.edgeTlsPort, servername: name, headers: { host: name }, ca: root, checkServerIdentity: (_, peer) => checkServerIdentity(name, peer), agent: false });
+    async function visit(name: string, ca = root): Promise<{ text: string; serial: string }> {
+      const asked = request({ host: '127.0.0.1', port: plane.edgeTlsPort, servername: name, headers: { host: name }, ca, checkServerIdentity: (_, peer) => checkServerIdentity(name, peer), agent: false });
       asked.end();
       const [response] = (await once(asked, 'response')) as [import('node:http').IncomingMessage];
       const serial = (response.socket as TLSSocket).getPeerCertificate().serialNumber.toLowerCase();
@@ -142,6 +144,46 @@ describeWithPebble('certificates', () => {
       rmSync(tls(), { recursive: true });
       await plane.start('provisioner');
       await until('it is served again', () => visit('shop.example.com').then((page) => page.serial === serial, () => false));
+    });
+
+    it('of one’s own are checked, served instead, sealed, and give way again', async () => {
+      const authority = await generate([{ name: 'commonName', value: 'CA of mine' }], { keyType: 'ec', curve: 'P-256', algorithm: 'sha256', extensions: [{ name: 'basicConstraints', cA: true }] });
+      const own = await generate([{ name: 'commonName', value: 'mine' }], { keyType: 'ec', curve: 'P-256', algorithm: 'sha256', ca: { key: authority.private, cert: authority.cert }, extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'shop.example.com' }] }] });
+      const put = (chain: string, key: string) => plane.api.call('PUT', '/domains/shop.example.com/certificate', { chain, key });
+      expect((await put(own.cert, authority.private)).body).toMatchObject({ status: 422, errors: [{ field: 'key', message: expect.stringContaining('not that of the certificate') }] });
+      expect((await put(authority.cert, authority.private)).body).toMatchObject({ status: 422, errors: [{ field: 'chain' }] });
+      const [chainFile, keyFile] = [join(plane.folder, 'own.pem'), join(plane.folder, 'own.key')];
+      writeFileSync(chainFile, own.cert + authority.cert);
+      writeFileSync(keyFile, own.private);
+      const out: string[] = [];
+      const io = { out: { write: (text: string) => out.push(text) }, err: { write: (text: string) => out.push(text) }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } };
+      const code = await run(['domain', 'certificate', 'upload', 'shop.example.com', '--chain', chainFile, '--key', keyFile], io);
+      expect([code, out.join('')]).toEqual([0, expect.stringMatching(/shop\.example\.com: deployed[\s\S]*uploaded/)]);
+      expect((await visit('shop.example.com', authority.cert)).text).toBe('I am the shop');
+      expect((await plane.api.call('POST', '/domains/shop.example.com/certificate/renew')).body).toMatchObject({ status: 409 });
+      const everything = JSON.stringify((await plane.api.call('GET', `/sites/${site.id}/events?limit=200`)).body) + ['control-plane', 'provisioner'].map((name) => readFileSync(join(plane.folder, 'logs', `${name}.log`), 'utf8')).join('');
+      expect(everything).not.toContain(own.private.split('\n')[1]);
+      expect((await plane.api.call('DELETE', '/domains/shop.example.com/certificate')).status).toBe(202);
+      await until('one of the authority is served again', () => visit('shop.example.com').then(() => true, () => false));
+    });
+
+    it('are revoked and forgotten, had anew, and go with their domain', async () => {
+      await active('gone.example.com');
+      const { serial } = await certified('gone.example.com');
+      const [before] = [readdirSync(tls()).length];
+      expect((await plane.api.call('POST', '/domains/gone.example.com/certificate/revoke', { reason: 'keyCompromise' })).status).toBe(202);
+      const revoked = await certified('gone.example.com', 'revoked');
+      await until('its key is off the disk', () => Promise.resolve(readdirSync(tls()).length === before - 1));
+      expect([await pebble.isRevoked(serial!), revoked.lastError]).toEqual([true, undefined]);
+      await expect(visit('gone.example.com')).rejects.toThrow(/self-signed|issuer/);
+      await until('it can be had anew', async () => (await plane.api.call('POST', '/domains/gone.example.com/certificate/renew')).status === 202);
+      expect((await certified('gone.example.com')).serial).not.toBe(serial);
+      expect((await visit('gone.example.com')).text).toBe('I am the shop');
+      await plane.api.call('DELETE', '/domains/gone.example.com');
+      await until('nothing of it is on the disk', async () => (await plane.api.call('GET', '/domains/gone.example.com')).status === 404 && readdirSync(tls()).length === before - 1);
+      await until('it is listed no more', async () => (await plane.api.call<{ items: { domain: string }[] }>('GET', '/certificates')).body.items.every(({ domain }) => domain === 'shop.example.com'));
+      const keys = async () => (await plane.api.call<{ items: { name: string }[] }>('GET', `/projects/${String(site['projectId'])}/secrets?limit=200`)).body.items.filter(({ name }) => name.startsWith('certificate/'));
+      await until('its keys are forgotten', async () => (await keys()).length === 1);
     });
 
     it('that fail say at which step and why, take nothing down, and are tried again by hand', async () => {

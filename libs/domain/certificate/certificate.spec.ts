@@ -105,7 +105,9 @@ describe('a certificate', () => {
   });
   it('can be renewed by hand at any time, and tried again at once after a failure', () => {
     on(...deployed).when(renewal).then({ type: 'CertificateRenewalStarted', data: { ...ids, status: 'renewing', reason: 'It was asked for.', nextAt: now, newKey: false } });
-    expect(dueStep(state(request, failure(1, 'order'), renewal), now, policy)).toBe('order');
+    const again = [state(request, failure(1, 'order'), renewal), state(request, order(1), answer(1), failure(1, 'issuance', { keepsOrder: true }), renewal), state(request, order(1), answer(1), issue(1), answer(2, 'disk full'), renewal)];
+    expect(again.map((one) => [one.status, dueStep(one, now, policy)])).toEqual([['requested', 'order'], ['issuing', 'issue'], ['issued', 'ask-host']]);
+    on(request, order(1), answer(1), issue(1), answer(2, 'disk full'), renewal).when({ type: 'AskHostAgain', now, policy }).thenTypes('CertificateAskedAgain', 'EnsureCertificate');
     on(...deployed).when({ ...renewal, authority: '' } as CertificateCommand).refused('unsupported', /HOSTPLANE_ACME_DIRECTORY/);
     given(decider).when(renewal).refused('not-found');
   });

@@ -1,6 +1,7 @@
 import type { IssuedCertificate } from '#contracts/gen/hostplane/v1/certificate.js';
 import { Refusal } from '../refusal.js';
 import type { Certificate, CertificateCommand, CertificateEvent, CertificateState } from './certificate.js';
+import { awaitsDeployment } from './due.js';
 import { later, nextWarning, renewalTime, retryTime, UPLOADED } from './policy.js';
 
 type Of<T extends CertificateCommand['type']> = Extract<CertificateCommand, { type: T }>;
@@ -133,7 +134,7 @@ function answerHost({ turn, error, now, policy }: Of<'AnswerHost'>, certificate:
 
 /** Asks for what was asked last, under the next number. */
 function askHostAgain({ now, policy }: Of<'AskHostAgain'>, certificate: Certificate): Events {
-  const mayDeploy = certificate.status === 'failed' && certificate.issued !== undefined && !certificate.isDeployed && !certificate.order;
+  const mayDeploy = awaitsDeployment(certificate);
   if (certificate.nextAt === '' || certificate.nextAt > now || !(certificate.awaitsHost || mayDeploy)) return [];
   const { certificateId, hostId, siteId, projectId, domain } = certificate.of;
   const turn = certificate.turn + 1;
@@ -150,8 +151,14 @@ function renew({ reason, newKey, authority, now }: Of<'RenewCertificate'>, certi
   if (status === 'removing' || status === 'revoking' || (status === 'revoked' && certificate.awaitsHost)) throw new Refusal('conflict', `The certificate is ${status === 'removing' ? 'being removed' : 'being revoked'}. Try again in a moment.`);
   const isWaiting = status === 'failed' && (certificate.nextAt === '' || certificate.nextAt > now);
   if (status !== 'deployed' && status !== 'revoked' && !isWaiting) return [];
-  const next = status === 'revoked' || !certificate.issued ? 'requested' : 'renewing';
-  return [{ type: 'CertificateRenewalStarted', data: { ...idsOf(certificate), status: isWaiting ? 'failed' : next, reason, nextAt: now, newKey } }];
+  return [{ type: 'CertificateRenewalStarted', data: { ...idsOf(certificate), status: statusAgain(certificate), reason, nextAt: now, newKey } }];
+}
+
+/** What is gone on with when somebody wants it now: the deployment, the order that is under way, or another order. */
+function statusAgain(certificate: Certificate): string {
+  if (certificate.order) return workingStatus(certificate);
+  if (!certificate.issued) return 'requested';
+  return certificate.isDeployed ? 'renewing' : 'issued';
 }
 
 function warn({ now, policy }: Of<'WarnOfEnd'>, certificate: Certificate): Events {

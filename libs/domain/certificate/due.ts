@@ -13,11 +13,16 @@ export function dueStep(certificate: Certificate, now: string, policy: Certifica
   return warning && warning.at <= now ? 'warn' : undefined;
 }
 
-function nextStep({ status, order, issued, isDeployed, awaitsHost }: Certificate): Step | undefined {
-  if (awaitsHost) return 'ask-host';
+/** It is issued, no host has it, and none is being asked. */
+export function awaitsDeployment({ status, order, issued, isDeployed, awaitsHost }: Certificate): boolean {
+  return (status === 'failed' || status === 'issued') && issued !== undefined && !isDeployed && !order && !awaitsHost;
+}
+
+function nextStep(certificate: Certificate): Step | undefined {
+  const { status, order, awaitsHost } = certificate;
+  if (awaitsHost || awaitsDeployment(certificate)) return 'ask-host';
   if (status === 'revoking') return 'revoke';
   if (order) return order.isProven ? 'issue' : 'prove';
-  if (status === 'failed' && issued && !isDeployed) return 'ask-host';
   return ['requested', 'renewing', 'failed'].includes(status) ? 'order' : undefined;
 }
 
