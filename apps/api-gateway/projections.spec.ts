@@ -48,7 +48,7 @@ describe('a project is shown', () => {
   it('with what its sites have, from admission to release', () => {
     const place = { projectId: 'p', siteId: 's' };
     const asked: MessageOf<'ProjectRequested'> = { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '' } };
-    const admitted: MessageOf<'SiteAdmitted'> = { type: 'SiteAdmitted', data: { ...place, address: '', memoryBytes: 7, cpuMillis: 5 } };
+    const admitted: MessageOf<'SiteAdmitted'> = { type: 'SiteAdmitted', data: { ...place, runtime: 'files', address: '', memoryBytes: 7, cpuMillis: 5 } };
     const measured: MessageOf<'SiteMeasured'> = { type: 'SiteMeasured', data: { ...place, diskBytes: 9, grownBy: 9 } };
     const released: MessageOf<'SiteReleased'> = { type: 'SiteReleased', data: { ...place, memoryBytes: 7, cpuMillis: 5, diskBytes: 9 } };
     expect(fold(projectsTable, 'project/p', asked, admitted, measured)).toMatchObject({ used_sites: 1, used_memory: 7, used_cpu: 5, used_disk: 9 });

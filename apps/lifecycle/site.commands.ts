@@ -46,7 +46,7 @@ export class SiteCommands {
     checkName(request.name, 'site');
     checkRequest(request);
     return this.admissions.run(projectId, async () => {
-      const admit = { type: 'AdmitSite', siteId, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
+      const admit = { type: 'AdmitSite', siteId, runtime, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
       const { position } = await handle(this.store, cause, [on(projectDecider, projectId, admit)], {
         then: ([project], log) => this.claim(request, project as Project, cause, log),
         ahead: streamsOf(request),

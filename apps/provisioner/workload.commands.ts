@@ -22,30 +22,29 @@ export class WorkloadCommands {
     private readonly vault: Vault,
   ) {}
 
+  /** No runtime is asked before a site needs it: one that is away is no matter of the others' sites. */
   @OnCommand('EnsureHome')
   async ensureHome(command: StoredMessage<'EnsureHome'>, context: HandlerContext): Promise<void> {
-    const { operationId, projectId, hostId, subnet, turn } = command.data;
+    const { operationId, projectId, hostId, turn } = command.data;
     const ids = { operationId, projectId, hostId, turn, revision: command.position };
     await answer(this.store, command, context, {
       decider: homeDecider,
       key: projectId,
-      act: async () => {
-        for (const runtime of this.runtimes.all) await runtime.ensureHome({ projectId, subnet }, context.signal);
-        return { type: 'HomeReady', data: ids };
-      },
+      act: () => Promise.resolve({ type: 'HomeReady', data: ids }),
       failed: (error) => ({ type: 'HomeFailed', data: { ...ids, error } }),
     });
   }
 
   @OnCommand('RemoveHome')
   async removeHome(command: StoredMessage<'RemoveHome'>, context: HandlerContext): Promise<void> {
-    const { operationId, projectId, hostId, turn } = command.data;
+    const { operationId, projectId, hostId, turn, runtimes } = command.data;
     const ids = { operationId, projectId, hostId, turn, revision: command.position };
     await answer(this.store, command, context, {
       decider: homeDecider,
       key: projectId,
       act: async () => {
-        for (const runtime of this.runtimes.all) await runtime.removeHome(projectId, context.signal);
+        const used = this.runtimes.all.filter(({ name }) => runtimes.includes(name) || runtimes.includes(''));
+        for (const runtime of used) await runtime.removeHome(projectId, context.signal);
         return { type: 'HomeRemoved', data: ids };
       },
       failed: (error) => ({ type: 'HomeFailed', data: { ...ids, error } }),

@@ -3,7 +3,6 @@ import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { visibleLines } from './answers.js';
 import { environmentItems } from './environment.js';
 import { markOf, readAppMark, readRoomMark, type AppMark } from './mark.js';
-import { masked } from './masked.js';
 import { choosePort, hostPorts } from './ports.js';
 import { createApplication, createDestination, createProject, deleteApplication, deployApplication, markApplication, setEnvironment, stopApplication, type AppWorkload } from './requests.js';
 import { defaultSettings, type CoolifySettings } from './settings.js';
@@ -118,9 +117,6 @@ describe('a log', () => {
   it('shows what is not hidden, a text that is no list as it is, and tells when it may not be read', () => {
     expect(visibleLines(JSON.stringify([{ output: 'a\nb', hidden: false }, { output: 'secret', hidden: true }, { output: null }]))).toEqual(['a', 'b']);
     expect([visibleLines('plain\ntext'), visibleLines(null)]).toEqual([['plain', 'text'], undefined]);
-  });
-  it('is masked, the lines of a value and its form in JSON too', () => {
-    expect(masked('a planted-1 b {"x":"say \\"planted\\""} first-line second-line on', ['planted-1', 'say "planted"', 'first-line\nsecond-line', 'on'])).toBe('a *** b {"x":"***"} *** *** on');
   });
 });
 
