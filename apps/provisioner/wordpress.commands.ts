@@ -1,6 +1,9 @@
 import { Controller } from '@nestjs/common';
 import type { CommandOutput, RunWordPress } from '#contracts/gen/hostplane/v1/workload.js';
+import { streamId, type Cause } from '#contracts/message.js';
 import { Refusal } from '#domain/refusal.js';
+import { mustBeMember, type Within } from '#eventstore/authorized.js';
+import { EventStore } from '#eventstore/event-store.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { Runtimes } from './runtimes.js';
@@ -13,10 +16,15 @@ const MISSING = [126, 127];
 /** Runs wp-cli for people, in the sites of this host. */
 @Controller()
 export class WordPressCommands {
-  constructor(private readonly runtimes: Runtimes) {}
+  constructor(
+    private readonly store: EventStore,
+    private readonly runtimes: Runtimes,
+  ) {}
 
+  /** It is no append that a removal of the member could come before: so their right is looked up once more, in the log, before anything is run. */
   @OnAsk('RunWordPress')
-  async run({ siteId, runtime: name, arguments: given }: RunWordPress): Promise<CommandOutput> {
+  async run({ siteId, runtime: name, arguments: given }: RunWordPress, cause: Cause): Promise<CommandOutput> {
+    await mustBeMember(this.store, cause, await this.placeOf(siteId), 'sites:exec');
     const runtime = this.runtimes.get(name);
     if (!runtime.run) throw new Refusal('unsupported', `No command can be run in a site on "${name}".`);
     const { exitCode, stdout, stderr } = await runtime.run(siteId, { argv: ['wp', ...given], stdin: '' }).catch((error: unknown) => {
@@ -25,5 +33,11 @@ export class WordPressCommands {
     if (MISSING.includes(exitCode)) throw new Refusal('unsupported', "The image of this site has no wp-cli: choose one that has it with HOSTPLANE_WORDPRESS_IMAGE, and update the site.");
     const [out, err] = [stdout.slice(0, MOST_SHOWN), stderr.slice(0, MOST_SHOWN)];
     return { exitCode, stdout: out, stderr: err, isCut: out.length + err.length < stdout.length + stderr.length };
+  }
+
+  private async placeOf(siteId: string): Promise<Within> {
+    const [requested] = await this.store.readStream(streamId('site', siteId));
+    if (requested?.type !== 'SiteRequested') throw new Refusal('not-found', 'There is no such site.');
+    return { projectId: requested.data.projectId, founderId: requested.data.ownerId };
   }
 }

@@ -104,6 +104,22 @@ describe('a secret of a member', () => {
     await world.happen(`project/${projectId}`, 'ProjectDeleted', { projectId, operationId: 'o' });
     await expect(reveal(projectId, 'mail')).rejects.toMatchObject({ code: 'not-found' });
   });
+
+  it('is stored and told only to who is a member at that moment, also when they are being removed', async () => {
+    for (let round = 0; round < 6; round++) {
+      const projectId = await world.project();
+      await store(projectId, 'mail', 'planted-0');
+      await world.happen(`member/${projectId}`, 'MemberAdded', { projectId, memberId: 'bob', role: 'admin' });
+      const removing = new Promise((resolve) => setTimeout(resolve, 10 * round)).then(() => world.happen(`member/${projectId}`, 'MemberRemoved', { projectId, memberId: 'bob' }));
+      const asked = Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? store(projectId, `own-${n}`, 'planted', as('bob')) : reveal(projectId, 'mail', 'bob')));
+      for (const outcome of await Promise.allSettled(asked)) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'not-found' });
+      await removing;
+      const log = await world.events();
+      const removed = log.find(({ streamId, type }) => streamId === `member/${projectId}` && type === 'MemberRemoved')!;
+      const bobs = log.filter(({ meta, data }) => meta.member === 'bob' && (data as { projectId?: string }).projectId === projectId);
+      expect(bobs.filter(({ position }) => position > removed.position)).toEqual([]);
+    }
+  }, 60_000);
 });
 
 describe("a site's secret", () => {

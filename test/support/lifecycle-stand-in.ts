@@ -16,7 +16,7 @@ import { siteDecider, type Site, type SiteCommand } from '#domain/site/site.js';
 import type { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { readCause } from '#messaging/envelope.js';
-import { authorized } from '../../apps/lifecycle/authorize.js';
+import { authorized } from '#eventstore/authorized.js';
 
 /**
  * Answers the gateway's asks as lifecycle does, with the real deciders and the real log, and nothing behind it: what is accepted
