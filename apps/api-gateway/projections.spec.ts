@@ -19,7 +19,7 @@ const ids = { siteId: 's', operationId: 'o' };
 const content = { sha256: 'c'.repeat(64), sizeBytes: 10, format: 'zip', fileCount: 2 };
 const release = { ...ids, operationId: 'r-op', releaseId: 'r', content };
 /** One that is older than the vault has plain values too. */
-const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/', sealedEnv: [{ name: 'MODE', box: 'sealed' }] };
+const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/', sealedEnv: [{ name: 'MODE', box: 'sealed' }], secretEnv: [] };
 const asked: MessageOf<'SiteRequested'> = {
   type: 'SiteRequested',
   data: { ...ids, projectId: 'p', ownerId: 'ann', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local', hostname: 'blog', address: '', subnet: '', app: undefined, wordpress: undefined, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined },

@@ -29,11 +29,11 @@ const HIDDEN = new Set(['input', 'output', 'tokenHash', 'passwordHash', 'ciphert
 export function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== 'object' || value === null) return value;
-  const { sealedEnv } = value as { sealedEnv?: readonly { name: string }[] };
+  const { sealedEnv = [], secretEnv = [] } = value as Readonly<Record<string, readonly { name: string }[]>>;
   const shown: Record<string, unknown> = {};
   for (const [key, held] of Object.entries(value)) {
     if (HIDDEN.has(key) || key === 'sealedEnv') continue;
-    if (key === 'env') shown['envNames'] = [...Object.keys((held ?? {}) as object), ...(sealedEnv ?? []).map(({ name }) => name)].sort();
+    if (key === 'env') shown['envNames'] = [...Object.keys((held ?? {}) as object), ...[...sealedEnv, ...secretEnv].map(({ name }) => name)].sort();
     else shown[key] = withoutSecrets(held);
   }
   return shown;

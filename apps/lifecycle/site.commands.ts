@@ -7,7 +7,9 @@ import type { Right } from '#domain/access/rights.js';
 import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
 import { checkName, hostLabels } from '#domain/naming/names.js';
 import { projectDecider, type Project } from '#domain/project/project.js';
+import { secretIdOf } from '#domain/naming/naming.js';
 import { Refusal } from '#domain/refusal.js';
+import { secretGuard } from '#domain/secret/guard.js';
 import type { Amounts } from '#domain/project/quota.js';
 import { needsOf } from '#domain/site/needs.js';
 import { checkRequest, defaultRuntime } from '#domain/site/request.js';
@@ -97,6 +99,7 @@ export class SiteCommands {
       authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
       ...takeOver(site),
+      ...(site.app?.secretEnv ?? []).map(({ name: variable, secret }) => on(secretGuard, secretIdOf(projectId, secret), { variable, secret })),
       on(nameDecider, siteNameKey(ownerId, name), { type: 'ClaimName', name, holderId: siteId }),
       on(hostnameDecider, hostname, { type: 'ClaimName', name: hostname, holderId: siteId }),
     ];

@@ -122,6 +122,21 @@ describe('a secret of a member', () => {
   }, 60_000);
 });
 
+describe('a secret that the environment of a site names', () => {
+  it('is not revoked while there is the site', async () => {
+    const [projectId, siteId] = [await world.project(), randomUUID()];
+    await store(projectId, 'mail', 'planted');
+    const app = { image: 'shop:1', port: 80, env: {}, healthPath: '/', sealedEnv: [], secretEnv: [{ name: 'PASSWORD', secret: 'mail', version: 0 }] };
+    const site = { siteId, projectId, operationId: 'o', ownerId: META.owner, name: 'shop', kind: 'app', runtime: 'docker', hostId: 'local', hostname: 'shop', address: '', subnet: '', app, wordpress: undefined, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined };
+    await world.happen(`project/${projectId}`, 'SiteAdmitted', { projectId, siteId, runtime: 'docker', address: '', memoryBytes: 0, cpuMillis: 0 });
+    await world.happen(`site/${siteId}`, 'SiteRequested', site);
+    await expect(ask('RevokeSecret', { projectId, name: 'mail' })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('site "shop" needs "mail"') });
+    await world.happen(`project/${projectId}`, 'SiteReleased', { projectId, siteId, memoryBytes: 0, cpuMillis: 0, diskBytes: 0 });
+    await ask('RevokeSecret', { projectId, name: 'mail' });
+    expect(await historyOf(projectId, 'mail')).toEqual([['SecretStored', META.actor, 1], ['SecretRevoked', META.actor, undefined]]);
+  });
+});
+
 describe("a site's secret", () => {
   async function siteWithSecrets() {
     const [projectId, siteId] = [await world.project(), randomUUID()];

@@ -13,6 +13,7 @@ import { isPublicKey, seal } from '#messaging/sealed-box.js';
 import { InTurn } from '#providers/in-turn.js';
 import type { Keyring } from './keyring.js';
 import { asMember } from './members.js';
+import { unusedBySites } from './users.js';
 import { unboxed, type Vault } from './vault.js';
 
 const ALPHABET = 'letters-digits';
@@ -55,7 +56,11 @@ export class OwnSecrets {
     const secretId = secretIdOf(projectId, name);
     const { state } = await loadState(this.store, secretDecider, secretId);
     if (state.status === 'stored') mustBeFree(state.secret, await this.lifeOf(state.secret));
-    return this.decide(secretId, { type: 'RevokeSecret', name }, cause, allowed);
+    const { position } = await handle(this.store, cause, [on(secretDecider, secretId, { type: 'RevokeSecret', name })], {
+      then: async (_, log) => [allowed, await unusedBySites(log, projectId, name)],
+      ahead: [streamId('project', projectId)],
+    });
+    return { resourceId: secretId, operationId: '', position };
   }
 
   /** The value, sealed to the asker's one-time key. That it was opened, by whom, is recorded before it is given. */

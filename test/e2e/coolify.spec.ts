@@ -62,6 +62,22 @@ describeWithCoolify('apps at Coolify', () => {
     expect((await plane.api.settled(site.id, ['DESTROYED'])).status).toBe('DESTROYED');
   });
 
+  it('take the value that a secret of the project has when they are started again', async () => {
+    const project = await plane.api.call<SiteView>('POST', '/projects', { name: 'keeper' });
+    const store = (value: string) => plane.api.call('PUT', `/projects/${project.body.id}/secrets/greeting`, { value });
+    expect((await store('planted-secret-1')).status).toBe(200);
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'named', projectId: 'keeper', ...app, env: { GREETING: { secret: 'greeting' } } });
+    const site = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED']);
+    expect([site.lastError, (await visit(site.url)).body]).toEqual([undefined, 'planted-secret-1']);
+    await store('planted-secret-2');
+    await change(site, 'restart');
+    expect((await visit(site.url)).body).toBe('planted-secret-2');
+    expect([...coolify.state.apps.values()].map(({ fields }) => String(fields['description'])).join()).not.toContain('planted');
+    await plane.api.call('DELETE', `/sites/${site.id}`);
+    await plane.api.settled(site.id, ['DESTROYED']);
+    expect(coolify.leftovers()).toEqual([]);
+  }, 60_000);
+
   it('fail with their step and the reason while Coolify is away, are retried when it is back, and nobody else is kept waiting', async () => {
     coolify.fail(/./, 'status', { status: 503, times: Infinity });
     const project = await plane.api.call<{ operationId: string }>('POST', '/projects', { name: 'meanwhile' });

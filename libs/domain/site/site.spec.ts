@@ -11,8 +11,9 @@ const request = {
   siteId, projectId: 'p', operationId: 'launch', ownerId: 'admin', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local',
   hostname: 'blog', address: '', subnet: '10.77.0.0/24', app: undefined, wordpress: undefined, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined,
 };
-const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/', sealedEnv: [] };
+const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/', sealedEnv: [], secretEnv: [] };
 /** With boxes as long as one with nothing in it. */
+const naming = (name: string, secret: string) => ({ secretEnv: [{ name, secret, version: 0 }] });
 const sealed = (...names: string[]) => ({ ...app, sealedEnv: names.map((name) => ({ name, box: 'A'.repeat(136) })) });
 const PLAIN = [{ name: 'A', box: 'plain' }];
 const content = { sha256: 'a'.repeat(64), sizeBytes: 1, format: 'zip', fileCount: 1 };
@@ -40,6 +41,8 @@ describe('a site', () => {
     [{ kind: 'app', runtime: 'docker', app: { ...app, healthPath: 'x' } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: sealed('A B') }, 'invalid'],
     [{ kind: 'app', runtime: 'docker', app: { ...app, env: { PLAIN: 'x' } } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, sealedEnv: PLAIN } }, 'invalid'],
     [{ kind: 'app', runtime: 'docker', app: sealed('A', 'A') }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: { ...sealed('A'), ...naming('A', 'mail') } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, ...naming('A B', 'mail') } }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: { ...app, ...naming('A', 'site/x/admin-password') } }, 'invalid'],
   ] as const)('refuses a request with %j', (part, code) => {
     given(siteDecider).when({ type: 'RequestSite', site: { ...request, ...part } }).refused(code);
   });

@@ -12,7 +12,7 @@ const siteId = '0190b4c6-7f3e-7c3a-9a57-0123456789ab';
 const projectId = '0190b4c6-7f3e-7c3a-9a57-0123456789ac';
 const HASH = '0123456789abcdef0123456789abcdef';
 const NETWORK = 'hp-net-agiljrt7hz6dvgsxaerukz4jvq';
-const app = { image: 'registry.test:5000/team/shop:2', port: 8080, env: {}, healthPath: '/healthz', sealedEnv: [] };
+const app = { image: 'registry.test:5000/team/shop:2', port: 8080, env: {}, healthPath: '/healthz', sealedEnv: [], secretEnv: [] };
 const spec: AppWorkload = { ...WorkloadSpec.fromJSON({ siteId, projectId, name: 'blog', kind: 'app', runtime: 'coolify', power: 'running' }), app };
 const mark: AppMark = { plane: 'p1', project: projectId, site: siteId, spec: HASH, state: 'new', restarted: 0, spare: 20_001 };
 const marked = `Kept by Hostplane, do not edit. plane=p1 project=${projectId} site=${siteId} spec=${HASH} state=new restarted=0 spare=20001`;
