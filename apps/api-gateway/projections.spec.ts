@@ -158,6 +158,8 @@ describe('the timeline', () => {
 describe('the timeline', () => {
   it('names the variables of an environment, sealed ones too', () => {
     expect(withoutSecrets({ app })).toEqual({ app: { image: 'shop:1', port: 80, envNames: ['MODE', 'SECRET'], healthPath: '/' } });
+    const naming = { ...app, secretEnv: [{ name: 'MAIL', secret: 'mail-password', version: 0 }] };
+    expect(withoutSecrets({ app: naming })).toEqual({ app: { image: 'shop:1', port: 80, envNames: ['MAIL', 'MODE', 'SECRET'], envSecrets: { MAIL: 'mail-password' }, healthPath: '/' } });
   });
 });
 

@@ -93,11 +93,11 @@ describe('a site', () => {
   it('is repaired as it is, running or stopped; a failed one is provisioned again', () => {
     const repair = { type: 'SwitchSite', operationId: 'o', action: 'repair' } as const;
     const asked: SiteEvent = { type: 'SiteSwitchRequested', data: { ...ids('o'), action: 'repair' } };
-    const stopped: SiteEvent = { type: 'SiteSwitched', data: { ...ids('s'), action: 'stop', power: 'stopped' } };
+    const stopped: SiteEvent = { type: 'SiteSwitched', data: { ...ids('s'), action: 'stop', power: 'stopped', target: undefined } };
     given(siteDecider, ...live).when(repair).then(asked);
-    given(siteDecider, ...live, asked).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'running' } });
+    given(siteDecider, ...live, asked).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'running', target: undefined } });
     const off = [...live, { type: 'SiteSwitchRequested', data: { ...ids('s'), action: 'stop' } }, stopped, asked] as const;
-    given(siteDecider, ...off).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'stopped' } });
+    given(siteDecider, ...off).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'stopped', target: undefined } });
     given(siteDecider, requested, started, failed).when(repair).then({ type: 'SiteRetryRequested', data: ids('o') });
     given(siteDecider, requested, started).when(repair).refused('conflict', /busy/);
   });
@@ -198,7 +198,7 @@ describe('a site with data', () => {
     expect(given(siteDecider, ...live, restoring, failed).state()).toMatchObject({ dataId: '', status: 'ACTIVE' });
   });
   it('is not restored while it is stopped: nobody could see whether it is healthy', () => {
-    const stopped: SiteEvent[] = [{ type: 'SiteSwitchRequested', data: { ...ids('w'), action: 'stop' } }, { type: 'SiteSwitched', data: { ...ids('w'), action: 'stop', power: 'stopped' } }];
+    const stopped: SiteEvent[] = [{ type: 'SiteSwitchRequested', data: { ...ids('w'), action: 'stop' } }, { type: 'SiteSwitched', data: { ...ids('w'), action: 'stop', power: 'stopped', target: undefined } }];
     given(siteDecider, ...live, ...stopped).when(restore).refused('conflict', /stopped/);
     given(siteDecider, ...live, ...stopped).when(backUp).then(asked);
   });

@@ -260,6 +260,8 @@ export interface SiteSwitched {
   action: string;
   /** running or stopped */
   power: string;
+  /** Where it is reached from here on; absent: where it was. */
+  target: Target | undefined;
 }
 
 export interface SiteSwitchFailed {
@@ -1473,6 +1475,7 @@ export const SiteSwitched: MessageFns<SiteSwitched> = {
         : "",
       action: isSet(object.action) ? globalThis.String(object.action) : "",
       power: isSet(object.power) ? globalThis.String(object.power) : "",
+      target: isSet(object.target) ? Target.fromJSON(object.target) : undefined,
     };
   },
 
@@ -1489,6 +1492,9 @@ export const SiteSwitched: MessageFns<SiteSwitched> = {
     }
     if (message.power !== "") {
       obj.power = message.power;
+    }
+    if (message.target !== undefined) {
+      obj.target = Target.toJSON(message.target);
     }
     return obj;
   },
