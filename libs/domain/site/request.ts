@@ -9,6 +9,14 @@ export const runtimesFor: Readonly<Record<string, readonly string[]>> = {
   wordpress: ['docker'],
 };
 
+/** Runtimes whose sites' data can be read and filled by others: Coolify has no way in. */
+const openRuntimes: readonly string[] = ['files', 'docker'];
+
+export function mustHoldOpenData({ runtime }: Pick<SiteRequested, 'runtime'>): void {
+  if (openRuntimes.includes(runtime)) return;
+  throw new Refusal('unsupported', `A site on "${runtime}" cannot be backed up or restored: its data can be read there by nobody else. Keep copies there, or run it on docker.`);
+}
+
 /** Where a site runs when nobody says where: what needs a container, on the plane's runtime for containers if that can run its kind. */
 export function defaultRuntime(kind: string, forContainers: string): string {
   const [first = '', ...others] = runtimesFor[kind] ?? [];

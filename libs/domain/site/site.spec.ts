@@ -69,6 +69,11 @@ describe('a site', () => {
     given(siteDecider, ...live, destroying).when({ type: 'DestroySite', operationId: 'second', keepData: false }).then();
     given(siteDecider, ...live, destroying).when({ type: 'FinishDestroy', operationId: 'remove' }).then({ type: 'SiteDestroyed', data: ids('remove') });
   });
+  it('is not backed up, or filled from a backup, where nobody gets at its data', () => {
+    const there = { ...requested, data: { ...request, kind: 'app', runtime: 'coolify', app } };
+    given(siteDecider, there, started, active).when({ type: 'BackUpSite', operationId: 'b', backupId: 'k', destroyOperationId: '' }).refused('unsupported', /"coolify" cannot be backed up/);
+    given(siteDecider, there, started, active).when({ type: 'RestoreSite', operationId: 'b', backupId: 'k', dataId: 'd', releaseId: '', content: undefined }).refused('unsupported');
+  });
   it('of WordPress changes its PHP while it is live, goes back when that fails, and of another kind does not', () => {
     const wordpress = { phpVersion: '8.3', title: 'T', adminUser: 'admin', adminEmail: '', locale: '', database: 'shared' };
     const blog: SiteEvent = { type: 'SiteRequested', data: { ...request, kind: 'wordpress', runtime: 'docker', wordpress } };
