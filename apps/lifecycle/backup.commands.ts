@@ -45,7 +45,7 @@ export class BackupCommands {
     }
     const command = { type: 'RestoreSite', operationId, backupId, dataId: restoredDataId(site, ask.dataId), releaseId, content } as const;
     const { position } = await handle(this.store, cause, [on(siteDecider, siteId, command)], {
-      then: () => [authorized(cause, withinOf(site), 'backups:restore')],
+      then: () => [authorized(cause, withinOf(site), 'backups:restore'), ...(content ? [this.sites.measured(site, content)] : [])],
     });
     return { resourceId: siteId, operationId, position };
   }

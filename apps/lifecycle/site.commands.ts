@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
-import type { CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite, UpdateSite } from '#contracts/gen/hostplane/v1/site.js';
+import type { ContentRef, CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite, UpdateSite } from '#contracts/gen/hostplane/v1/site.js';
 import { usualQuota } from '#boot/quota.js';
 import { streamId, type Cause } from '#contracts/message.js';
 import type { Right } from '#domain/access/rights.js';
@@ -73,10 +73,14 @@ export class SiteCommands {
     const { siteId, operationId, releaseId, content } = ask;
     const { state: site } = await loadState(this.store, siteDecider, siteId);
     if (site.status === 'ABSENT') throw new Refusal('not-found', 'There is no such site.');
-    const measure = { type: 'MeasureSite', siteId, diskBytes: content?.sizeBytes ?? 0, usual: usualQuota(this.config) } as const;
-    const more = [on(projectDecider, site.request.projectId, measure)];
+    const more = [this.measured(site, content)];
     const command = { type: 'PublishRelease', operationId, releaseId, content } as const;
     return this.admissions.run(site.request.projectId, async () => ({ ...(await this.change(siteId, command, { cause, right: 'sites:deploy' }, more)), operationId }));
+  }
+
+  /** A part for the append that gives a site this content: the project has room for it. */
+  measured({ request: { projectId, siteId } }: Site, content: ContentRef | undefined): Part {
+    return on(projectDecider, projectId, { type: 'MeasureSite', siteId, diskBytes: content?.sizeBytes ?? 0, usual: usualQuota(this.config) });
   }
 
   @OnAsk('SwitchSite')

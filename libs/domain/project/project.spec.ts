@@ -122,6 +122,12 @@ describe('a quota', () => {
     given(projectDecider, ...full).when({ type: 'ReleaseSite', siteId: 'a' }).then({ type: 'SiteReleased', data: { projectId: 'p', siteId: 'a', memoryBytes: 512 * MIB, cpuMillis: 1000, diskBytes: 0 } });
     given(projectDecider, requested, takes('a'), set({ memoryBytes: 0 })).when(admit('b', { ...nothing, sites: 1 })).thenTypes('SiteAdmitted');
   });
+  it('counts the content that a site begins with', () => {
+    const begins = { ...one, diskBytes: 60 };
+    const [first] = projectDecider.decide(admit('a', begins), given(projectDecider, requested).state());
+    given(projectDecider, requested).when(admit('a', begins)).then(first as ReturnType<typeof admitted>, measured(60, 60));
+    given(projectDecider, requested, set({ diskBytes: 50 })).when(admit('a', begins)).refused('quota-exceeded', /disk: 0 bytes of 50 bytes are used, 60 bytes more/);
+  });
   it('counts the disk as it is measured, and lets it shrink', () => {
     const grown = [requested, takes('a'), measured(50, 50)];
     given(projectDecider, requested, takes('a')).when(measure(50)).then(measured(50, 50));

@@ -92,8 +92,10 @@ function admit(project: Project, command: Extract<ProjectCommand, { type: 'Admit
   }
   mustFit(quotaOf(project.quota, command.usual), useOf(project), command.needs);
   const address = command.needsAddress ? freeAddress(project) : '';
-  const { memoryBytes, cpuMillis } = command.needs;
-  return [{ type: 'SiteAdmitted', data: { projectId: project.request.projectId, siteId: command.siteId, runtime: command.runtime, address, memoryBytes, cpuMillis } }];
+  const { memoryBytes, cpuMillis, diskBytes } = command.needs;
+  const ids = { projectId: project.request.projectId, siteId: command.siteId };
+  const admitted: ProjectEvent = { type: 'SiteAdmitted', data: { ...ids, runtime: command.runtime, address, memoryBytes, cpuMillis } };
+  return diskBytes === 0 ? [admitted] : [admitted, { type: 'SiteMeasured', data: { ...ids, diskBytes, grownBy: diskBytes } }];
 }
 
 /** A site that grows must fit; one that shrinks always does. */
