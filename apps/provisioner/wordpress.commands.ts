@@ -1,8 +1,8 @@
 import { Controller } from '@nestjs/common';
 import type { CommandOutput, RunWordPress } from '#contracts/gen/hostplane/v1/workload.js';
-import { streamId, type Cause } from '#contracts/message.js';
+import type { Cause } from '#contracts/message.js';
 import { Refusal } from '#domain/refusal.js';
-import { mustBeMember, type Within } from '#eventstore/authorized.js';
+import { mustBeMember, projectOf } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
@@ -24,7 +24,7 @@ export class WordPressCommands {
   /** It is no append that a removal of the member could come before: so their right is looked up once more, in the log, before anything is run. */
   @OnAsk('RunWordPress')
   async run({ siteId, runtime: name, arguments: given }: RunWordPress, cause: Cause): Promise<CommandOutput> {
-    await mustBeMember(this.store, cause, await this.placeOf(siteId), 'sites:exec');
+    await mustBeMember(this.store, cause, await projectOf(this.store, siteId), 'sites:exec');
     const runtime = this.runtimes.get(name);
     if (!runtime.run) throw new Refusal('unsupported', `No command can be run in a site on "${name}".`);
     const { exitCode, stdout, stderr } = await runtime.run(siteId, { argv: ['wp', ...given], stdin: '' }).catch((error: unknown) => {
@@ -33,11 +33,5 @@ export class WordPressCommands {
     if (MISSING.includes(exitCode)) throw new Refusal('unsupported', "The image of this site has no wp-cli: choose one that has it with HOSTPLANE_WORDPRESS_IMAGE, and update the site.");
     const [out, err] = [stdout.slice(0, MOST_SHOWN), stderr.slice(0, MOST_SHOWN)];
     return { exitCode, stdout: out, stderr: err, isCut: out.length + err.length < stdout.length + stderr.length };
-  }
-
-  private async placeOf(siteId: string): Promise<Within> {
-    const [requested] = await this.store.readStream(streamId('site', siteId));
-    if (requested?.type !== 'SiteRequested') throw new Refusal('not-found', 'There is no such site.');
-    return { projectId: requested.data.projectId, founderId: requested.data.ownerId };
   }
 }

@@ -1,7 +1,8 @@
-import type { Cause } from '#contracts/message.js';
+import { streamId, type Cause } from '#contracts/message.js';
 import { memberGuard } from '#domain/access/guard.js';
 import { authorize } from '#domain/access/membership.js';
 import type { Right } from '#domain/access/rights.js';
+import { Refusal } from '#domain/refusal.js';
 import { loadState, on, type Part, type StreamReader } from './handle.js';
 
 /** The project that something belongs to, and who founded it: neither ever changes. */
@@ -22,4 +23,11 @@ export function authorized(cause: Cause, within: Within, right: Right): Part {
 export async function mustBeMember(log: StreamReader, cause: Cause, within: Within, right: Right): Promise<void> {
   const { state } = await loadState(log, memberGuard, within.projectId);
   authorize({ ...within, by: cause.meta.member ?? '' }, state, right);
+}
+
+/** The project of a site, as its first message has it. */
+export async function projectOf(log: StreamReader, siteId: string): Promise<Within> {
+  const [requested] = await log.readStream(streamId('site', siteId));
+  if (requested?.type !== 'SiteRequested') throw new Refusal('not-found', 'There is no such site.');
+  return { projectId: requested.data.projectId, founderId: requested.data.ownerId };
 }
