@@ -19,7 +19,7 @@ const ids = { siteId: 's', operationId: 'o' };
 const content = { sha256: 'c'.repeat(64), sizeBytes: 10, format: 'zip', fileCount: 2 };
 const release = { ...ids, operationId: 'r-op', releaseId: 'r', content };
 /** One that is older than the vault has plain values too. */
-const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/', sealedEnv: [{ name: 'MODE', box: 'sealed' }] };
+const app = { image: 'shop:1', port: 80, env: { SECRET: 'planted-value' }, healthPath: '/', sealedEnv: [{ name: 'MODE', box: 'sealed' }], secretEnv: [] };
 const asked: MessageOf<'SiteRequested'> = {
   type: 'SiteRequested',
   data: { ...ids, projectId: 'p', ownerId: 'ann', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local', hostname: 'blog', address: '', subnet: '', app: undefined, wordpress: undefined, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined },
@@ -48,7 +48,7 @@ describe('a project is shown', () => {
   it('with what its sites have, from admission to release', () => {
     const place = { projectId: 'p', siteId: 's' };
     const asked: MessageOf<'ProjectRequested'> = { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '' } };
-    const admitted: MessageOf<'SiteAdmitted'> = { type: 'SiteAdmitted', data: { ...place, address: '', memoryBytes: 7, cpuMillis: 5 } };
+    const admitted: MessageOf<'SiteAdmitted'> = { type: 'SiteAdmitted', data: { ...place, runtime: 'files', address: '', memoryBytes: 7, cpuMillis: 5 } };
     const measured: MessageOf<'SiteMeasured'> = { type: 'SiteMeasured', data: { ...place, diskBytes: 9, grownBy: 9 } };
     const released: MessageOf<'SiteReleased'> = { type: 'SiteReleased', data: { ...place, memoryBytes: 7, cpuMillis: 5, diskBytes: 9 } };
     expect(fold(projectsTable, 'project/p', asked, admitted, measured)).toMatchObject({ used_sites: 1, used_memory: 7, used_cpu: 5, used_disk: 9 });
@@ -158,6 +158,8 @@ describe('the timeline', () => {
 describe('the timeline', () => {
   it('names the variables of an environment, sealed ones too', () => {
     expect(withoutSecrets({ app })).toEqual({ app: { image: 'shop:1', port: 80, envNames: ['MODE', 'SECRET'], healthPath: '/' } });
+    const naming = { ...app, secretEnv: [{ name: 'MAIL', secret: 'mail-password', version: 0 }] };
+    expect(withoutSecrets({ app: naming })).toEqual({ app: { image: 'shop:1', port: 80, envNames: ['MAIL', 'MODE', 'SECRET'], envSecrets: { MAIL: 'mail-password' }, healthPath: '/' } });
   });
 });
 

@@ -29,12 +29,22 @@ const HIDDEN = new Set(['input', 'output', 'tokenHash', 'passwordHash', 'ciphert
 export function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== 'object' || value === null) return value;
-  const { sealedEnv } = value as { sealedEnv?: readonly { name: string }[] };
+  const { sealedEnv = [], secretEnv = [] } = value as Readonly<Record<string, readonly Variable[]>>;
   const shown: Record<string, unknown> = {};
   for (const [key, held] of Object.entries(value)) {
-    if (HIDDEN.has(key) || key === 'sealedEnv') continue;
-    if (key === 'env') shown['envNames'] = [...Object.keys((held ?? {}) as object), ...(sealedEnv ?? []).map(({ name }) => name)].sort();
+    if (HIDDEN.has(key) || key === 'sealedEnv' || key === 'secretEnv') continue;
+    if (key === 'env') Object.assign(shown, environmentOf([...Object.keys((held ?? {}) as object), ...[...sealedEnv, ...secretEnv].map(({ name }) => name)], secretEnv));
     else shown[key] = withoutSecrets(held);
   }
   return shown;
+}
+
+interface Variable {
+  readonly name: string;
+  readonly secret?: string;
+}
+
+function environmentOf(names: readonly string[], secretEnv: readonly Variable[]): object {
+  const envSecrets = Object.fromEntries(secretEnv.map(({ name, secret }) => [name, secret]));
+  return { envNames: [...names].sort(), ...(secretEnv.length > 0 && { envSecrets }) };
 }

@@ -113,8 +113,11 @@ export class SitesController {
   /** From here on the values of its environment are readable by the vault alone. */
   private async appOf(body: InputOf<Routes['createSite']>['body'], projectId: string, call: Call): Promise<AppSpec | undefined> {
     if (body.kind !== 'app') return undefined;
-    const sealedEnv = await this.vault.seal(projectId, body.env ?? {}, call.cause);
-    return { image: body.image ?? '', port: body.port ?? 0, env: {}, healthPath: body.healthPath ?? '/', sealedEnv };
+    const env = Object.entries(body.env ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+    const values = env.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value] as const] : []));
+    const secretEnv = env.flatMap(([name, value]) => (typeof value === 'string' ? [] : [{ name, secret: value.secret, version: 0 }]));
+    const sealedEnv = await this.vault.seal(projectId, Object.fromEntries(values), call.cause);
+    return { image: body.image ?? '', port: body.port ?? 0, env: {}, healthPath: body.healthPath ?? '/', sealedEnv, secretEnv };
   }
 
   private async accepted(call: Call, id: string, operationId: string): Promise<Answer> {

@@ -149,9 +149,10 @@ function dataChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> | un
   }
 }
 
-function shownApp({ image, port, env, healthPath, sealedEnv }: AppSpec): string {
-  const envNames = [...Object.keys(env), ...sealedEnv.map(({ name }) => name)].sort();
-  return JSON.stringify({ image, port, envNames, healthPath });
+function shownApp({ image, port, env, healthPath, sealedEnv, secretEnv }: AppSpec): string {
+  const envNames = [...Object.keys(env), ...[...sealedEnv, ...secretEnv].map(({ name }) => name)].sort();
+  const envSecrets = secretEnv.length > 0 ? Object.fromEntries(secretEnv.map(({ name, secret }) => [name, secret])) : undefined;
+  return JSON.stringify({ image, port, envNames, envSecrets, healthPath });
 }
 
 function shownWordPress({ phpVersion, adminUser, database }: WordPressSpec): string {

@@ -15,7 +15,7 @@ import { exitCodeOf, UsageError } from './exit-codes.js';
 import { listFiles, packFolder } from './pack-folder.js';
 import { run } from './program.js';
 import { renderChanges, renderOperation } from './progress.js';
-import { envOf } from './publish.js';
+import { pairsOf } from './publish.js';
 import { renderBytes, renderElapsed, renderFields, renderTable } from './table.js';
 import { expiryOf } from './tokens.js';
 
@@ -144,8 +144,8 @@ describe('what is printed', () => {
 
 describe('what is said on the command line', () => {
   it('names variables', () => {
-    expect(envOf(['A=1', 'B=x=y', 'C='])).toEqual({ A: '1', B: 'x=y', C: '' });
-    expect(() => envOf(['secret'])).toThrow(UsageError);
+    expect(pairsOf('--env', ['A=1', 'B=x=y', 'C='])).toEqual({ A: '1', B: 'x=y', C: '' });
+    expect(() => pairsOf('--env-secret', ['secret'])).toThrow(UsageError);
   });
   it('names times', () => {
     expect([timeOf('15m', 1_000_000), timeOf('2026-01-01T00:00:00Z', 0)]).toEqual([100_000, 1_767_225_600_000]);

@@ -12,6 +12,7 @@ export interface CreateOptions {
   readonly image?: string;
   readonly port?: number;
   readonly env: readonly string[];
+  readonly envSecret: readonly string[];
   readonly healthPath?: string;
   readonly php?: string;
   readonly title?: string;
@@ -72,21 +73,21 @@ async function showOutcome({ client, terminal, options }: Session, siteId: strin
 function siteOf(name: string, options: CreateOptions): NewSite {
   const kind = options.kind ?? (options.image ? 'app' : 'static');
   if (kind !== 'static' && (options.dir ?? options.archive)) throw new UsageError(`A site of the kind ${kind} takes no content: --dir and --archive are for static sites.`);
-  const env = envOf(options.env);
+  const env = { ...pairsOf('--env', options.env), ...Object.fromEntries(Object.entries(pairsOf('--env-secret', options.envSecret)).map(([variable, secret]) => [variable, { secret }])) };
   return {
     name, kind, projectId: options.project, runtime: options.runtime, image: options.image, port: options.port, healthPath: options.healthPath,
     phpVersion: options.php, title: options.title, adminUser: options.adminUser, adminEmail: options.adminEmail, locale: options.locale, database: options.database,
-    ...(options.env.length > 0 ? { env } : {}),
+    ...(Object.keys(env).length > 0 ? { env } : {}),
     ...(options.memory !== undefined || options.cpus !== undefined ? { limits: { memoryBytes: options.memory, cpuMillis: options.cpus } } : {}),
   };
 }
 
 /** NAME=value pairs, the value as it stands after the first equals sign. */
-export function envOf(pairs: readonly string[]): Record<string, string> {
+export function pairsOf(option: string, pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=');
-      if (at < 1) throw new UsageError(`--env ${pair.split('=')[0] || '""'}: write it as NAME=value.`);
+      if (at < 1) throw new UsageError(`${option} ${pair.split('=')[0] || '""'}: write it as NAME=${option === '--env' ? 'value' : 'secret'}.`);
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );

@@ -58,6 +58,7 @@ function addCreate(site: Command, io: Io): void {
     .option('--image <image>', 'app: the image to run')
     .option('--port <port>', 'app: the port that it listens on', wholeNumber)
     .option('--env <name=value>', 'app: a variable of its environment; may be said again', (said: string, all: string[]) => [...all, said], [])
+    .option('--env-secret <name=secret>', 'app: a variable whose value is a secret of the project; may be said again', (said: string, all: string[]) => [...all, said], [])
     .option('--health-path <path>', 'app: a path that answers 2xx or 3xx once it is healthy')
     .option('--php <version>', "wordpress: version of PHP, for example 8.3 (default: the host's)")
     .option('--title <title>', 'wordpress: its title (default: its name)')
@@ -127,7 +128,7 @@ function fieldsOf(site: Site): Record<string, string | number | undefined> {
     Port: site.app?.port,
     Admin: site.wordpress && `${site.wordpress.adminUser} at ${site.wordpress.adminUrl}`,
     PHP: site.wordpress?.phpVersion,
-    Environment: site.app?.envNames.join(', '),
+    Environment: site.app?.envNames.map((name) => (site.app?.envSecrets?.[name] ? `${name} (secret ${site.app.envSecrets[name]})` : name)).join(', '),
     Release: site.release && `${site.release.id} (${site.release.status}, ${site.release.fileCount} files)`,
     Operation: site.operation && `${site.operation.kind} (${site.operation.status})`,
     Data: site.isDataKept ? `kept: hostplane site restore ${site.id} <name>` : undefined,

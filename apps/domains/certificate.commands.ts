@@ -7,6 +7,7 @@ import { UPLOADED } from '#domain/certificate/policy.js';
 import { domainDecider, type Claim } from '#domain/domain-name/domain-name.js';
 import { Refusal } from '#domain/refusal.js';
 import { routeDecider } from '#domain/route/route.js';
+import { authorized } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
@@ -25,31 +26,32 @@ export class CertificateCommands {
 
   @OnAsk('UploadCertificate')
   async upload({ domain, siteId, chain, sealedKey }: UploadCertificate, cause: Cause): Promise<Accepted> {
-    const { claimId, projectId } = await this.claim(domain, siteId, true);
+    const claim = await this.claim(domain, siteId, true);
+    const { claimId, projectId } = claim;
     const { state: route } = await loadState(this.store, routeDecider, siteId);
     const of = { certificateId: claimId, siteId, projectId, domain, names: [domain], hostId: route.hostId };
-    return this.decide(domain, claimId, { type: 'UploadCertificate', of, certificate: { ...describeChain(chain), keySecret: '', sealedKey }, now: now(), policy: this.issuance.policy }, cause);
+    return this.decide(claim, { type: 'UploadCertificate', of, certificate: { ...describeChain(chain), keySecret: '', sealedKey }, now: now(), policy: this.issuance.policy }, cause);
   }
 
   @OnAsk('RenewCertificate')
   async renew({ domain, siteId, newKey }: RenewCertificate, cause: Cause): Promise<Accepted> {
-    const { claimId } = await this.claim(domain, siteId);
-    return this.decide(domain, claimId, { type: 'RenewCertificate', reason: 'It was asked for.', newKey, authority: this.authorities.automatic?.name ?? '', now: now() }, cause);
+    const claim = await this.claim(domain, siteId);
+    return this.decide(claim, { type: 'RenewCertificate', reason: 'It was asked for.', newKey, authority: this.authorities.automatic?.name ?? '', now: now() }, cause);
   }
 
   @OnAsk('RevokeCertificate')
   async revoke({ domain, siteId, reason }: RevokeCertificate, cause: Cause): Promise<Accepted> {
-    const { claimId } = await this.claim(domain, siteId);
-    return this.decide(domain, claimId, { type: 'RevokeCertificate', reason, now: now() }, cause);
+    const claim = await this.claim(domain, siteId);
+    return this.decide(claim, { type: 'RevokeCertificate', reason, now: now() }, cause);
   }
 
   @OnAsk('WithdrawCertificate')
   async withdraw({ domain, siteId }: WithdrawCertificate, cause: Cause): Promise<Accepted> {
-    const { claimId } = await this.claim(domain, siteId);
-    const { state } = await loadState(this.store, certificateDecider, claimId);
+    const claim = await this.claim(domain, siteId);
+    const { state } = await loadState(this.store, certificateDecider, claim.claimId);
     if (state.status === 'none') throw new Refusal('not-found', 'The domain has no certificate.');
     if (state.authority !== UPLOADED) throw new Refusal('conflict', 'The certificate was not uploaded: it can be revoked, and goes with its domain.');
-    return this.decide(domain, claimId, { type: 'RemoveCertificate', reason: 'It was asked for.', now: now(), policy: this.issuance.policy }, cause);
+    return this.decide(claim, { type: 'RemoveCertificate', reason: 'It was asked for.', now: now(), policy: this.issuance.policy }, cause);
   }
 
   /** The site's claim on the name; a certificate is only for what is served. */
@@ -60,9 +62,10 @@ export class CertificateCommands {
     return state.claim;
   }
 
-  private async decide(domain: string, claimId: string, command: CertificateCommand, cause: Cause): Promise<Accepted> {
-    const { position } = await handle(this.store, cause, [on(certificateDecider, claimId, command)]);
-    return { resourceId: domain, operationId: '', position };
+  /** As the routes of the API say it: to move a site's names, and what proves them, is to run the site. */
+  private async decide({ name, claimId, projectId, ownerId: founderId }: Claim, command: CertificateCommand, cause: Cause): Promise<Accepted> {
+    const { position } = await handle(this.store, cause, [on(certificateDecider, claimId, command)], { then: () => [authorized(cause, { projectId, founderId }, 'sites:run')] });
+    return { resourceId: name, operationId: '', position };
   }
 }
 

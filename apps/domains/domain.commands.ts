@@ -6,6 +6,7 @@ import type { Cause } from '#contracts/message.js';
 import { domainDecider, type Claim, type DomainName, type DomainState } from '#domain/domain-name/domain-name.js';
 import { expectedRecords } from '#domain/domain-name/proof.js';
 import { routeDecider } from '#domain/route/route.js';
+import { authorized } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
@@ -13,6 +14,8 @@ import { Checks } from './checks.js';
 import { readDomainName } from './domain-syntax.js';
 
 const REDIRECT_STATUS = 301;
+/** As the routes of the API say it: to move a site's names is to run the site. */
+const RIGHT = 'sites:run';
 
 /** Accepts or refuses what people ask of custom domains. */
 @Controller()
@@ -34,7 +37,9 @@ export class DomainCommands {
     const claim: Claim = { name, claimId, siteId, projectId, ownerId, challenge, redirectTo, redirectStatus };
     const expected = expectedRecords(name, challenge, await this.checks.placeOf(siteId), isZoneTop);
     const wish = { type: 'RequestDomain', claim, expected, now: new Date().toISOString(), policy } as const;
-    const { position } = await handle(this.store, cause, [on(domainDecider, name, wish)], { then: ([domain]) => this.attach(domain as DomainName) });
+    const { position } = await handle(this.store, cause, [on(domainDecider, name, wish)], {
+      then: async ([domain]) => [authorized(cause, { projectId, founderId: ownerId }, RIGHT), ...(await this.attach(domain as DomainName))],
+    });
     return { resourceId: name, operationId: '', position };
   }
 
@@ -47,7 +52,8 @@ export class DomainCommands {
       then: ([domain]) => {
         const after = domain as DomainState;
         const gone = { type: 'SettleDomains', served: [], gone: [name] } as const;
-        return [on(routeDecider, siteId, after.status !== 'free' && after.awaits ? { type: 'UnrouteDomain', name, ask: after.awaits } : gone)];
+        const route = on(routeDecider, siteId, after.status !== 'free' && after.awaits ? { type: 'UnrouteDomain', name, ask: after.awaits } : gone);
+        return [...allowed(cause, state), route];
       },
     });
     return { resourceId: name, operationId: '', position };
@@ -55,13 +61,16 @@ export class DomainCommands {
 
   @OnAsk('CheckDomain')
   async check({ name, siteId }: CheckDomain, cause: Cause): Promise<Accepted> {
-    const { position } = await handle(this.store, cause, [on(domainDecider, name, { type: 'CheckNow', siteId, now: new Date().toISOString(), policy: this.checks.policy })]);
+    const { state } = await loadState(this.store, domainDecider, name);
+    const look = { type: 'CheckNow', siteId, now: new Date().toISOString(), policy: this.checks.policy } as const;
+    const { position } = await handle(this.store, cause, [on(domainDecider, name, look)], { then: () => allowed(cause, state) });
     return { resourceId: name, operationId: '', position };
   }
 
   @OnAsk('ChoosePrimaryDomain')
   async choosePrimary({ name, siteId }: ChoosePrimaryDomain, cause: Cause): Promise<Accepted> {
-    const { position } = await handle(this.store, cause, [on(routeDecider, siteId, { type: 'ChoosePrimary', name })]);
+    const { state } = await loadState(this.store, domainDecider, name);
+    const { position } = await handle(this.store, cause, [on(routeDecider, siteId, { type: 'ChoosePrimary', name })], { then: () => allowed(cause, state) });
     return { resourceId: name, operationId: '', position };
   }
 
@@ -79,4 +88,11 @@ export class DomainCommands {
     const own = typed.toLowerCase().replace(/\.$/, '');
     return own.endsWith(`.${this.checks.baseDomain}`) ? own : readDomainName(typed, this.checks.baseDomain).name;
   }
+}
+
+/** Holds the append to the right of whoever asks, in the project that the name was claimed for. For a name that is free the decider has its own answer. */
+function allowed(cause: Cause, domain: DomainState): readonly Part[] {
+  if (domain.status === 'free') return [];
+  const { projectId, ownerId: founderId } = domain.claim;
+  return [authorized(cause, { projectId, founderId }, RIGHT)];
 }

@@ -4,6 +4,7 @@ import type { ChangeEdgeRules } from '#contracts/gen/hostplane/v1/edge_rules.js'
 import type { Cause, StoredMessage } from '#contracts/message.js';
 import { domainDecider } from '#domain/domain-name/domain-name.js';
 import { routeDecider, type RouteState } from '#domain/route/route.js';
+import { authorized, projectOf } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, on } from '#eventstore/handle.js';
 import { OnAsk, OnCommand } from '#messaging/handlers.js';
@@ -24,7 +25,8 @@ export class RouteCommands {
 
   @OnAsk('ChangeEdgeRules')
   async changeRules(change: ChangeEdgeRules, cause: Cause): Promise<Accepted> {
-    const { position } = await handle(this.store, cause, [on(routeDecider, change.siteId, { type: 'ChangeRules', change })]);
+    const allowed = authorized(cause, await projectOf(this.store, change.siteId), 'sites:run');
+    const { position } = await handle(this.store, cause, [on(routeDecider, change.siteId, { type: 'ChangeRules', change })], { then: () => [allowed] });
     return { resourceId: change.siteId, operationId: change.changeId, position };
   }
 

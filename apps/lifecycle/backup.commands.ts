@@ -5,10 +5,10 @@ import type { Cause } from '#contracts/message.js';
 import { backupDecider, type Backup, type BackupState } from '#domain/backup/backup.js';
 import { Refusal } from '#domain/refusal.js';
 import { siteDecider, type Site } from '#domain/site/site.js';
+import { authorized, type Within } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
-import { authorized, type Within } from './authorize.js';
 import { SiteCommands } from './site.commands.js';
 import { restoredDataId } from './start-backup.js';
 
@@ -45,7 +45,7 @@ export class BackupCommands {
     }
     const command = { type: 'RestoreSite', operationId, backupId, dataId: restoredDataId(site, ask.dataId), releaseId, content } as const;
     const { position } = await handle(this.store, cause, [on(siteDecider, siteId, command)], {
-      then: () => [authorized(cause, withinOf(site), 'backups:restore')],
+      then: () => [authorized(cause, withinOf(site), 'backups:restore'), ...(content ? [this.sites.measured(site, content)] : [])],
     });
     return { resourceId: siteId, operationId, position };
   }

@@ -5,6 +5,9 @@ import { Refusal } from '#domain/refusal.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { startPostgres, type TestDatabase } from '../../test/support/postgres.js';
 import { readConfig } from '#boot/config.js';
+import { backupDecider } from '#domain/backup/backup.js';
+import { handle, on } from '#eventstore/handle.js';
+import { BackupCommands } from './backup.commands.js';
 import { lifecycleConfig } from './lifecycle.config.js';
 import { MemberCommands } from './member.commands.js';
 import { ProjectCommands } from './project.commands.js';
@@ -54,6 +57,25 @@ describe('a quota', () => {
     await upload(b, 50);
     const uses = (await stores[0]!.readStream(`project/${projectId}`)).flatMap((message) => (message.type === 'SiteMeasured' ? [message.data.grownBy] : []));
     expect(uses).toEqual([60, -20, 50]);
+  });
+});
+
+describe('a quota of the disk', () => {
+  it('counts what a site begins with that comes from a backup', async () => {
+    const withDisk = (most: number) => new SiteCommands(stores[0]!, { ...settings, HOSTPLANE_QUOTA_DISK: most });
+    const [projectId, backupId] = [await project(), randomUUID()];
+    const made = site(projectId);
+    await withDisk(100).create(made, by('ann'));
+    const content = { sha256: 'a'.repeat(64), sizeBytes: 60, format: 'zip', fileCount: 1 };
+    const { siteId } = made;
+    const taken = { backupId, operationId: randomUUID(), siteId, projectId, ownerId: 'ann', hostId: 'local', siteName: made.name, kind: 'static', releaseId: randomUUID(), content };
+    await handle(stores[0]!, by('ann'), [on(backupDecider, backupId, { type: 'RequestBackup', backup: taken })]);
+    const ref = { backupId, target: 'local', key: 'k', sha256: 'a'.repeat(64), sizeBytes: 1 };
+    await handle(stores[0]!, by('ann'), [on(backupDecider, backupId, { type: 'CompleteBackup', operationId: taken.operationId, ref, durationMs: 1, frozenMs: 1 })]);
+    const restore = (most: number) => new BackupCommands(stores[0]!, withDisk(most)).restore({ backupId, operationId: randomUUID(), siteId: randomUUID(), ownerId: 'ann', name: `r-${randomUUID().slice(0, 8)}`, dataId: '' }, by('ann'));
+    await expect(restore(50)).rejects.toMatchObject({ code: 'quota-exceeded', message: expect.stringContaining('disk: 0 bytes of 50 bytes are used, 60 bytes more') });
+    await restore(100);
+    await expect(restore(100)).rejects.toMatchObject({ code: 'quota-exceeded', message: expect.stringContaining('disk: 60 bytes of 100 bytes are used') });
   });
 });
 

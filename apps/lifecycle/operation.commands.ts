@@ -5,10 +5,10 @@ import type { Cause } from '#contracts/message.js';
 import { operationDecider } from '#domain/operation/operation.js';
 import { projectDecider } from '#domain/project/project.js';
 import { Refusal } from '#domain/refusal.js';
+import { authorized } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { loadState } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
-import { authorized } from './authorize.js';
 import { OperationReactor } from './operation.reactor.js';
 
 /** Accepts or refuses what people ask of operations. */

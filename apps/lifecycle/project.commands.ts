@@ -7,10 +7,10 @@ import { nameDecider } from '#domain/naming/claim.js';
 import { POOL_KEY, poolDecider, type PoolState } from '#domain/network/pool.js';
 import { wishOf } from '#domain/project/quota.js';
 import { projectDecider, type Project, type ProjectCommand, type ProjectState } from '#domain/project/project.js';
+import { authorized } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, on } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
-import { authorized } from './authorize.js';
 import { projectNameKey } from './claims.js';
 import { LifecycleConfig } from './lifecycle.config.js';
 

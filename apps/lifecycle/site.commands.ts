@@ -1,22 +1,24 @@
 import { Controller } from '@nestjs/common';
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
-import type { CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite, UpdateSite } from '#contracts/gen/hostplane/v1/site.js';
+import type { ContentRef, CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite, UpdateSite } from '#contracts/gen/hostplane/v1/site.js';
 import { usualQuota } from '#boot/quota.js';
 import { streamId, type Cause } from '#contracts/message.js';
 import type { Right } from '#domain/access/rights.js';
 import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
 import { checkName, hostLabels } from '#domain/naming/names.js';
 import { projectDecider, type Project } from '#domain/project/project.js';
+import { secretIdOf } from '#domain/naming/naming.js';
 import { Refusal } from '#domain/refusal.js';
+import { secretGuard } from '#domain/secret/guard.js';
 import type { Amounts } from '#domain/project/quota.js';
 import { needsOf } from '#domain/site/needs.js';
 import { checkRequest, defaultRuntime } from '#domain/site/request.js';
 import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
+import { authorized, type Within } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part, type StreamReader } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { InTurn } from '#providers/in-turn.js';
-import { authorized, type Within } from './authorize.js';
 import { siteNameKey } from './claims.js';
 import { LifecycleConfig } from './lifecycle.config.js';
 import { inheritance, takeOver } from './take-over.js';
@@ -46,7 +48,7 @@ export class SiteCommands {
     checkName(request.name, 'site');
     checkRequest(request);
     return this.admissions.run(projectId, async () => {
-      const admit = { type: 'AdmitSite', siteId, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
+      const admit = { type: 'AdmitSite', siteId, runtime, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
       const { position } = await handle(this.store, cause, [on(projectDecider, projectId, admit)], {
         then: ([project], log) => this.claim(request, project as Project, cause, log),
         ahead: streamsOf(request),
@@ -71,10 +73,14 @@ export class SiteCommands {
     const { siteId, operationId, releaseId, content } = ask;
     const { state: site } = await loadState(this.store, siteDecider, siteId);
     if (site.status === 'ABSENT') throw new Refusal('not-found', 'There is no such site.');
-    const measure = { type: 'MeasureSite', siteId, diskBytes: content?.sizeBytes ?? 0, usual: usualQuota(this.config) } as const;
-    const more = [on(projectDecider, site.request.projectId, measure)];
+    const more = [this.measured(site, content)];
     const command = { type: 'PublishRelease', operationId, releaseId, content } as const;
     return this.admissions.run(site.request.projectId, async () => ({ ...(await this.change(siteId, command, { cause, right: 'sites:deploy' }, more)), operationId }));
+  }
+
+  /** A part for the append that gives a site this content: the project has room for it. */
+  measured({ request: { projectId, siteId } }: Site, content: ContentRef | undefined): Part {
+    return on(projectDecider, projectId, { type: 'MeasureSite', siteId, diskBytes: content?.sizeBytes ?? 0, usual: usualQuota(this.config) });
   }
 
   @OnAsk('SwitchSite')
@@ -97,6 +103,7 @@ export class SiteCommands {
       authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
       ...takeOver(site),
+      ...(site.app?.secretEnv ?? []).map(({ name: variable, secret }) => on(secretGuard, secretIdOf(projectId, secret), { variable, secret })),
       on(nameDecider, siteNameKey(ownerId, name), { type: 'ClaimName', name, holderId: siteId }),
       on(hostnameDecider, hostname, { type: 'ClaimName', name: hostname, holderId: siteId }),
     ];

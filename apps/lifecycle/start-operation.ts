@@ -17,8 +17,8 @@ interface PlaneSettings {
 type StartOperation = Extract<OperationCommand, { type: 'StartOperation' }>;
 
 /** Starts a workflow for a project with all that its steps need to know. */
-export function startProjectOperation(kind: WorkflowKind, id: string, { request }: Project): StartOperation {
-  const input: ProjectInput = { projectId: request.projectId, hostId: request.hostId, subnet: request.subnet };
+export function startProjectOperation(kind: WorkflowKind, id: string, { request, runtimes }: Project): StartOperation {
+  const input: ProjectInput = { projectId: request.projectId, hostId: request.hostId, subnet: request.subnet, runtimes: [...runtimes] };
   return { type: 'StartOperation', id, kind, siteId: '', projectId: request.projectId, input };
 }
 

@@ -28,7 +28,8 @@ export async function inheritance(store: EventStore, wish: CreateSite): Promise<
   const { state: claim } = await loadState(store, nameDecider, dataKey(dataId));
   if (claim.status === 'held' && claim.holderId !== wish.siteId) return refuse('The data of the site was taken over by another one already.');
   const wordpress = old.request.wordpress && { ...old.request.wordpress, phpVersion: wish.wordpress?.phpVersion || old.request.wordpress.phpVersion };
-  const app = wish.app && { ...wish.app, sealedEnv: wish.app.sealedEnv.length > 0 ? wish.app.sealedEnv : (old.request.app?.sealedEnv ?? []) };
+  const hasOwn = wish.app && wish.app.sealedEnv.length + wish.app.secretEnv.length > 0;
+  const app = wish.app && { ...wish.app, ...(!hasOwn && { sealedEnv: old.request.app?.sealedEnv ?? [], secretEnv: old.request.app?.secretEnv ?? [] }) };
   return { dataId, runtime: old.request.runtime, wordpress, app };
 }
 

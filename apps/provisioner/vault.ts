@@ -20,6 +20,8 @@ export interface Wish {
 export interface Opened {
   readonly secrets: Readonly<Record<string, string>>;
   readonly sealed: Readonly<Record<string, string>>;
+  /** Of the secrets, by name. */
+  readonly versions: Readonly<Record<string, number>>;
 }
 
 const ACTOR = 'system:provisioner';
@@ -33,11 +35,11 @@ export class Vault {
    * that the vault is away.
    */
   async open({ projectId, names = [], sealed = [], purpose }: Wish, command: Cause): Promise<Opened> {
-    if (names.length + sealed.length === 0) return { secrets: {}, sealed: {} };
+    if (names.length + sealed.length === 0) return { secrets: {}, sealed: {}, versions: {} };
     const keys = BoxKeys.fresh();
     const ask = { projectId, names: [...names], sealed: [...sealed], publicKey: keys.publicKey, purpose };
     const opened = await this.bus.ask<'OpenSecrets', OpenedSecrets>('secrets', 'OpenSecrets', ask, { id: command.id, meta: follow(command, ACTOR) });
-    return { secrets: plain(keys, opened.secrets), sealed: plain(keys, opened.sealed) };
+    return { secrets: plain(keys, opened.secrets), sealed: plain(keys, opened.sealed), versions: Object.fromEntries(opened.secrets.map((secret, at) => [secret.name, opened.versions[at] ?? 0])) };
   }
 }
 

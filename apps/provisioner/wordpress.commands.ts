@@ -1,6 +1,9 @@
 import { Controller } from '@nestjs/common';
 import type { CommandOutput, RunWordPress } from '#contracts/gen/hostplane/v1/workload.js';
+import type { Cause } from '#contracts/message.js';
 import { Refusal } from '#domain/refusal.js';
+import { mustBeMember, projectOf } from '#eventstore/authorized.js';
+import { EventStore } from '#eventstore/event-store.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { Runtimes } from './runtimes.js';
@@ -13,10 +16,15 @@ const MISSING = [126, 127];
 /** Runs wp-cli for people, in the sites of this host. */
 @Controller()
 export class WordPressCommands {
-  constructor(private readonly runtimes: Runtimes) {}
+  constructor(
+    private readonly store: EventStore,
+    private readonly runtimes: Runtimes,
+  ) {}
 
+  /** It is no append that a removal of the member could come before: so their right is looked up once more, in the log, before anything is run. */
   @OnAsk('RunWordPress')
-  async run({ siteId, runtime: name, arguments: given }: RunWordPress): Promise<CommandOutput> {
+  async run({ siteId, runtime: name, arguments: given }: RunWordPress, cause: Cause): Promise<CommandOutput> {
+    await mustBeMember(this.store, cause, await projectOf(this.store, siteId), 'sites:exec');
     const runtime = this.runtimes.get(name);
     if (!runtime.run) throw new Refusal('unsupported', `No command can be run in a site on "${name}".`);
     const { exitCode, stdout, stderr } = await runtime.run(siteId, { argv: ['wp', ...given], stdin: '' }).catch((error: unknown) => {

@@ -22,30 +22,29 @@ export class WorkloadCommands {
     private readonly vault: Vault,
   ) {}
 
+  /** No runtime is asked before a site needs it: one that is away is no matter of the others' sites. */
   @OnCommand('EnsureHome')
   async ensureHome(command: StoredMessage<'EnsureHome'>, context: HandlerContext): Promise<void> {
-    const { operationId, projectId, hostId, subnet, turn } = command.data;
+    const { operationId, projectId, hostId, turn } = command.data;
     const ids = { operationId, projectId, hostId, turn, revision: command.position };
     await answer(this.store, command, context, {
       decider: homeDecider,
       key: projectId,
-      act: async () => {
-        for (const runtime of this.runtimes.all) await runtime.ensureHome({ projectId, subnet }, context.signal);
-        return { type: 'HomeReady', data: ids };
-      },
+      act: () => Promise.resolve({ type: 'HomeReady', data: ids }),
       failed: (error) => ({ type: 'HomeFailed', data: { ...ids, error } }),
     });
   }
 
   @OnCommand('RemoveHome')
   async removeHome(command: StoredMessage<'RemoveHome'>, context: HandlerContext): Promise<void> {
-    const { operationId, projectId, hostId, turn } = command.data;
+    const { operationId, projectId, hostId, turn, runtimes } = command.data;
     const ids = { operationId, projectId, hostId, turn, revision: command.position };
     await answer(this.store, command, context, {
       decider: homeDecider,
       key: projectId,
       act: async () => {
-        for (const runtime of this.runtimes.all) await runtime.removeHome(projectId, context.signal);
+        const used = this.runtimes.all.filter(({ name }) => runtimes.includes(name) || runtimes.includes(''));
+        for (const runtime of used) await runtime.removeHome(projectId, context.signal);
         return { type: 'HomeRemoved', data: ids };
       },
       failed: (error) => ({ type: 'HomeFailed', data: { ...ids, error } }),
@@ -62,7 +61,8 @@ export class WorkloadCommands {
       act: async () => {
         if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
         const runtime = this.runtimes.get(spec.runtime);
-        const target = await runtime.ensure(spec, context.signal, await this.secretsOf(spec, command));
+        const { wanted, secrets } = await this.opened(spec, command);
+        const target = await runtime.ensure(wanted, context.signal, secrets);
         return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power } };
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),
@@ -102,12 +102,16 @@ export class WorkloadCommands {
     });
   }
 
-  /** What the vault opens for a workload that is to run. */
-  private async secretsOf(spec: WorkloadSpec, command: StoredMessage): Promise<WorkloadSecrets> {
-    const key = databasePasswordKey(dataOf(spec));
-    const names = spec.kind === 'wordpress' && spec.power === 'running' ? [key] : [];
-    const { secrets, sealed: env } = await this.vault.open({ projectId: spec.projectId, names, sealed: spec.app?.sealedEnv ?? [], purpose: 'workload' }, command);
-    return { env, ...(names.length > 0 && { databasePassword: secrets[key]! }) };
+  /** What the vault opens for a workload; and its spec with the versions of the secrets that it names, so that another value is another workload. */
+  private async opened(spec: WorkloadSpec, command: StoredMessage): Promise<{ wanted: WorkloadSpec; secrets: WorkloadSecrets }> {
+    const { projectId, app } = spec;
+    const key = spec.kind === 'wordpress' && spec.power === 'running' ? databasePasswordKey(dataOf(spec)) : undefined;
+    const named = app?.secretEnv ?? [];
+    const names = [...new Set(named.map(({ secret }) => secret)), ...(key ? [key] : [])];
+    const { secrets, sealed, versions } = await this.vault.open({ projectId, names, sealed: app?.sealedEnv ?? [], purpose: 'workload' }, command);
+    const env = { ...sealed, ...Object.fromEntries(named.map(({ name, secret }) => [name, secrets[secret]!])) };
+    const wanted = app ? { ...spec, app: { ...app, secretEnv: named.map((one) => ({ ...one, version: versions[one.secret] ?? 0 })) } } : spec;
+    return { wanted, secrets: { env, ...(key && { databasePassword: secrets[key]! }) } };
   }
 
   /** On a host without the runtime there can only be something of the site when it once ran there. */

@@ -9,5 +9,7 @@ export const relayConfig = z.object({
   HOSTPLANE_HOST_ID: hostId().default('local'),
   /** After so long without a sign of life from its worker a message is given to the next one. */
   HOSTPLANE_REDELIVERY_SECONDS: wholeNumber(1, 300).default(5),
+  /** How often a message is tried until it is given up. */
+  HOSTPLANE_DELIVERIES: wholeNumber(2, 100).default(10),
   LOG_LEVEL: logLevel().default('info'),
 });

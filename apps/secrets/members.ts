@@ -1,9 +1,9 @@
 import { streamId, type Cause } from '#contracts/message.js';
-import type { MessageOf } from '#contracts/registry.js';
-import { authorize, evolveMembers, nobodyYet, type MemberEventType } from '#domain/access/membership.js';
 import type { Right } from '#domain/access/rights.js';
 import { Refusal } from '#domain/refusal.js';
+import { authorized, mustBeMember } from '#eventstore/authorized.js';
 import type { EventStore } from '#eventstore/event-store.js';
+import type { Part } from '#eventstore/handle.js';
 
 /** Whether a project is there: requested, and not deleted. Answers who founded it. */
 export async function founderOf(store: EventStore, projectId: string): Promise<string> {
@@ -14,12 +14,11 @@ export async function founderOf(store: EventStore, projectId: string): Promise<s
 }
 
 /**
- * Refuses whoever is no member of a project as the log has it now, or lacks the right: what the gateway found out is older. A secret's stream is
- * not the members', so somebody who is removed in the same instant may still be answered; whoever was removed before is not.
+ * Refuses whoever is no member of a project as the log has it now, or lacks the right: what the gateway found out is older. Answers the part that
+ * holds the append to it: somebody who is removed in the same instant comes first or is refused.
  */
-export async function mustBeMember(store: EventStore, projectId: string, right: Right, cause: Cause): Promise<void> {
-  const founderId = await founderOf(store, projectId);
-  const history = await store.readStream(streamId('member', projectId));
-  const members = history.reduce((state, message) => evolveMembers(state, message as MessageOf<MemberEventType>), nobodyYet);
-  authorize({ projectId, founderId, by: cause.meta.member ?? '' }, members, right);
+export async function asMember(store: EventStore, projectId: string, right: Right, cause: Cause): Promise<Part> {
+  const within = { projectId, founderId: await founderOf(store, projectId) };
+  await mustBeMember(store, cause, within, right);
+  return authorized(cause, within, right);
 }

@@ -104,6 +104,37 @@ describe('a secret of a member', () => {
     await world.happen(`project/${projectId}`, 'ProjectDeleted', { projectId, operationId: 'o' });
     await expect(reveal(projectId, 'mail')).rejects.toMatchObject({ code: 'not-found' });
   });
+
+  it('is stored and told only to who is a member at that moment, also when they are being removed', async () => {
+    for (let round = 0; round < 6; round++) {
+      const projectId = await world.project();
+      await store(projectId, 'mail', 'planted-0');
+      await world.happen(`member/${projectId}`, 'MemberAdded', { projectId, memberId: 'bob', role: 'admin' });
+      const removing = new Promise((resolve) => setTimeout(resolve, 10 * round)).then(() => world.happen(`member/${projectId}`, 'MemberRemoved', { projectId, memberId: 'bob' }));
+      const asked = Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? store(projectId, `own-${n}`, 'planted', as('bob')) : reveal(projectId, 'mail', 'bob')));
+      for (const outcome of await Promise.allSettled(asked)) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'not-found' });
+      await removing;
+      const log = await world.events();
+      const removed = log.find(({ streamId, type }) => streamId === `member/${projectId}` && type === 'MemberRemoved')!;
+      const bobs = log.filter(({ meta, data }) => meta.member === 'bob' && (data as { projectId?: string }).projectId === projectId);
+      expect(bobs.filter(({ position }) => position > removed.position)).toEqual([]);
+    }
+  }, 60_000);
+});
+
+describe('a secret that the environment of a site names', () => {
+  it('is not revoked while there is the site', async () => {
+    const [projectId, siteId] = [await world.project(), randomUUID()];
+    await store(projectId, 'mail', 'planted');
+    const app = { image: 'shop:1', port: 80, env: {}, healthPath: '/', sealedEnv: [], secretEnv: [{ name: 'PASSWORD', secret: 'mail', version: 0 }] };
+    const site = { siteId, projectId, operationId: 'o', ownerId: META.owner, name: 'shop', kind: 'app', runtime: 'docker', hostId: 'local', hostname: 'shop', address: '', subnet: '', app, wordpress: undefined, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined };
+    await world.happen(`project/${projectId}`, 'SiteAdmitted', { projectId, siteId, runtime: 'docker', address: '', memoryBytes: 0, cpuMillis: 0 });
+    await world.happen(`site/${siteId}`, 'SiteRequested', site);
+    await expect(ask('RevokeSecret', { projectId, name: 'mail' })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('site "shop" needs "mail"') });
+    await world.happen(`project/${projectId}`, 'SiteReleased', { projectId, siteId, memoryBytes: 0, cpuMillis: 0, diskBytes: 0 });
+    await ask('RevokeSecret', { projectId, name: 'mail' });
+    expect(await historyOf(projectId, 'mail')).toEqual([['SecretStored', META.actor, 1], ['SecretRevoked', META.actor, undefined]]);
+  });
 });
 
 describe("a site's secret", () => {

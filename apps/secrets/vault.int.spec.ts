@@ -156,7 +156,7 @@ describe('a sealed value', () => {
     await world.close();
     await expect(world.reveal({ projectId: one, sealed: [{ name: 'TOKEN', box }] })).rejects.toMatchObject({ name: 'Unavailable', retryable: true });
     await world.open();
-    expect(await world.reveal({ projectId: one, sealed: [{ name: 'TOKEN', box }, { name: 'EMPTY', box: seal('', (await showKey(one)).publicKey) }] })).toEqual({ secrets: {}, sealed: { TOKEN: 'planted-value', EMPTY: '' } });
+    expect(await world.reveal({ projectId: one, sealed: [{ name: 'TOKEN', box }, { name: 'EMPTY', box: seal('', (await showKey(one)).publicKey) }] })).toEqual({ secrets: {}, sealed: { TOKEN: 'planted-value', EMPTY: '' }, versions: {} });
     await expect(world.reveal({ projectId: two, sealed: [{ name: 'TOKEN', box }] })).rejects.toMatchObject({ code: 'invalid', message: expect.stringMatching(/TOKEN cannot be opened/) });
     expect(world.log.join('')).not.toContain('planted-value');
   });

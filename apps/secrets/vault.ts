@@ -65,12 +65,13 @@ export class Vault {
   async open({ projectId, names, sealed, publicKey, purpose }: OpenSecrets, cause: Cause): Promise<OpenedSecrets> {
     if (!isPublicKey(publicKey)) throw new Refusal('invalid', 'The answer cannot be sealed: this is not a public key.', 'publicKey');
     const keyring = await this.existing(projectId);
-    const secrets: SealedValue[] = [];
+    const [secrets, versions]: [SealedValue[], number[]] = [[], []];
     for (const name of names) {
-      const value = await this.reveal(keyring, name, purpose, ownedBy(projectId, cause));
+      const { value, version } = await this.reveal(keyring, name, purpose, ownedBy(projectId, cause));
       secrets.push({ name, box: seal(value, publicKey) });
+      versions.push(version);
     }
-    return { secrets, sealed: sealed.map(({ name, box }) => ({ name, box: seal(unboxed(keyring, name, box), publicKey) })) };
+    return { secrets, versions, sealed: sealed.map(({ name, box }) => ({ name, box: seal(unboxed(keyring, name, box), publicKey) })) };
   }
 
   /** The value of a secret that is made in a way of its own when there is none. That it was needed here, inside of the vault, is not recorded. */
@@ -119,11 +120,11 @@ export class Vault {
     return swept;
   }
 
-  private async reveal(keyring: Keyring, name: string, purpose: string, cause: Cause): Promise<string> {
+  private async reveal(keyring: Keyring, name: string, purpose: string, cause: Cause): Promise<{ value: string; version: number }> {
     const secretId = secretIdOf(keyring.projectId, name);
     const { states: [state] } = await handle(this.store, cause, [on(secretDecider, secretId, { type: 'OpenSecret', name, purpose })]);
     const { secret } = state as Extract<SecretState, { status: 'stored' }>;
-    return keyring.decrypt(secret.ciphertext, secret);
+    return { value: keyring.decrypt(secret.ciphertext, secret), version: secret.version };
   }
 
   /** The keys of a project, made when it has none: also for one that is older than the vault. */

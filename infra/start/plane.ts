@@ -133,7 +133,7 @@ export class Plane {
     const tell = (line: string) => this.options.say.warn(line);
     const connection = await connectBus({ url: this.natsUrl, name: 'launcher' }, { log: () => undefined, warn: tell, error: tell });
     writePrivate(serversFile(home.folder), { databaseUrl: this.databaseUrl, natsUrl: this.natsUrl } satisfies Servers);
-    await setupBus(connection, { hosts, ackWaitMs: settings.HOSTPLANE_REDELIVERY_SECONDS * 1000 }).finally(() => connection.close());
+    await setupBus(connection, { hosts, ackWaitMs: settings.HOSTPLANE_REDELIVERY_SECONDS * 1000, maxDeliveries: settings.HOSTPLANE_DELIVERIES }).finally(() => connection.close());
     step.done(detail);
   }
 

@@ -13,6 +13,7 @@ const schema = z.object({
   HOSTPLANE_EDGE_HTTPS_PORT: port().default(8443),
   HOSTPLANE_HOST_ID: hostId().default('local'),
   HOSTPLANE_REDELIVERY_SECONDS: wholeNumber(1, 300).default(5),
+  HOSTPLANE_DELIVERIES: wholeNumber(2, 100).default(10),
   /** Of the embedded servers; any free port when not given. */
   HOSTPLANE_POSTGRES_PORT: port().optional(),
   HOSTPLANE_NATS_PORT: port().optional(),

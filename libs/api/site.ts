@@ -18,6 +18,7 @@ export const shownApp = z.object({
   image: z.string(),
   port: z.int(),
   envNames: z.array(z.string()),
+  envSecrets: z.record(z.string(), z.string()).optional().describe('Variables whose values are secrets of the project: the name of each'),
   healthPath: z.string(),
 });
 
@@ -74,9 +75,12 @@ export const sitePage = pageOf(site);
 /** A process is started with its whole environment at once, and the wish for a site travels in one message. */
 const MOST_ENV_BYTES = 262_144;
 const MOST_ENV_NAMES = 200;
-const environment = (name: z.ZodString) => z.record(name, z.string().max(32_768).refine((value) => !value.includes('\0'), 'A value cannot hold a NUL.')).superRefine((env, context) => {
+const envValue = z.union([z.string().max(32_768).refine((value) => !value.includes('\0')), z.strictObject({ secret: z.string().min(1).max(100) })], {
+  error: 'A value is a text of at most 32768 characters without a NUL, or names a secret of the project: {"secret": "mail-password"}.',
+});
+const environment = (name: z.ZodString) => z.record(name, envValue).superRefine((env, context) => {
   const names = Object.keys(env).length;
-  const bytes = new TextEncoder().encode(Object.entries(env).flat().join('')).length;
+  const bytes = new TextEncoder().encode(Object.entries(env).flatMap(([key, value]) => [key, typeof value === 'string' ? value : value.secret]).join('')).length;
   if (names > MOST_ENV_NAMES) context.addIssue({ code: 'custom', message: `An environment has at most ${MOST_ENV_NAMES} variables.` });
   if (bytes > MOST_ENV_BYTES) context.addIssue({ code: 'custom', message: `An environment has at most ${MOST_ENV_BYTES} bytes.` });
 });
@@ -101,7 +105,7 @@ export const newSite = z
     runtime: siteRuntime.optional().describe('files: served by the edge itself (static only). docker: a container. coolify: an application there (app only)'),
     image: z.string().min(1).max(500).optional().describe('app: the image to run'),
     port: z.int().min(1).max(65535).optional().describe('app: the port it listens on'),
-    env: environment(envName).optional().describe('app: its environment; values are never shown again'),
+    env: environment(envName).optional().describe('app: its environment. A value is never shown again; {"secret": "<name>"} stands for the value that a secret of the project has whenever the app is started'),
     healthPath: z.string().regex(/^\/[^\s]*$/, 'It begins with a slash and has no spaces.').max(500).optional().describe('app: answers 2xx or 3xx once it is healthy'),
     phpVersion: phpVersion.optional().describe('wordpress: the version of PHP; without it, the default of its host'),
     title: z.string().min(1).max(200).optional().describe('wordpress: its title; without it, its name'),

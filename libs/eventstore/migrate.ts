@@ -33,7 +33,7 @@ export async function migrate(options: { adminUrl: string; passwords: Record<App
 }
 
 async function runMigrations(url: string): Promise<void> {
-  const source = new DataSource({ type: 'postgres', url, migrations: [CreateLog1764000000000], migrationsTableName: 'hostplane_migrations' });
+  const source = new DataSource({ type: 'postgres', url, migrations: [CreateLog1764000000000, HoldToStreamsOfOthers1764200000000], migrationsTableName: 'hostplane_migrations' });
   await source.initialize();
   try {
     await source.runMigrations({ transaction: 'each' });
@@ -52,6 +52,21 @@ class CreateLog1764000000000 implements MigrationInterface {
 
   down(): Promise<void> {
     return Promise.reject(new Error('The log is never dropped. Restore a dump into another database instead.'));
+  }
+}
+
+/** A log that was made before appends could hold to the version of another's stream gets log.append as it is now. */
+class HoldToStreamsOfOthers1764200000000 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    const [append] = /^CREATE FUNCTION log\.append\([\s\S]*?^END \$\$;/m.exec(readFileSync(SCHEMA_FILE, 'utf8')) ?? [];
+    if (!append) throw new Error(`There is no function log.append in ${SCHEMA_FILE}.`);
+    await runner.query(`SET LOCAL ROLE ${OWNER}`);
+    await runner.query(append.replace('CREATE', 'CREATE OR REPLACE'));
+    await runner.query('RESET ROLE');
+  }
+
+  down(): Promise<void> {
+    return Promise.reject(new Error('The log only goes forward. Restore a dump into another database instead.'));
   }
 }
 

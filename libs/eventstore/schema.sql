@@ -118,6 +118,8 @@ END $$;
 -- Locks are taken in one order by everybody: streams by name, then the head row, last and briefly, so that positions
 -- are dense and in commit order. A request that conflicts burns no position.
 --
+-- A part without messages adds nothing to its stream, whose ever it is: it holds the request to the version that was read.
+--
 -- Whether it waits for the disk is the caller's: a session that does not flushes before it tells anybody (see session.ts).
 CREATE FUNCTION log.append(
   requests integer, streams text[],
@@ -151,7 +153,8 @@ DECLARE
 BEGIN
   SELECT array_agg(w.category) INTO allowed FROM log.writers w WHERE w.role = session_user;
   FOR i IN 1 .. cardinality(streams) LOOP
-    IF (split_part(streams[i], '/', 1) = ANY (allowed)) IS NOT TRUE THEN
+    IF (split_part(streams[i], '/', 1) = ANY (allowed)) IS NOT TRUE
+       AND EXISTS (SELECT FROM unnest(part_stream, part_messages) x(s, m) WHERE x.s = i AND x.m > 0) THEN
       RAISE EXCEPTION 'The role % may not write to %.', session_user, streams[i] USING ERRCODE = 'insufficient_privilege';
     END IF;
   END LOOP;

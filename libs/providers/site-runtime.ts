@@ -27,13 +27,6 @@ export interface ObservedWorkload {
   readonly target: Target;
 }
 
-/** A project's room on a host. */
-export interface HomeSpec {
-  readonly projectId: string;
-  /** CIDR for the project's containers. */
-  readonly subnet: string;
-}
-
 /** What is taken away of a site. */
 export interface WorkloadRemoval {
   readonly siteId: string;
@@ -79,10 +72,7 @@ export interface SiteRuntime {
   /** What it can do with its sites' data; absent: nothing. */
   readonly storage?: SiteStorage;
 
-  /** Checks that the project can have its room here. What costs something (a network) may come with the first workload. */
-  ensureHome(home: HomeSpec, signal?: AbortSignal): Promise<void>;
-
-  /** Takes the project's room away. Fails, not retryable, while workloads are in it. */
+  /** Takes the project's room away, which came with its first workload. Fails, not retryable, while workloads are in it. One that is not there is fine. */
   removeHome(projectId: string, signal?: AbortSignal): Promise<void>;
 
   /**

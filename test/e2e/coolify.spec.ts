@@ -14,7 +14,7 @@ describeWithCoolify('apps at Coolify', () => {
   beforeAll(async () => {
     coolify = await CoolifyStandIn.start({ workMs: 50, lagMs: 50 });
     plane = await startPlane({
-      env: { COOLIFY_API_URL: coolify.url, COOLIFY_API_TOKEN: COOLIFY_TOKEN, COOLIFY_PORTS: `${FIRST}-${FIRST + 99}`, HOSTPLANE_DOCKER: 'off', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '2' },
+      env: { COOLIFY_API_URL: coolify.url, COOLIFY_API_TOKEN: COOLIFY_TOKEN, COOLIFY_PORTS: `${FIRST}-${FIRST + 99}`, HOSTPLANE_DOCKER: 'off', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '2', HOSTPLANE_DELIVERIES: '2' },
     });
   }, 120_000);
   afterAll(async () => {
@@ -62,10 +62,52 @@ describeWithCoolify('apps at Coolify', () => {
     expect((await plane.api.settled(site.id, ['DESTROYED'])).status).toBe('DESTROYED');
   });
 
+  it('take the value that a secret of the project has when they are started again', async () => {
+    const project = await plane.api.call<SiteView>('POST', '/projects', { name: 'keeper' });
+    const store = (value: string) => plane.api.call('PUT', `/projects/${project.body.id}/secrets/greeting`, { value });
+    expect((await store('planted-secret-1')).status).toBe(200);
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'named', projectId: 'keeper', ...app, env: { GREETING: { secret: 'greeting' } } });
+    const site = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED']);
+    expect([site.lastError, (await visit(site.url)).body]).toEqual([undefined, 'planted-secret-1']);
+    await store('planted-secret-2');
+    await change(site, 'restart');
+    expect((await visit(site.url)).body).toBe('planted-secret-2');
+    expect([...coolify.state.apps.values()].map(({ fields }) => String(fields['description'])).join()).not.toContain('planted');
+    await plane.api.call('DELETE', `/sites/${site.id}`);
+    await plane.api.settled(site.id, ['DESTROYED']);
+    expect(coolify.leftovers()).toEqual([]);
+  }, 60_000);
+
+  it('fail with their step and the reason while Coolify is away, are retried when it is back, and nobody else is kept waiting', async () => {
+    coolify.fail(/./, 'status', { status: 503, times: Infinity });
+    const project = await plane.api.call<{ operationId: string }>('POST', '/projects', { name: 'meanwhile' });
+    await plane.operation(project.body.operationId, 'succeeded');
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'patient', projectId: 'meanwhile', ...app });
+    const files = await plane.api.call<SiteView>('POST', '/sites', { name: 'pages', projectId: 'meanwhile', kind: 'static' });
+    expect((await plane.api.settled(files.body.id, ['ACTIVE', 'FAILED'])).status).toBe('ACTIVE');
+    expect((await plane.api.site(created.body.id)).status).toBe('PROVISIONING');
+    const failed = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'], 120_000);
+    expect(failed.lastError).toMatch(/^workload: The Coolify at http\S+ could not list its servers: 503 .*tried 2 times/);
+    expect(JSON.stringify(await plane.operation(created.body.operationId, 'failed'))).toContain('"workload"');
+    // What never used Coolify can be deleted without it.
+    const unused = await plane.api.call<{ operationId: string }>('POST', '/projects', { name: 'unused' });
+    await plane.operation(unused.body.operationId, 'succeeded');
+    await plane.operation(String((await plane.api.call('DELETE', '/projects/unused')).body['operationId']), 'succeeded');
+    coolify.faults.length = 0;
+    await change(failed, 'retry');
+    expect(await visit(failed.url)).toMatchObject({ status: 200 });
+    for (const { id } of [failed, files.body]) {
+      await plane.api.call('DELETE', `/sites/${id}`);
+      await plane.api.settled(id, ['DESTROYED']);
+    }
+    await plane.operation(String((await plane.api.call('DELETE', '/projects/meanwhile')).body['operationId']), 'succeeded');
+    expect([coolify.leftovers(), coolify.violations]).toEqual([[], []]);
+  }, 240_000);
+
   it('leave static sites to the edge', async () => {
-    const refused = await plane.api.call('POST', '/sites', { name: 'pages', kind: 'static', runtime: 'coolify' });
+    const refused = await plane.api.call('POST', '/sites', { name: 'leaflet', kind: 'static', runtime: 'coolify' });
     expect([refused.status, JSON.stringify(refused.body)]).toEqual([422, expect.stringMatching(/files or docker/)]);
-    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'pages', kind: 'static' });
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'leaflet', kind: 'static' });
     expect((await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'])).status).toBe('ACTIVE');
   });
 });

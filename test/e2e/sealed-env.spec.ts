@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import Docker from 'dockerode';
 import pg from 'pg';
 import { testImage } from '../../infra/images/recipes.js';
-import { type SiteView } from '../support/api.js';
+import { visit, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
 
@@ -70,6 +70,31 @@ describeWithDocker('the environment of an app', () => {
     await plane.operation(String(reply.body['operationId']), 'succeeded');
     expect(await inContainer()).toContain(`GREETING=${PLANTED}`);
   });
+
+  it('may name secrets of the project: their values of the moment at which it is started, and not revoked while it needs them', async () => {
+    const projectId = String(site['projectId']);
+    const named = { projectId, name: 'named', kind: 'app', image: testImage('app'), port: 8080, healthPath: '/health', env: { GREETING: { secret: 'greeting' }, MODE: 'live' } };
+    const refused = await plane.api.call('POST', '/sites', named);
+    expect([refused.status, refused.body]).toEqual([422, expect.objectContaining({ detail: expect.stringMatching(/no secret "greeting" in the project/), errors: [expect.objectContaining({ field: 'env.GREETING' })] })]);
+    const store = (value: string) => plane.api.call('PUT', `/projects/${projectId}/secrets/greeting`, { value });
+    await store(`${PLANTED}-first`);
+    const created = await plane.api.call<SiteView>('POST', '/sites', named);
+    const app = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED']);
+    expect([app.lastError, app['app']]).toEqual([undefined, expect.objectContaining({ envNames: ['GREETING', 'MODE'], envSecrets: { GREETING: 'greeting' } })]);
+    expect((await visit(app.url)).body.trim()).toBe(`${PLANTED}-first`);
+    await store(`${PLANTED}-second`);
+    const restart = async () => plane.operation(String((await plane.api.call('POST', `/sites/${app.id}/restart`)).body['operationId']), 'succeeded');
+    expect((await visit(app.url)).body.trim()).toBe(`${PLANTED}-first`);
+    await restart();
+    expect((await visit(app.url)).body.trim()).toBe(`${PLANTED}-second`);
+    const revoke = () => plane.api.call('DELETE', `/projects/${projectId}/secrets/greeting`);
+    const needed = await revoke();
+    expect([needed.status, needed.body['detail']]).toEqual([409, expect.stringMatching(/site "named" needs "greeting"/)]);
+    await plane.api.call('DELETE', `/sites/${app.id}`);
+    await plane.api.settled(app.id, ['DESTROYED']);
+    expect((await revoke()).status).toBe(200);
+    expect((await plane.api.call('POST', '/sites', { ...named, name: 'too-late' })).body['detail']).toMatch(/"greeting" was revoked/);
+  }, 120_000);
 
   it('is nowhere else: not in the log, the bus, the tables, the answers or what the processes wrote', async () => {
     const answers = await Promise.all(['/sites', `/sites/${site.id}`, `/sites/${site.id}/events?limit=200`, '/events?format=json&limit=200', '/operations', '/projects', `/projects/${String(site['projectId'])}`].map(async (path) => {

@@ -12,8 +12,17 @@ import { adminPassword, Author, PNG } from '../support/wordpress.js';
 
 /** Another one for each run, so that runs beside each other do not meet. */
 const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
-/** In the place of wp-cli: says what it was given, as whom, and where; ends as it is told. */
-const WP_CLI = '#!/bin/sh\nfor one in "$@"; do echo "[$one]"; done\nid -u >&2\npwd\n[ "$1" != end ] || exit "$2"\n';
+/** In the place of wp-cli: `core version` is WordPress' own, `flood` says many lines, `wait` reads to the end of its input; else it says what it was given, as whom, and where, and ends as it is told. */
+const WP_CLI = [
+  '#!/bin/sh',
+  'case "$1" in',
+  'core) exec php -r "require \\"/var/www/html/wp-includes/version.php\\"; echo \\$wp_version;" ;;',
+  'flood) exec yes 0123456789 | head -n "$2" ;;',
+  'wait) cat; echo "nothing more" ;;',
+  '*) for one in "$@"; do echo "[$one]"; done; id -u >&2; pwd; [ "$1" != end ] || exit "$2" ;;',
+  'esac',
+  '',
+].join('\n');
 /** One image under the names of two versions of PHP, the second with wp-cli. */
 const VERSIONS = ['8.3', '8.4'];
 const REPO = 'hostplane-test/wordpress-php';
@@ -25,7 +34,7 @@ describeWithDocker('the data of a WordPress site', () => {
 
   beforeAll(async () => {
     await docker.getImage(testImage('wordpress')).tag({ repo: REPO, tag: '8.3' });
-    const container = await docker.createContainer({ Image: testImage('wordpress'), Entrypoint: ['sh', '-ec'], Cmd: [`printf '%s' '${WP_CLI}' > /usr/local/bin/wp && chmod +x /usr/local/bin/wp`] });
+    const container = await docker.createContainer({ Image: testImage('wordpress'), Entrypoint: ['sh', '-ec'], Cmd: ['printf %s "$WP_CLI" > /usr/local/bin/wp && chmod +x /usr/local/bin/wp'], Env: [`WP_CLI=${WP_CLI}`] });
     await container.start();
     expect(await container.wait()).toMatchObject({ StatusCode: 0 });
     await container.commit({ repo: REPO, tag: '8.4', changes: 'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["apache2-foreground"]' });
@@ -113,6 +122,13 @@ describeWithDocker('the data of a WordPress site', () => {
     const args = ['post', 'create', '--post_title=a "b" $(id) \'c\'', '; rm -rf /'];
     const ran = await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: args });
     expect(ran).toMatchObject({ status: 200, body: { exitCode: 0, stdout: `${args.map((one) => `[${one}]`).join('\n')}\n/var/www/html\n`, stderr: '33\n', isCut: false } });
+    const wp = async (...given: string[]) => (await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: given })).body as { exitCode: number; stdout: string; stderr: string; isCut: boolean };
+    expect(await wp('core', 'version')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^\d+\.\d+(\.\d+)?$/) });
+    expect(await wp('wait')).toMatchObject({ exitCode: 0, stdout: 'nothing more\n' });
+    const most = await wp('flood', '10000');
+    expect([most.exitCode, most.stdout === '0123456789\n'.repeat(10_000), most.isCut]).toEqual([0, true, false]);
+    const more = await wp('flood', '1000000');
+    expect([more.exitCode, more.stdout === '0123456789\n'.repeat(20_000).slice(0, 200_000), more.isCut]).toEqual([0, true, true]);
     const [out, err]: [string[], string[]] = [[], []];
     const io = { out: { write: (text: string) => out.push(text) }, err: { write: (text: string) => err.push(text) }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } };
     expect([await run(['wp', 'tools', '--', 'end', '4', '--json'], io), out.join(''), err.join('')]).toEqual([1, '[end]\n[4]\n[--json]\n/var/www/html\n', expect.stringMatching(/33[\s\S]*exit code 4/)]);

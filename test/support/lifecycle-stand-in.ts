@@ -16,7 +16,7 @@ import { siteDecider, type Site, type SiteCommand } from '#domain/site/site.js';
 import type { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { readCause } from '#messaging/envelope.js';
-import { authorized } from '../../apps/lifecycle/authorize.js';
+import { authorized } from '#eventstore/authorized.js';
 
 /**
  * Answers the gateway's asks as lifecycle does, with the real deciders and the real log, and nothing behind it: what is accepted
@@ -137,7 +137,7 @@ export class LifecycleStandIn {
     const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom, backupId: '', releaseId: '', content: undefined };
     checkRequest(site);
     const parts: Part[] = [
-      on(projectDecider, projectId, { type: 'AdmitSite', siteId, needsAddress: false, needs: needsOf(site, { memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }), usual }),
+      on(projectDecider, projectId, { type: 'AdmitSite', runtime: 'files', siteId, needsAddress: false, needs: needsOf(site, { memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }), usual }),
       authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
       on(nameDecider, `${ownerId}:site:${name}`, { type: 'ClaimName', name, holderId: siteId }),

@@ -1,13 +1,11 @@
 import type { Decider } from '../decider.js';
 import { Refusal } from '../refusal.js';
 import { authorize, evolveMembers, nobodyYet, roleOf, type Asked, type MemberEventType, type MembersState } from './membership.js';
-import { isRole, roles, type Right, type Role } from './rights.js';
+import { isRole, roles, type Role } from './rights.js';
 
 export type MembersCommand =
   | (Asked & { type: 'AddMember' | 'ChangeMember'; memberId: string; role: string })
-  | (Asked & { type: 'RemoveMember'; memberId: string })
-  /** Nothing follows, or a refusal: for the append of whatever else is decided, so that no member is let in who was removed meanwhile. */
-  | (Asked & { type: 'Authorize'; right: Right });
+  | (Asked & { type: 'RemoveMember'; memberId: string });
 
 /**
  * Who belongs to a project, as what. A stream of its own beside the project's, because everything that is asked of the project or its sites is
@@ -17,10 +15,6 @@ export const membersDecider: Decider<MembersState, MembersCommand, MemberEventTy
   category: 'member',
   initial: nobodyYet,
   decide(command, state) {
-    if (command.type === 'Authorize') {
-      authorize(command, state, command.right);
-      return [];
-    }
     const { projectId, memberId } = command;
     const before = roleOf(state, command.founderId, memberId);
     const asker = authorize(command, state, command.type === 'RemoveMember' && command.by === memberId ? 'projects:read' : 'members:write');

@@ -4,10 +4,12 @@ export interface ProjectInput {
   readonly projectId: string;
   readonly hostId: string;
   readonly subnet: string;
+  /** Each runtime that a site of it was ever admitted for; '' stands for any. Absent in a run that is older than this. */
+  readonly runtimes?: readonly string[];
 }
 
 export const removeHome: Action<ProjectInput> = {
-  ask: ({ projectId, hostId }) => ({ type: 'RemoveHome', data: { projectId, hostId } }),
+  ask: ({ projectId, hostId, runtimes }) => ({ type: 'RemoveHome', data: { projectId, hostId, runtimes: [...(runtimes ?? [''])] } }),
   done: 'HomeRemoved',
   failed: 'HomeFailed',
 };

@@ -106,6 +106,7 @@ describe('an operation', () => {
     ['stop-site', [2], ['EnsureRoute', 'EnsureWorkload', 'EnsureWorkload', 'EnsureRoute'], { step: 'workload' }],
     ['start-site', [1], ['EnsureWorkload', 'EnsureWorkload'], { step: 'workload' }],
     ['restart-site', [1], ['EnsureWorkload'], { step: 'workload' }],
+    ['restart-site', [2], ['EnsureWorkload', 'EnsureRoute'], { step: 'route' }],
     ['backup-site', [1], ['TakeBackup', 'RemoveBackup'], { type: 'FailBackup', step: 'take' }],
     ['restore-site', [1], ['RestoreBackup', 'RemoveData'], { type: 'FailRestore', step: 'data' }],
     ['restore-site', [2], ['RestoreBackup', 'EnsureWorkload', 'EnsureWorkload', 'RemoveData'], { step: 'workload' }],

@@ -18,7 +18,7 @@ export function foldProject(state: ProjectState, events: readonly ProjectEvent[]
 function evolve(state: ProjectState, event: ProjectEvent, toChange: (sites: Sites) => Map<string, Place>): ProjectState {
   if (state.status === 'absent') {
     if (event.type !== 'ProjectRequested') throw new Error(`${event.type} for a project that was never requested.`);
-    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), quota: {}, lastAddress: '' };
+    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), runtimes: new Set(), quota: {}, lastAddress: '' };
   }
   switch (event.type) {
     case 'ProjectProvisioningStarted':
@@ -36,8 +36,9 @@ function evolve(state: ProjectState, event: ProjectEvent, toChange: (sites: Site
     case 'ProjectDeleted':
       return ended(state, 'deleted');
     case 'SiteAdmitted': {
-      const { siteId, address, memoryBytes, cpuMillis } = event.data;
-      return { ...state, sites: toChange(state.sites).set(siteId, { sites: 1, address, memoryBytes, cpuMillis, diskBytes: 0 }), lastAddress: address || state.lastAddress };
+      const { siteId, runtime, address, memoryBytes, cpuMillis } = event.data;
+      const runtimes = state.runtimes.has(runtime) ? state.runtimes : new Set([...state.runtimes, runtime]);
+      return { ...state, runtimes, sites: toChange(state.sites).set(siteId, { sites: 1, address, memoryBytes, cpuMillis, diskBytes: 0 }), lastAddress: address || state.lastAddress };
     }
     case 'SiteMeasured': {
       const place = state.sites.get(event.data.siteId);

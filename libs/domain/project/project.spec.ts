@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { given } from '../../../test/support/given.js';
 import { poolDecider, type PoolState } from '../network/pool.js';
-import { projectDecider, type ProjectState } from './project.js';
+import { projectDecider, type Project, type ProjectState } from './project.js';
 import { nothing, type Quota } from './quota.js';
 import { canProjectMove, projectStatuses } from './status.js';
 
@@ -29,9 +29,9 @@ const requested = { type: 'ProjectRequested', data: request } as const;
 const provisioning = { type: 'ProjectProvisioningStarted', data: ids('o') } as const;
 const running = { type: 'ProjectStarted', data: ids('o') } as const;
 const failed = { type: 'ProjectFailed', data: { ...ids('o'), step: 'home', error: 'no room' } } as const;
-const admitted = (siteId: string, address: string, takes = { memoryBytes: 0, cpuMillis: 0 }) => ({ type: 'SiteAdmitted', data: { projectId: 'p', siteId, address, ...takes } }) as const;
+const admitted = (siteId: string, address: string, takes = { memoryBytes: 0, cpuMillis: 0 }) => ({ type: 'SiteAdmitted', data: { projectId: 'p', siteId, runtime: 'docker', address, ...takes } }) as const;
 const unlimited: Quota = { sites: null, memoryBytes: null, cpuMillis: null, diskBytes: null };
-const room = { needs: { ...nothing, sites: 1 }, usual: unlimited };
+const room = { runtime: 'docker', needs: { ...nothing, sites: 1 }, usual: unlimited };
 
 describe('a project', () => {
   it('goes from pending to running, or fails with its error and is retried', () => {
@@ -50,6 +50,12 @@ describe('a project', () => {
     given(projectDecider, requested, provisioning, running, deleting).when({ type: 'FailDelete', operationId: 'd', step: 'home', error: 'busy' }).then(again);
     given(projectDecider, requested, provisioning, running, deleting, again).when({ type: 'DeleteProject', operationId: 'd2' }).thenTypes('ProjectDeletionRequested');
     given(projectDecider, requested, provisioning, running, deleting).when({ type: 'FinishDelete', operationId: 'd' }).then({ type: 'ProjectDeleted', data: ids('d') });
+  });
+  it('knows where something of it may be left, also when the site is gone', () => {
+    const released = { type: 'SiteReleased', data: { projectId: 'p', siteId: 'a', memoryBytes: 0, cpuMillis: 0, diskBytes: 0 } } as const;
+    const old = { ...admitted('b', ''), data: { ...admitted('b', '').data, runtime: '' } };
+    const state = given(projectDecider, requested, admitted('a', ''), released, admitted('c', ''), old).state() as Project;
+    expect([...state.runtimes]).toEqual(['docker', '']);
   });
   it('leases the address after the last one, and comes back to one that was released only when it has gone round', () => {
     const admit = { type: 'AdmitSite', siteId: 'z', needsAddress: true, ...room } as const;
@@ -92,7 +98,7 @@ describe('folding a whole project', () => {
 
 describe('a quota', () => {
   const [MIB, one] = [1024 ** 2, { ...nothing, sites: 1, memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }];
-  const admit = (siteId: string, needs = one, usual = unlimited) => ({ type: 'AdmitSite', siteId, needsAddress: false, needs, usual }) as const;
+  const admit = (siteId: string, needs = one, usual = unlimited) => ({ type: 'AdmitSite', siteId, runtime: 'docker', needsAddress: false, needs, usual }) as const;
   const set = (quota: object) => ({ type: 'ProjectQuotaSet', data: { projectId: 'p', quota: { sites: undefined, memoryBytes: undefined, cpuMillis: undefined, diskBytes: undefined, ...quota } } }) as const;
   const takes = (siteId: string) => admitted(siteId, '', { memoryBytes: 512 * MIB, cpuMillis: 1000 });
   const measure = (diskBytes: number, usual = unlimited) => ({ type: 'MeasureSite', siteId: 'a', diskBytes, usual }) as const;
@@ -115,6 +121,12 @@ describe('a quota', () => {
     given(projectDecider, ...full).when(admit('c')).refused('quota-exceeded');
     given(projectDecider, ...full).when({ type: 'ReleaseSite', siteId: 'a' }).then({ type: 'SiteReleased', data: { projectId: 'p', siteId: 'a', memoryBytes: 512 * MIB, cpuMillis: 1000, diskBytes: 0 } });
     given(projectDecider, requested, takes('a'), set({ memoryBytes: 0 })).when(admit('b', { ...nothing, sites: 1 })).thenTypes('SiteAdmitted');
+  });
+  it('counts the content that a site begins with', () => {
+    const begins = { ...one, diskBytes: 60 };
+    const [first] = projectDecider.decide(admit('a', begins), given(projectDecider, requested).state());
+    given(projectDecider, requested).when(admit('a', begins)).then(first as ReturnType<typeof admitted>, measured(60, 60));
+    given(projectDecider, requested, set({ diskBytes: 50 })).when(admit('a', begins)).refused('quota-exceeded', /disk: 0 bytes of 50 bytes are used, 60 bytes more/);
   });
   it('counts the disk as it is measured, and lets it shrink', () => {
     const grown = [requested, takes('a'), measured(50, 50)];

@@ -20,6 +20,8 @@ export interface Project {
   readonly operationId?: string;
   /** What each site holds, from its admission until it is destroyed. */
   readonly sites: ReadonlyMap<string, Place>;
+  /** Each runtime that a site was ever admitted for: there something may be left of the project. Empty for one that was not recorded. */
+  readonly runtimes: ReadonlySet<string>;
   /** What was set of the quota. */
   readonly quota: QuotaWish;
   /** The address that was leased last. */
@@ -37,7 +39,7 @@ export type ProjectCommand =
   | { type: 'FinishDelete'; operationId: string }
   | { type: 'FailDelete'; operationId: string; step: string; error: string }
   /** `usual` is the quota where the project has none of its own. */
-  | { type: 'AdmitSite'; siteId: string; needsAddress: boolean; needs: Amounts; usual: Quota }
+  | { type: 'AdmitSite'; siteId: string; runtime: string; needsAddress: boolean; needs: Amounts; usual: Quota }
   | { type: 'MeasureSite'; siteId: string; diskBytes: number; usual: Quota }
   | { type: 'SetQuota'; quota: QuotaWish }
   | { type: 'ReleaseSite'; siteId: string };
@@ -90,8 +92,10 @@ function admit(project: Project, command: Extract<ProjectCommand, { type: 'Admit
   }
   mustFit(quotaOf(project.quota, command.usual), useOf(project), command.needs);
   const address = command.needsAddress ? freeAddress(project) : '';
-  const { memoryBytes, cpuMillis } = command.needs;
-  return [{ type: 'SiteAdmitted', data: { projectId: project.request.projectId, siteId: command.siteId, address, memoryBytes, cpuMillis } }];
+  const { memoryBytes, cpuMillis, diskBytes } = command.needs;
+  const ids = { projectId: project.request.projectId, siteId: command.siteId };
+  const admitted: ProjectEvent = { type: 'SiteAdmitted', data: { ...ids, runtime: command.runtime, address, memoryBytes, cpuMillis } };
+  return diskBytes === 0 ? [admitted] : [admitted, { type: 'SiteMeasured', data: { ...ids, diskBytes, grownBy: diskBytes } }];
 }
 
 /** A site that grows must fit; one that shrinks always does. */

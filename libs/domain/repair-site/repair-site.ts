@@ -1,4 +1,4 @@
-import { siteSteps, type SiteInput } from '../operation/site-steps.js';
+import { siteSteps, targetOf, type SiteInput } from '../operation/site-steps.js';
 import { wordpressSteps } from '../operation/wordpress-steps.js';
 import type { Step, Workflow, WorkflowKind } from '../operation/workflow.js';
 
@@ -8,7 +8,7 @@ function repairing(kind: WorkflowKind, steps: readonly Step<SiteInput>[]): Workf
     kind,
     cancellable: true,
     steps: steps.map(({ undo: _, ...step }) => step),
-    succeed: (operationId) => ({ type: 'FinishSwitch', operationId }),
+    succeed: (operationId, outputs) => ({ type: 'FinishSwitch', operationId, target: targetOf(outputs) }),
     fail: (operationId, { step, error }) => ({ type: 'FailSwitch', operationId, step, error }),
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { given } from '../../../test/support/given.js';
 import { Refusal } from '../refusal.js';
+import { secretGuard } from './guard.js';
 import { keyringDecider, type KeyringCommand } from './keyring.js';
 import { secretDecider, type SecretCommand } from './secret.js';
 import { checkWish, generated } from './wish.js';
@@ -42,6 +43,15 @@ describe('a secret', () => {
   it('that was revoked is neither opened nor made again', () => {
     given(secretDecider, stored, revoked).when(open).refused('conflict', /revoked/);
     given(secretDecider, stored, revoked).when(generate).refused('conflict', /revoked/);
+  });
+});
+
+describe('what needs a secret', () => {
+  const need = { variable: 'PASSWORD', secret: 'mail' };
+  it('is made only while the secret is there', () => {
+    given(secretGuard, stored).when(need).then();
+    given(secretGuard).when(need).refused('invalid', /no secret "mail" in the project/);
+    given(secretGuard, stored, revoked).when(need).refused('invalid', /"mail" was revoked/);
   });
 });
 

@@ -20,8 +20,8 @@ export function checkWish({ name, length, alphabet }: SecretWish): void {
 }
 
 /** Refuses a name that a member cannot give: those with a slash are the plane's own. */
-export function checkOwnName(name: string): void {
-  if (!/^[a-z0-9][a-z0-9-]{0,99}$/.test(name)) throw new Refusal('invalid', `"${name.slice(0, 80)}" cannot be the name of a secret: small letters, digits and hyphens are allowed, at most 100, and no hyphen first.`, 'name');
+export function checkOwnName(name: string, field = 'name'): void {
+  if (!/^[a-z0-9][a-z0-9-]{0,99}$/.test(name)) throw new Refusal('invalid', `"${name.slice(0, 80)}" cannot be the name of a secret: small letters, digits and hyphens are allowed, at most 100, and no hyphen first.`, field);
 }
 
 /** The secret that is wished for. `dice(n)` gives a whole number below n, each equally likely, that nobody can foresee. */

@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.js';
+import { mustHoldOpenData } from './request.js';
 import type { Site, SiteDataCommand, SiteEvent } from './site.js';
 import { isLive } from './status.js';
 
@@ -36,11 +37,13 @@ export function decideData(command: SiteDataCommand, site: Site, { refuseBusy, n
 }
 
 function backUp({ operationId, backupId, destroyOperationId }: Extract<SiteDataCommand, { type: 'BackUpSite' }>, site: Site): readonly SiteEvent[] {
+  mustHoldOpenData(site.request);
   if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be backed up: only one that is live has data that is whole.`);
   return [{ type: 'SiteBackupRequested', data: { siteId: site.request.siteId, operationId, backupId, destroyOperationId } }];
 }
 
 function restore({ operationId, backupId, dataId, releaseId, content }: Extract<SiteDataCommand, { type: 'RestoreSite' }>, site: Site): readonly SiteEvent[] {
+  mustHoldOpenData(site.request);
   const elsewhere = 'Restore it under a new name instead.';
   if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot take a backup's data. ${elsewhere}`);
   if (site.power === 'stopped') throw new Refusal('conflict', `The site is stopped, so that nobody could see whether the restored one is healthy: start it first. ${elsewhere}`);

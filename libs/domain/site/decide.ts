@@ -38,7 +38,7 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
       return switchSite(site, ids, command.action);
     case 'FinishSwitch':
       if (site.operation?.kind !== 'switch' || site.operation.id !== command.operationId) return [];
-      return [{ type: 'SiteSwitched', data: { ...ids, action: site.operation.action, power: powerAfter(site.operation.action, site.power) } }, ...next(site)];
+      return [{ type: 'SiteSwitched', data: { ...ids, action: site.operation.action, power: powerAfter(site.operation.action, site.power), target: command.target } }, ...next(site)];
     case 'FailSwitch':
       if (site.operation?.kind !== 'switch' || site.operation.id !== command.operationId) return [];
       return [{ type: 'SiteSwitchFailed', data: { ...ids, action: site.operation.action, step: command.step, error: command.error } }, ...next(site)];

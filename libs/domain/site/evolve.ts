@@ -32,7 +32,7 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
     case 'SiteSwitchRequested':
       return { ...state, operation: { kind: 'switch', id: event.data.operationId, action: event.data.action } };
     case 'SiteSwitched':
-      return { ...free(state), power: event.data.power === 'stopped' ? 'stopped' : 'running' };
+      return { ...free(state), power: event.data.power === 'stopped' ? 'stopped' : 'running', ...known(event.data.target) };
     case 'SiteBackupRequested':
       return { ...state, operation: { kind: 'backup', id: event.data.operationId, backupId: event.data.backupId, destroyOperationId: event.data.destroyOperationId } };
     case 'SiteRestoreRequested': {

@@ -4,9 +4,9 @@ import { nothing, type Amounts } from '../project/quota.js';
 /** What the container of a static site is given: it only reads files. */
 export const staticContainer = { memoryBytes: 64 * 1024 ** 2, cpuMillis: 500 } as const;
 
-/** What a site takes of its project's room from its admission on. Served as files it takes no more than its disk, which comes with its content. */
-export function needsOf({ kind, runtime, limits }: Pick<SiteRequested, 'kind' | 'runtime' | 'limits'>, usual: Pick<Amounts, 'memoryBytes' | 'cpuMillis'>): Amounts {
-  const one = { ...nothing, sites: 1 };
+/** What a site takes of its project's room from its admission on. Served as files it takes no more than its disk, which comes with its content: with an upload, or with the backup that it begins with. */
+export function needsOf({ kind, runtime, limits, content }: Pick<SiteRequested, 'kind' | 'runtime' | 'limits' | 'content'>, usual: Pick<Amounts, 'memoryBytes' | 'cpuMillis'>): Amounts {
+  const one = { ...nothing, sites: 1, diskBytes: content?.sizeBytes ?? 0 };
   if (runtime === 'files') return one;
   const least = kind === 'static' ? staticContainer : usual;
   return { ...one, memoryBytes: limits?.memoryBytes || least.memoryBytes, cpuMillis: limits?.cpuMillis || least.cpuMillis };

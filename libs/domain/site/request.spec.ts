@@ -36,7 +36,7 @@ describe('a WordPress site that is asked for', () => {
   it('needs its settings, runs in a container, and takes no app', () => {
     expect(fieldOf({ ...request, wordpress: undefined })).toBe('title');
     expect(fieldOf({ ...request, runtime: 'files' })).toBe('runtime');
-    expect(fieldOf({ ...request, app: { image: 'x', port: 80, env: {}, healthPath: '/', sealedEnv: [] } })).toBe('image');
+    expect(fieldOf({ ...request, app: { image: 'x', port: 80, env: {}, healthPath: '/', sealedEnv: [], secretEnv: [] } })).toBe('image');
     expect(fieldOf({ ...request, kind: 'static', runtime: 'files' })).toBe('kind');
   });
 });

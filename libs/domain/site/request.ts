@@ -1,5 +1,6 @@
 import type { Limits, SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
 import { Refusal } from '../refusal.js';
+import { checkOwnName } from '../secret/wish.js';
 
 /** Runtimes that can run a kind of site, the default first. */
 export const runtimesFor: Readonly<Record<string, readonly string[]>> = {
@@ -7,6 +8,14 @@ export const runtimesFor: Readonly<Record<string, readonly string[]>> = {
   app: ['docker', 'coolify'],
   wordpress: ['docker'],
 };
+
+/** Runtimes whose sites' data can be read and filled by others: Coolify has no way in. */
+const openRuntimes: readonly string[] = ['files', 'docker'];
+
+export function mustHoldOpenData({ runtime }: Pick<SiteRequested, 'runtime'>): void {
+  if (openRuntimes.includes(runtime)) return;
+  throw new Refusal('unsupported', `A site on "${runtime}" cannot be backed up or restored: its data can be read there by nobody else. Keep copies there, or run it on docker.`);
+}
 
 /** Where a site runs when nobody says where: what needs a container, on the plane's runtime for containers if that can run its kind. */
 export function defaultRuntime(kind: string, forContainers: string): string {
@@ -38,10 +47,19 @@ function checkApp({ app }: SiteRequested): void {
   if (!/^\/[\x21-\x7e]{0,1023}$/.test(app.healthPath)) throw new Refusal('invalid', `"${app.healthPath.slice(0, 80)}" is not a path that begins with a slash.`, 'healthPath');
   if (Object.keys(app.env).length > 0) throw new Refusal('invalid', 'The values of the environment must be sealed to the key of the project.', 'env');
   for (const { name, box } of app.sealedEnv) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]{0,199}$/.test(name)) throw new Refusal('invalid', `"${name.slice(0, 80)}" is not a name of an environment variable.`, 'env');
+    checkVariable(name);
     if (!/^[A-Za-z0-9+/]{100,}={0,2}$/.test(box)) throw new Refusal('invalid', `The value of ${name} is not sealed.`, `env.${name}`);
   }
-  if (new Set(app.sealedEnv.map(({ name }) => name)).size < app.sealedEnv.length) throw new Refusal('invalid', 'A variable of the environment is there twice.', 'env');
+  for (const { name, secret } of app.secretEnv) {
+    checkVariable(name);
+    checkOwnName(secret, `env.${name}`);
+  }
+  const names = [...app.sealedEnv, ...app.secretEnv].map(({ name }) => name);
+  if (new Set(names).size < names.length) throw new Refusal('invalid', 'A variable of the environment is there twice.', 'env');
+}
+
+function checkVariable(name: string): void {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,199}$/.test(name)) throw new Refusal('invalid', `"${name.slice(0, 80)}" is not a name of an environment variable.`, 'env');
 }
 
 /** As WordPress itself takes them: https://developer.wordpress.org/reference/functions/sanitize_user/ in its strict form. */

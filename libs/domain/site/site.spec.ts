@@ -11,8 +11,9 @@ const request = {
   siteId, projectId: 'p', operationId: 'launch', ownerId: 'admin', name: 'blog', kind: 'static', runtime: 'files', hostId: 'local',
   hostname: 'blog', address: '', subnet: '10.77.0.0/24', app: undefined, wordpress: undefined, limits: undefined, dataId: '', backupId: '', releaseId: '', content: undefined,
 };
-const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/', sealedEnv: [] };
+const app = { image: 'nginx:1.27', port: 80, env: {}, healthPath: '/', sealedEnv: [], secretEnv: [] };
 /** With boxes as long as one with nothing in it. */
+const naming = (name: string, secret: string) => ({ secretEnv: [{ name, secret, version: 0 }] });
 const sealed = (...names: string[]) => ({ ...app, sealedEnv: names.map((name) => ({ name, box: 'A'.repeat(136) })) });
 const PLAIN = [{ name: 'A', box: 'plain' }];
 const content = { sha256: 'a'.repeat(64), sizeBytes: 1, format: 'zip', fileCount: 1 };
@@ -40,6 +41,8 @@ describe('a site', () => {
     [{ kind: 'app', runtime: 'docker', app: { ...app, healthPath: 'x' } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: sealed('A B') }, 'invalid'],
     [{ kind: 'app', runtime: 'docker', app: { ...app, env: { PLAIN: 'x' } } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, sealedEnv: PLAIN } }, 'invalid'],
     [{ kind: 'app', runtime: 'docker', app: sealed('A', 'A') }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: { ...sealed('A'), ...naming('A', 'mail') } }, 'invalid'], [{ kind: 'app', runtime: 'docker', app: { ...app, ...naming('A B', 'mail') } }, 'invalid'],
+    [{ kind: 'app', runtime: 'docker', app: { ...app, ...naming('A', 'site/x/admin-password') } }, 'invalid'],
   ] as const)('refuses a request with %j', (part, code) => {
     given(siteDecider).when({ type: 'RequestSite', site: { ...request, ...part } }).refused(code);
   });
@@ -66,6 +69,11 @@ describe('a site', () => {
     given(siteDecider, ...live, destroying).when({ type: 'DestroySite', operationId: 'second', keepData: false }).then();
     given(siteDecider, ...live, destroying).when({ type: 'FinishDestroy', operationId: 'remove' }).then({ type: 'SiteDestroyed', data: ids('remove') });
   });
+  it('is not backed up, or filled from a backup, where nobody gets at its data', () => {
+    const there = { ...requested, data: { ...request, kind: 'app', runtime: 'coolify', app } };
+    given(siteDecider, there, started, active).when({ type: 'BackUpSite', operationId: 'b', backupId: 'k', destroyOperationId: '' }).refused('unsupported', /"coolify" cannot be backed up/);
+    given(siteDecider, there, started, active).when({ type: 'RestoreSite', operationId: 'b', backupId: 'k', dataId: 'd', releaseId: '', content: undefined }).refused('unsupported');
+  });
   it('of WordPress changes its PHP while it is live, goes back when that fails, and of another kind does not', () => {
     const wordpress = { phpVersion: '8.3', title: 'T', adminUser: 'admin', adminEmail: '', locale: '', database: 'shared' };
     const blog: SiteEvent = { type: 'SiteRequested', data: { ...request, kind: 'wordpress', runtime: 'docker', wordpress } };
@@ -90,11 +98,11 @@ describe('a site', () => {
   it('is repaired as it is, running or stopped; a failed one is provisioned again', () => {
     const repair = { type: 'SwitchSite', operationId: 'o', action: 'repair' } as const;
     const asked: SiteEvent = { type: 'SiteSwitchRequested', data: { ...ids('o'), action: 'repair' } };
-    const stopped: SiteEvent = { type: 'SiteSwitched', data: { ...ids('s'), action: 'stop', power: 'stopped' } };
+    const stopped: SiteEvent = { type: 'SiteSwitched', data: { ...ids('s'), action: 'stop', power: 'stopped', target: undefined } };
     given(siteDecider, ...live).when(repair).then(asked);
-    given(siteDecider, ...live, asked).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'running' } });
+    given(siteDecider, ...live, asked).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'running', target: undefined } });
     const off = [...live, { type: 'SiteSwitchRequested', data: { ...ids('s'), action: 'stop' } }, stopped, asked] as const;
-    given(siteDecider, ...off).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'stopped' } });
+    given(siteDecider, ...off).when({ type: 'FinishSwitch', operationId: 'o' }).then({ type: 'SiteSwitched', data: { ...ids('o'), action: 'repair', power: 'stopped', target: undefined } });
     given(siteDecider, requested, started, failed).when(repair).then({ type: 'SiteRetryRequested', data: ids('o') });
     given(siteDecider, requested, started).when(repair).refused('conflict', /busy/);
   });
@@ -195,7 +203,7 @@ describe('a site with data', () => {
     expect(given(siteDecider, ...live, restoring, failed).state()).toMatchObject({ dataId: '', status: 'ACTIVE' });
   });
   it('is not restored while it is stopped: nobody could see whether it is healthy', () => {
-    const stopped: SiteEvent[] = [{ type: 'SiteSwitchRequested', data: { ...ids('w'), action: 'stop' } }, { type: 'SiteSwitched', data: { ...ids('w'), action: 'stop', power: 'stopped' } }];
+    const stopped: SiteEvent[] = [{ type: 'SiteSwitchRequested', data: { ...ids('w'), action: 'stop' } }, { type: 'SiteSwitched', data: { ...ids('w'), action: 'stop', power: 'stopped', target: undefined } }];
     given(siteDecider, ...live, ...stopped).when(restore).refused('conflict', /stopped/);
     given(siteDecider, ...live, ...stopped).when(backUp).then(asked);
   });

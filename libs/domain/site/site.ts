@@ -64,7 +64,7 @@ export type SiteCommand =
   | { type: 'FinishRelease'; operationId: string; target: Target | undefined }
   | { type: 'FailRelease'; operationId: string; step: string; error: string }
   | { type: 'SwitchSite'; operationId: string; action: string }
-  | { type: 'FinishSwitch'; operationId: string }
+  | { type: 'FinishSwitch'; operationId: string; target?: Target | undefined }
   | { type: 'FailSwitch'; operationId: string; step: string; error: string }
   | { type: 'UpdateSite'; operationId: string; phpVersion: string }
   | { type: 'FinishUpdate'; operationId: string; target: Target | undefined }

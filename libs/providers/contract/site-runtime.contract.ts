@@ -196,12 +196,10 @@ export function siteRuntimeContract(name: string, open: () => Promise<RuntimeWor
       expect(await world.leftovers()).toEqual([]);
     });
 
-    it('gives a project its room, and takes it away only when it is empty', async () => {
+    it('gives a project its room with its first site, and takes it away only when it is empty', async () => {
       const spec = fresh();
-      await world.runtime.ensureHome(spec);
-      await world.runtime.ensureHome(spec);
+      await world.runtime.removeHome(spec.projectId);
       await world.runtime.ensure(spec);
-      await world.runtime.ensureHome(spec);
       await expect(world.runtime.removeHome(spec.projectId)).rejects.toMatchObject({ name: 'ProviderError', retryable: false });
       await remove(spec);
       await world.runtime.removeHome(spec.projectId);

@@ -1,11 +1,11 @@
 import { probe, type HealthProbe } from '../health.js';
 import { InTurn } from '../in-turn.js';
+import { lastWords } from '../last-words.js';
 import { ProviderError } from '../provider-error.js';
 import type { ObservedWorkload, Power } from '../site-runtime.js';
 import { application, applicationLog, applications, created, type ListedApplication } from './answers.js';
 import { pause, UnknownOutcome, type CoolifyApi } from './coolify-api.js';
 import { readAppMark, type AppMark } from './mark.js';
-import { masked } from './masked.js';
 import { choosePort, hostPorts } from './ports.js';
 import { createApplication, deleteApplication, listApplications, markApplication, readApplication, readLog, setEnvironment, stopApplication, type AppWorkload, type Place } from './requests.js';
 import type { CoolifySettings } from './settings.js';
@@ -116,7 +116,7 @@ export class Applications {
   private async unhealthy({ uuid, name }: FoundApplication, what: string, secrets: readonly string[], signal?: AbortSignal): Promise<ProviderError> {
     // 400: its container is not there.
     const log = await this.api.find(readLog(uuid), applicationLog, { signal, fine: [400, 404] });
-    const words = masked(log?.logs?.trim() ?? '', secrets);
+    const words = lastWords(log?.logs ?? '', secrets);
     return new ProviderError(`The application ${name} did not become healthy within ${this.settings.healthyWithinMs / 1000} s: ${what}. ${words === '' ? 'It wrote nothing to its log.' : `Its last log lines:\n${words}`}`, false);
   }
 

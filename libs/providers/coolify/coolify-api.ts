@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { reached } from '#contracts/probe.js';
 import { ProviderError } from '../provider-error.js';
-import { masked } from './masked.js';
+import { masked } from '../masked.js';
 import { Pace } from './pace.js';
 import type { CoolifyRequest } from './requests.js';
 import type { CoolifySettings } from './settings.js';

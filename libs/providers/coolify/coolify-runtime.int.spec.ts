@@ -221,7 +221,7 @@ describeWithCoolify('the coolify runtime itself', () => {
 
   it('says what is wrong with its configuration, and never its token', async () => {
     const message = async (options: Partial<CoolifyRuntimeOptions>) => {
-      const error = (await world.with(options).ensureHome({ projectId: 'p', subnet: '' }).catch((e: unknown) => e)) as Error & { retryable: boolean };
+      const error = (await world.with(options).ensure(freshSpec()).catch((e: unknown) => e)) as Error & { retryable: boolean };
       expect(error.message).not.toContain('planted-token');
       return [error.retryable, error.message];
     };

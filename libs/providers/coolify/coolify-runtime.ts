@@ -3,7 +3,7 @@ import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { probe } from '../health.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
-import { noSecrets, type HomeSpec, type ObservedWorkload, type SiteRuntime, type WorkloadRemoval, type WorkloadSecrets } from '../site-runtime.js';
+import { noSecrets, type ObservedWorkload, type SiteRuntime, type WorkloadRemoval, type WorkloadSecrets } from '../site-runtime.js';
 import { specHash } from '../spec-hash.js';
 import { Applications, observedApplication, onePerSite, type FoundApplication } from './applications.js';
 import { CoolifyApi } from './coolify-api.js';
@@ -41,10 +41,6 @@ export class CoolifyRuntime implements SiteRuntime {
     this.rooms = new Rooms(api, settings);
     this.applications = new Applications(api, settings);
     this.deployments = new Deployments(api, settings);
-  }
-
-  async ensureHome(_home: HomeSpec, signal?: AbortSignal): Promise<void> {
-    await this.servers.now(signal);
   }
 
   async removeHome(projectId: string, signal?: AbortSignal): Promise<void> {

@@ -1,11 +1,9 @@
 import { ProviderError } from '../provider-error.js';
 import { deployed, deployment, deployments, visibleLines, type ListedDeployment } from './answers.js';
 import { pause, type CoolifyApi } from './coolify-api.js';
-import { masked } from './masked.js';
+import { lastWords } from '../last-words.js';
 import { deployApplication, listDeployments, readDeployment } from './requests.js';
 import type { CoolifySettings } from './settings.js';
-
-const LINES = 20;
 
 /** The port that the app was to be published on belongs to something that Coolify does not list. */
 export class PortTaken extends ProviderError {}
@@ -42,7 +40,7 @@ export class Deployments {
   private failure({ deployment_uuid, status, logs }: ListedDeployment, secrets: readonly string[]): ProviderError {
     if (status === 'cancelled-by-user') return new ProviderError(`The deployment ${deployment_uuid} was cancelled in Coolify.`, false);
     const lines = visibleLines(logs);
-    const told = lines ? `Its last log lines:\n${masked(lines.slice(-LINES).join('\n'), secrets)}` : 'Its log is only for a token with the permission read:sensitive.';
+    const told = lines ? `Its last log lines:\n${lastWords(lines.join('\n'), secrets)}` : 'Its log is only for a token with the permission read:sensitive.';
     const text = `The deployment ${deployment_uuid} failed at Coolify. ${told}`;
     return /port is already allocated|address already in use/i.test(lines?.join('\n') ?? '') ? new PortTaken(text, false) : new ProviderError(text, false);
   }

@@ -97,10 +97,10 @@ export class DatabaseContainer {
     const restarts = (await this.engine.inspectContainer(id, signal))?.RestartCount ?? 0;
     for (let wait = 20; ; wait = Math.min(wait * 1.5, 500)) {
       const inspected = await this.engine.inspectContainer(id, signal);
-      if (!inspected?.State.Running || inspected.State.Restarting || inspected.RestartCount > restarts) throw await this.ended(id, 'ended instead of serving', signal);
+      if (!inspected?.State.Running || inspected.State.Restarting || inspected.RestartCount > restarts) throw await this.ended(id, rootPassword, 'ended instead of serving', signal);
       const { rows, problem } = await this.ask(id, rootPassword, READY_SQL, signal);
       if (rows?.[0] === '0') return;
-      if (Date.now() + wait > deadline) throw await this.ended(id, `did not become healthy within ${this.settings.healthyWithinMs / 1000} s: ${problem}`, signal);
+      if (Date.now() + wait > deadline) throw await this.ended(id, rootPassword, `did not become healthy within ${this.settings.healthyWithinMs / 1000} s: ${problem}`, signal);
       await sleep(wait, undefined, { signal });
     }
   }
@@ -111,8 +111,8 @@ export class DatabaseContainer {
     return { problem: stderr.trim().replace(/BY '[^']*'?/g, "BY '***'") || `its client ended with ${exitCode}` };
   }
 
-  private async ended(id: string, what: string, signal?: AbortSignal): Promise<ProviderError> {
-    const log = await this.engine.lastLog(id, signal);
+  private async ended(id: string, rootPassword: string, what: string, signal?: AbortSignal): Promise<ProviderError> {
+    const log = await this.engine.lastLog(id, [rootPassword, passwordHash(rootPassword)], signal);
     return new ProviderError(`The database server (${this.settings.database.image}) ${what}. ${log === '' ? 'It wrote nothing to its log.' : `Its last log lines:\n${log}`}`, false);
   }
 

@@ -192,6 +192,13 @@ describeWithDocker('the docker runtime itself', () => {
     expect((await world.leftovers()).filter((name) => name.startsWith('hp-app'))).toEqual([]);
   });
 
+  it('masks a value before it cuts the last words', async () => {
+    const image = await imageThat('echo first; printf %s "$KEY"; printf "%04090d" 0; exit 3');
+    const error = (await world.runtime.ensure(world.app(image, { env: { KEY: 'planted-secret-value' } })).catch((e: unknown) => e)) as Error;
+    expect(error.message).toMatch(/ended with exit code 3 instead of serving\. Its last log lines:\n\**0{4080,}/);
+    expect(error.message).not.toMatch(/plan|valu/);
+  });
+
   it('says what an app that does not become healthy answers', async () => {
     await expect(world.runtime.ensure(world.app(STATIC, { healthPath: '/healthz' }))).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/did not become healthy within 5 s: GET \/healthz on port 80 answers 404/) });
   });
@@ -222,17 +229,16 @@ describeWithDocker('the docker runtime itself', () => {
     const name = `foreign-${randomUUID()}`;
     await docker('network', 'create', '--subnet', spec.subnet.replace('.0/24', '.128/25'), name);
     const refused = { name: 'ProviderError', retryable: false, message: expect.stringMatching(/overlaps[\s\S]*HOSTPLANE_NETWORK_POOL/) };
-    await expect(world.runtime.ensureHome(spec)).rejects.toMatchObject(refused);
     await expect(world.runtime.ensure(spec)).rejects.toMatchObject(refused);
     await docker('network', 'rm', name);
     const [route] = parseRoutes(readFileSync('/proc/net/route', 'utf8'));
     const subnet = `${[24, 16, 8, 0].map((shift) => Math.floor(route!.subnet.first / 2 ** shift) % 256).join('.')}/30`;
-    await expect(world.runtime.ensureHome({ ...spec, subnet })).rejects.toMatchObject(refused);
+    await expect(world.runtime.ensure({ ...spec, subnet })).rejects.toMatchObject(refused);
   });
 
   it('is worth another try when the engine does not answer', async () => {
     const runtime = world.with({ engine: { socketPath: '/nowhere/docker.sock' } });
-    for (const call of [runtime.ensureHome(world.freshSpec()), runtime.ensure(world.app()), runtime.list(), runtime.remove({ ...world.app(), keepData: false })]) {
+    for (const call of [runtime.ensure(world.app()), runtime.list(), runtime.remove({ ...world.app(), keepData: false })]) {
       await expect(call).rejects.toMatchObject({ name: 'ProviderError', retryable: true, message: expect.stringContaining('/nowhere/docker.sock does not answer') });
     }
   });

@@ -4,7 +4,7 @@ import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
-import { noSecrets, type CommandResult, type HomeSpec, type ObservedWorkload, type SiteRuntime, type WorkloadCommand, type WorkloadRemoval, type WorkloadSecrets } from '../site-runtime.js';
+import { noSecrets, type CommandResult, type ObservedWorkload, type SiteRuntime, type WorkloadCommand, type WorkloadRemoval, type WorkloadSecrets } from '../site-runtime.js';
 import { specHash } from '../spec-hash.js';
 import { foundContainer, observedWorkload, onePerSite, type FoundContainer } from './containers.js';
 import { Engine } from './engine.js';
@@ -44,11 +44,6 @@ export class DockerRuntime implements SiteRuntime {
     this.networks = new ProjectNetworks(this.engine, this.settings);
     this.workloads = new Workloads(this.engine, this.settings, this.networks, content);
     this.storage = new DockerStorage(this.engine, this.settings);
-  }
-
-  async ensureHome(home: HomeSpec, signal?: AbortSignal): Promise<void> {
-    await this.engine.version(signal);
-    await this.networks.check(home, signal);
   }
 
   async removeHome(projectId: string, signal?: AbortSignal): Promise<void> {

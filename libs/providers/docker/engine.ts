@@ -4,13 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
 import type { ContainerCreateOptions, ContainerInfo, ContainerInspectInfo, DockerOptions, ImageInspectInfo, NetworkCreateOptions, NetworkInspectInfo, VolumeCreateOptions, VolumeInspectInfo } from 'dockerode';
 import { reached } from '#contracts/probe.js';
+import { lastWords } from '../last-words.js';
 import { ProviderError } from '../provider-error.js';
 import { standardOutput } from './frames.js';
+import { framesOf, outputOf, wholeLines } from './output.js';
 
 const CALL_MS = 60_000;
 const TRANSFER_MS = 600_000;
 const LOG_LINES = 20;
-const LOG_BYTES = 4_096;
+const STDERR_CHARACTERS = 4_096;
 const OUTPUT_BYTES = 8 * 1024 ** 2;
 
 type Labels = Readonly<Record<string, string>>;
@@ -88,10 +90,10 @@ export class Engine {
     }
   }
 
-  /** The last lines that a container wrote, at most 4 KiB. */
-  async lastLog(id: string, signal?: AbortSignal): Promise<string> {
+  /** The last that a container wrote, without any of these values. */
+  async lastLog(id: string, values: readonly string[], signal?: AbortSignal): Promise<string> {
     const raw = await this.call('logs', `read the log of container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).logs({ stdout: true, stderr: true, follow: false, tail: LOG_LINES, abortSignal }), { fine: [404] });
-    return raw ? demuxed(raw).both.subarray(-LOG_BYTES).toString('utf8').trim() : '';
+    return raw ? lastWords(wholeLines(framesOf(raw)), values) : '';
   }
 
   /** Whether a container, running or not, has something at this path. */
@@ -114,9 +116,9 @@ export class Engine {
       const stream = await exec.start({ hijack: true, stdin: true });
       abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
       stream.end(stdin);
-      const said = demuxed(await bufferOf(stream));
+      const said = framesOf(await bufferOf(stream));
       const { ExitCode } = await exec.inspect();
-      return { exitCode: ExitCode ?? -1, stdout: said.stdout.toString('utf8'), stderr: said.stderr.toString('utf8') };
+      return { exitCode: ExitCode ?? -1, stdout: outputOf(said, 'stdout'), stderr: outputOf(said, 'stderr') };
     };
     return (await this.call('exec', `run ${argv[0]} in container ${id}`, signal, run, { timeoutMs: TRANSFER_MS }))!;
   }
@@ -135,7 +137,7 @@ export class Engine {
       stdin.pipe(socket);
       let stderr = '';
       try {
-        await pipeline(standardOutput(socket, (bytes) => void (stderr = (stderr + bytes.toString('utf8')).slice(-LOG_BYTES))), stdout);
+        await pipeline(standardOutput(socket, (bytes) => void (stderr = (stderr + bytes.toString('utf8')).slice(-STDERR_CHARACTERS))), stdout);
       } finally {
         stdin.destroy();
         socket.destroy();
@@ -270,18 +272,6 @@ function pairs(labels: Labels): string[] {
 /** The engine takes a name without a tag as all of its tags. */
 function tagged(image: string): string {
   return /[:@]/.test(image.slice(image.lastIndexOf('/') + 1)) ? image : `${image}:latest`;
-}
-
-/** Output comes in frames with a header of 8 bytes: the first says which stream, the last four are the length. */
-function demuxed(raw: Buffer): { both: Buffer; stdout: Buffer; stderr: Buffer } {
-  const frames: { stream: number; bytes: Buffer }[] = [];
-  for (let at = 0; at + 8 <= raw.length; ) {
-    const length = raw.readUInt32BE(at + 4);
-    frames.push({ stream: raw[at]!, bytes: raw.subarray(at + 8, at + 8 + length) });
-    at += 8 + length;
-  }
-  const of = (streams: readonly number[]) => Buffer.concat(frames.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes));
-  return { both: of([0, 1, 2]), stdout: of([0, 1]), stderr: of([2]) };
 }
 
 /** All that is said is read, so that nobody waits to be heard, and the first of it is kept. */

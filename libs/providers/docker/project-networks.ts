@@ -3,11 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NetworkInspectInfo } from 'dockerode';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
-import type { HomeSpec } from '../site-runtime.js';
 import type { Engine } from './engine.js';
 import { LABEL, networkRequest } from './requests.js';
 import type { DockerSettings } from './settings.js';
 import { overlaps, parseRoutes, parseSubnet, type Subnet } from './subnets.js';
+
+/** A project, and the CIDR that it leased for its containers. */
+interface HomeSpec {
+  readonly projectId: string;
+  readonly subnet: string;
+}
 
 const ADVICE = 'Choose another range with HOSTPLANE_NETWORK_POOL.';
 
@@ -35,24 +40,12 @@ export class ProjectNetworks {
     });
   }
 
-  /** Checks that nothing else on this host has a part of the subnet. */
-  async check({ projectId, subnet }: HomeSpec, signal?: AbortSignal): Promise<void> {
-    const wanted = parseSubnet(subnet);
-    if (!wanted) throw new ProviderError(`"${subnet}" is no IPv4 subnet for a project. ${ADVICE}`, false);
-    const networks = await this.engine.networks(undefined, signal);
-    if (networks.some((network) => this.isOf(network, projectId))) return;
-    for (const network of networks) {
-      const taken = subnetsOf(network).find(({ range }) => overlaps(range, wanted));
-      if (taken) throw new ProviderError(`The subnet ${subnet} overlaps with ${taken.cidr} of the Docker network ${network.Name}. ${ADVICE}`, false);
-    }
-    const device = this.engine.isLocal ? await routeOver(wanted) : undefined;
-    if (device) throw new ProviderError(`The subnet ${subnet} overlaps with a route of this host through ${device}. ${ADVICE}`, false);
-  }
-
-  private async ensure({ projectId, subnet }: HomeSpec, signal?: AbortSignal): Promise<NetworkInspectInfo> {
+  private async ensure(home: HomeSpec, signal?: AbortSignal): Promise<NetworkInspectInfo> {
+    const { projectId, subnet } = home;
     const found = await this.find(projectId, signal);
     if (found && subnetsOf(found).some(({ cidr }) => cidr === subnet)) return found;
     if (found) await this.engine.removeNetwork(found.Id, signal);
+    await this.check(home, signal);
     await this.engine.createNetwork(networkRequest(this.settings, projectId, subnet), signal).catch((error: ProviderError) => {
       if (!/overlap/i.test(error.message)) throw error;
       throw new ProviderError(`The subnet ${subnet} overlaps with another network of this host. ${ADVICE}`, false, { cause: error });
@@ -60,6 +53,19 @@ export class ProjectNetworks {
     const made = await this.find(projectId, signal);
     if (!made) throw new ProviderError(`A network that is not Hostplane's has the name ${networkRequest(this.settings, projectId, subnet).Name}: remove it.`, false);
     return made;
+  }
+
+  /** Checks that nothing else on this host has a part of the subnet. */
+  private async check({ subnet }: HomeSpec, signal?: AbortSignal): Promise<void> {
+    const wanted = parseSubnet(subnet);
+    if (!wanted) throw new ProviderError(`"${subnet}" is no IPv4 subnet for a project. ${ADVICE}`, false);
+    const networks = await this.engine.networks(undefined, signal);
+    for (const network of networks) {
+      const taken = subnetsOf(network).find(({ range }) => overlaps(range, wanted));
+      if (taken) throw new ProviderError(`The subnet ${subnet} overlaps with ${taken.cidr} of the Docker network ${network.Name}. ${ADVICE}`, false);
+    }
+    const device = this.engine.isLocal ? await routeOver(wanted) : undefined;
+    if (device) throw new ProviderError(`The subnet ${subnet} overlaps with a route of this host through ${device}. ${ADVICE}`, false);
   }
 
   /** The engine takes a moment to let go of the endpoints of containers that are gone. */
@@ -79,10 +85,6 @@ export class ProjectNetworks {
 
   private ours(projectId: string): Record<string, string> {
     return { [LABEL.plane]: this.settings.plane, [LABEL.project]: projectId };
-  }
-
-  private isOf(network: NetworkInspectInfo, projectId: string): boolean {
-    return network.Labels?.[LABEL.plane] === this.settings.plane && network.Labels[LABEL.project] === projectId;
   }
 }
 

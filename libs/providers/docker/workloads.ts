@@ -57,18 +57,19 @@ export class Workloads {
   }
 
   /** Brings a container that is as it should be to the power that it should have; `old` made room for it and goes once it is healthy. */
-  async settle(live: FoundContainer, old: FoundContainer | undefined, { spec, secrets }: Wanted, signal?: AbortSignal): Promise<void> {
-    await this.handOver(live.id, { spec, secrets }, signal);
+  async settle(live: FoundContainer, old: FoundContainer | undefined, wanted: Wanted, signal?: AbortSignal): Promise<void> {
+    const { spec } = wanted;
+    await this.handOver(live.id, wanted, signal);
     if (live.isOld) await this.engine.renameContainer(live.id, containerName(spec), signal);
     if (spec.power === 'stopped') {
       if (live.running) await this.engine.stopContainer(live.id, signal);
     } else if (old) {
-      await this.prove(live.id, old, spec, signal);
+      await this.prove(live.id, old, wanted, signal);
     } else {
       const startedAt = (await this.inspected(live.id, signal)).State.StartedAt;
       if (!live.running) await this.engine.startContainer(live.id, signal);
       else if (spec.restartedAfter !== '' && Date.parse(startedAt) < Date.parse(spec.restartedAfter)) await this.engine.restartContainer(live.id, signal);
-      await this.healthy(live.id, spec, signal);
+      await this.healthy(live.id, wanted, signal);
     }
     if (old) await this.engine.removeContainer(old.id, signal);
   }
@@ -78,15 +79,16 @@ export class Workloads {
    * Containers are only renamed while they stand still: renaming running ones makes an engine (20.10) lose count of its networks' endpoints
    * when much goes on at once, and a network with such a count can never be removed.
    */
-  async replace(old: FoundContainer | undefined, { spec, hash, secrets }: Wanted, signal?: AbortSignal): Promise<void> {
+  async replace(old: FoundContainer | undefined, wanted: Wanted, signal?: AbortSignal): Promise<void> {
+    const { spec, hash } = wanted;
     const request = await this.request(old, spec, hash, signal);
     if (old) await this.makeRoom(old, spec, signal);
     const next = await this.creations.run('create', () => this.networks.inNetwork(spec, () => this.engine.createContainer(request, signal), signal)).catch(async (error: unknown) => {
       if (old) await this.putBack(old, spec);
       throw error;
     });
-    await this.handOver(next, { spec, secrets }, signal);
-    if (spec.power !== 'stopped') await this.prove(next, old, spec, signal);
+    await this.handOver(next, wanted, signal);
+    if (spec.power !== 'stopped') await this.prove(next, old, wanted, signal);
     if (old) await this.engine.removeContainer(old.id, signal);
   }
 
@@ -106,13 +108,13 @@ export class Workloads {
     return spec.kind === 'app' ? this.appRequest(spec, hash, signal) : this.staticRequest(old, spec, hash, signal);
   }
 
-  private async prove(next: string, old: FoundContainer | undefined, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
+  private async prove(next: string, old: FoundContainer | undefined, wanted: Wanted, signal?: AbortSignal): Promise<void> {
     try {
       await this.engine.startContainer(next, signal);
-      await this.healthy(next, spec, signal);
+      await this.healthy(next, wanted, signal);
     } catch (error) {
       await this.engine.removeContainer(next);
-      if (old) await this.putBack(old, spec);
+      if (old) await this.putBack(old, wanted.spec);
       throw error;
     }
   }
@@ -162,11 +164,10 @@ export class Workloads {
   }
 
   /** Waits until the container answers; a container that ends meanwhile, or does not answer in time, is told with its last words. */
-  private async healthy(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
+  private async healthy(id: string, { spec, secrets }: Wanted, signal?: AbortSignal): Promise<void> {
     const { port, healthPath, image } = this.shapeOf(spec);
     const fail = async (found: string) => {
-      const log = await this.engine.lastLog(id, signal);
-      const words = withoutValues(log, Object.values(spec.app?.env ?? {}));
+      const words = await this.engine.lastLog(id, [...Object.values(spec.app?.env ?? {}), ...Object.values(secrets.env), secrets.databasePassword ?? ''], signal);
       return new ProviderError(`The image ${image} ${found}. ${words === '' ? 'It wrote nothing to its log.' : `Its last log lines:\n${words}`}`, false);
     };
     const before = (await this.inspected(id, signal)).RestartCount;
@@ -188,9 +189,4 @@ export class Workloads {
     if (!found) throw new ProviderError(`Container ${id} was removed by somebody else.`, true);
     return found;
   }
-}
-
-/** A log may repeat what it was given: the values of the environment are no business of an error's reader. */
-function withoutValues(log: string, values: readonly string[]): string {
-  return values.filter((value) => value.length >= 6).reduce((text, value) => text.replaceAll(value, '***'), log);
 }

@@ -11,7 +11,7 @@ import { Refusal } from '#domain/refusal.js';
 import { checkedContent } from '../checked-content.js';
 import { InTurn } from '../in-turn.js';
 import { ProviderError } from '../provider-error.js';
-import type { HomeSpec, ObservedWorkload, SiteRuntime, WorkloadRemoval } from '../site-runtime.js';
+import type { ObservedWorkload, SiteRuntime, WorkloadRemoval } from '../site-runtime.js';
 import type { SiteStorage } from '../site-storage.js';
 import { specHash } from '../spec-hash.js';
 import { FilesStorage } from './files-storage.js';
@@ -42,10 +42,6 @@ export class FilesRuntime implements SiteRuntime {
 
   constructor(private readonly options: FilesRuntimeOptions) {
     this.storage = new FilesStorage(options);
-  }
-
-  async ensureHome(_home: HomeSpec, signal?: AbortSignal): Promise<void> {
-    await this.worldly(signal, () => openFolder(this.options.sitesFolder));
   }
 
   async removeHome(projectId: string, signal?: AbortSignal): Promise<void> {
@@ -112,6 +108,7 @@ export class FilesRuntime implements SiteRuntime {
     if (found && found.plane !== this.options.plane) throw new ProviderError(`The folder of site ${spec.siteId} belongs to the plane "${found.plane}".`, false);
     if (found) return found;
     reached('files:claim');
+    await openFolder(this.options.sitesFolder);
     await openFolder(folder);
     const { siteId, projectId } = spec;
     const record: SiteRecord = { plane: this.options.plane, siteId, projectId, power: 'stopped', specHash: '', releases: [] };

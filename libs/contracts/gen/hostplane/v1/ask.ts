@@ -28,6 +28,8 @@ export interface VaultKey {
 export interface OpenedSecrets {
   secrets: SealedValue[];
   sealed: SealedValue[];
+  /** Of the secrets, in their order. */
+  versions: number[];
 }
 
 /** The answer to RevealSecret. */
@@ -109,6 +111,7 @@ export const OpenedSecrets: MessageFns<OpenedSecrets> = {
     return {
       secrets: globalThis.Array.isArray(object?.secrets) ? object.secrets.map((e: any) => SealedValue.fromJSON(e)) : [],
       sealed: globalThis.Array.isArray(object?.sealed) ? object.sealed.map((e: any) => SealedValue.fromJSON(e)) : [],
+      versions: globalThis.Array.isArray(object?.versions) ? object.versions.map((e: any) => globalThis.Number(e)) : [],
     };
   },
 
@@ -119,6 +122,9 @@ export const OpenedSecrets: MessageFns<OpenedSecrets> = {
     }
     if (message.sealed?.length) {
       obj.sealed = message.sealed.map((e) => SealedValue.toJSON(e));
+    }
+    if (message.versions?.length) {
+      obj.versions = message.versions.map((e) => Math.round(e));
     }
     return obj;
   },

@@ -10,7 +10,7 @@ export const protobufPackage = "hostplane.v1";
 
 export const protobufFileName = "hostplane/v1/home.proto";
 
-/** Command to a host. */
+/** Command to a host: it takes the project in. What its runtimes need for it comes with the first workload. */
 export interface EnsureHome {
   operationId: string;
   projectId: string;
@@ -27,6 +27,8 @@ export interface RemoveHome {
   hostId: string;
   /** Number of the ask within its operation; the answer carries the same. */
   turn: number;
+  /** Runtimes where something of it may be left; an empty one among them stands for any. */
+  runtimes: string[];
 }
 
 export interface HomeReady {
@@ -121,6 +123,9 @@ export const RemoveHome: MessageFns<RemoveHome> = {
         ? globalThis.String(object.host_id)
         : "",
       turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+      runtimes: globalThis.Array.isArray(object?.runtimes)
+        ? object.runtimes.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -137,6 +142,9 @@ export const RemoveHome: MessageFns<RemoveHome> = {
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);
+    }
+    if (message.runtimes?.length) {
+      obj.runtimes = message.runtimes;
     }
     return obj;
   },

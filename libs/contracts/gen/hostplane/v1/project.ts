@@ -92,6 +92,8 @@ export interface SiteAdmitted {
   memoryBytes: number;
   /** Thousandths of a core. */
   cpuMillis: number;
+  /** Where it runs; empty in what was recorded before this was. */
+  runtime: string;
 }
 
 /** The site is destroyed, its address confirmed free by the edge and the runtime, and may be leased again. */
@@ -531,6 +533,7 @@ export const SiteAdmitted: MessageFns<SiteAdmitted> = {
         : isSet(object.cpu_millis)
         ? globalThis.Number(object.cpu_millis)
         : 0,
+      runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
     };
   },
 
@@ -550,6 +553,9 @@ export const SiteAdmitted: MessageFns<SiteAdmitted> = {
     }
     if (message.cpuMillis !== 0) {
       obj.cpuMillis = Math.round(message.cpuMillis);
+    }
+    if (message.runtime !== "") {
+      obj.runtime = message.runtime;
     }
     return obj;
   },

@@ -21,11 +21,22 @@ export interface AppSpec {
   healthPath: string;
   /** The environment; its values are sealed to the project's key. */
   sealedEnv: SealedValue[];
+  /** Variables whose values are secrets of the project, opened each time the app is made to run. */
+  secretEnv: SecretVariable[];
 }
 
 export interface AppSpec_EnvEntry {
   key: string;
   value: string;
+}
+
+export interface SecretVariable {
+  /** Of the variable. */
+  name: string;
+  /** Name of a secret that a member stored in the project. */
+  secret: string;
+  /** The version whose value the app has, filled in on its host: another one is another workload. 0 wherever it is recorded. */
+  version: number;
 }
 
 export interface WordPressSpec {
@@ -249,6 +260,8 @@ export interface SiteSwitched {
   action: string;
   /** running or stopped */
   power: string;
+  /** Where it is reached from here on; absent: where it was. */
+  target: Target | undefined;
 }
 
 export interface SiteSwitchFailed {
@@ -355,6 +368,11 @@ export const AppSpec: MessageFns<AppSpec> = {
         : globalThis.Array.isArray(object?.sealed_env)
         ? object.sealed_env.map((e: any) => SealedValue.fromJSON(e))
         : [],
+      secretEnv: globalThis.Array.isArray(object?.secretEnv)
+        ? object.secretEnv.map((e: any) => SecretVariable.fromJSON(e))
+        : globalThis.Array.isArray(object?.secret_env)
+        ? object.secret_env.map((e: any) => SecretVariable.fromJSON(e))
+        : [],
     };
   },
 
@@ -381,6 +399,9 @@ export const AppSpec: MessageFns<AppSpec> = {
     if (message.sealedEnv?.length) {
       obj.sealedEnv = message.sealedEnv.map((e) => SealedValue.toJSON(e));
     }
+    if (message.secretEnv?.length) {
+      obj.secretEnv = message.secretEnv.map((e) => SecretVariable.toJSON(e));
+    }
     return obj;
   },
 };
@@ -400,6 +421,30 @@ export const AppSpec_EnvEntry: MessageFns<AppSpec_EnvEntry> = {
     }
     if (message.value !== "") {
       obj.value = message.value;
+    }
+    return obj;
+  },
+};
+
+export const SecretVariable: MessageFns<SecretVariable> = {
+  fromJSON(object: any): SecretVariable {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      secret: isSet(object.secret) ? globalThis.String(object.secret) : "",
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+    };
+  },
+
+  toJSON(message: SecretVariable): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.secret !== "") {
+      obj.secret = message.secret;
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
     }
     return obj;
   },
@@ -1430,6 +1475,7 @@ export const SiteSwitched: MessageFns<SiteSwitched> = {
         : "",
       action: isSet(object.action) ? globalThis.String(object.action) : "",
       power: isSet(object.power) ? globalThis.String(object.power) : "",
+      target: isSet(object.target) ? Target.fromJSON(object.target) : undefined,
     };
   },
 
@@ -1446,6 +1492,9 @@ export const SiteSwitched: MessageFns<SiteSwitched> = {
     }
     if (message.power !== "") {
       obj.power = message.power;
+    }
+    if (message.target !== undefined) {
+      obj.target = Target.toJSON(message.target);
     }
     return obj;
   },
