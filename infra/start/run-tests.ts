@@ -83,10 +83,10 @@ async function runSuite(suite: Suite, env: NodeJS.ProcessEnv): Promise<Outcome> 
   say.line(`\n${pc.bold(suite)}`);
   const folder = mkdtempSync(join(tmpdir(), 'hostplane-tests-'));
   const report = join(folder, 'report.json');
-  // Left to itself, jest keeps a core for others; these tests mostly wait for engines and servers.
-  const abreast = suite === 'e2e' || suite === 'chaos' ? ['--runInBand'] : [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`];
+  // Left to itself, jest keeps a core for others; these tests mostly wait for engines and servers, and each plane of theirs is its own.
+  const abreast = `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`;
   const began = Date.now();
-  const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--passWithNoTests', '--json', '--outputFile', report, ...abreast];
+  const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--passWithNoTests', '--json', '--outputFile', report, abreast];
   // jest says nothing before a file is done, and some files take minutes.
   const beat = setInterval(() => say.line(`  … ${suite} goes on, ${Math.round((Date.now() - began) / 1000)} s`), 60_000);
   const code = await run(process.execPath, args, env).finally(() => clearInterval(beat));
