@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { API_BASE, type InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
+import { isOperator } from './access.js';
 import { Answer } from './answer.js';
 import { ByCall, type Call } from './call.js';
 import { Domains } from './domains.js';
@@ -22,7 +23,7 @@ export class DomainsController {
   add(@Input() { params, body }: InputOf<Routes['addDomain']>, @ByCall() call: Call): Promise<Answer> {
     return this.idempotency.once(call, async () => {
       const { id: siteId, projectId, owner } = await this.sites.find(call, params.id);
-      const wish = { name: body.name, siteId, projectId, ownerId: owner, claimId: call.id('claim'), redirectTo: body.redirectTo ?? '', redirectStatus: body.redirectStatus ?? 0 };
+      const wish = { name: body.name, siteId, projectId, ownerId: owner, claimId: call.id('claim'), redirectTo: body.redirectTo ?? '', redirectStatus: body.redirectStatus ?? 0, byOperator: isOperator(call.caller) };
       const { resourceId: name } = await this.domains.ask('AddDomain', wish, call.causeFor(owner));
       return this.accepted(siteId, name);
     });

@@ -22,6 +22,13 @@ export type DomainRow = {
   next_check_at: string | null;
   deadline_at: string | null;
   last_error: string | null;
+  /** What failed: records, validation, routing or tunnel. */
+  failed_step: string | null;
+  /** JSON of DnsRecord[]: those that the plane sets itself. */
+  managed: string;
+  /** setting, set, removing or none. */
+  managed_phase: string;
+  tunnel: string;
   created_position: number;
   created_at: string;
   updated_at: string;
@@ -32,7 +39,7 @@ export const domainsTable: KeyedTable<DomainRow> = {
   table: 'domains',
   columns: {
     claim_id: 'text', name: 'text', site_id: 'text', project_id: 'text', status: 'text', redirect_to: 'text', redirect_status: 'int', expected: 'text', found: 'text', owned: 'int',
-    points_here: 'int', checks: 'int', last_check_at: 'text', next_check_at: 'text', deadline_at: 'text', last_error: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
+    points_here: 'int', checks: 'int', last_check_at: 'text', next_check_at: 'text', deadline_at: 'text', last_error: 'text', failed_step: 'text', managed: 'text', managed_phase: 'text', tunnel: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['name', 'site_id, created_position DESC'],
   keyOf: (message) => (message.streamId.startsWith('domain/') ? (message.data as { claimId: string }).claimId : undefined),
@@ -48,7 +55,7 @@ function requested(data: DomainRequested, { position, recordedAt }: StoredMessag
   return {
     claim_id: data.claimId, name: data.name, site_id: data.siteId, project_id: data.projectId, status: data.status, redirect_to: data.redirectTo, redirect_status: data.redirectStatus,
     expected: JSON.stringify(data.expected), found: '[]', owned: 0, points_here: 0, checks: 0, last_check_at: null, next_check_at: data.nextCheckAt, deadline_at: data.deadlineAt,
-    last_error: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
+    last_error: null, failed_step: null, managed: JSON.stringify(data.managed), managed_phase: data.managed.length > 0 ? 'setting' : 'none', tunnel: '', created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
 
@@ -57,19 +64,33 @@ function changeOf(row: DomainRow, message: StoredMessage): Partial<DomainRow> {
     case 'DomainChecked':
       return checked(message.data, message.recordedAt);
     case 'DomainCheckRequested':
-      return { next_check_at: message.data.nextCheckAt, deadline_at: message.data.status === 'active' ? row.deadline_at : message.data.deadlineAt, ...(row.status === 'failed' ? { last_error: null } : {}) };
+      return { next_check_at: message.data.nextCheckAt, deadline_at: message.data.status === 'active' ? row.deadline_at : message.data.deadlineAt, ...(row.status === 'failed' ? anew(row) : {}) };
     case 'DomainActivated':
-      return { last_error: null, deadline_at: null };
+      return { last_error: null, failed_step: null, deadline_at: null, tunnel: message.data.tunnel };
     case 'DomainFailed':
-      return { last_error: message.data.error, deadline_at: null };
+      return { last_error: message.data.error, failed_step: message.data.step, deadline_at: null, next_check_at: null, ...undoing(row) };
+    case 'DomainRecordsSet':
+      return { managed: JSON.stringify(message.data.records), managed_phase: message.data.records.length > 0 ? 'set' : 'none', last_error: null, failed_step: null, next_check_at: message.data.nextCheckAt };
+    case 'DomainRecordsDelayed':
+      return { next_check_at: message.data.nextTryAt, ...(row.status === 'failed' ? {} : { last_error: message.data.error, failed_step: 'records' }) };
+    case 'DomainRecordsRemoved':
+      return { managed_phase: 'none', next_check_at: null };
+    case 'DomainReleased':
+      return { tunnel: '', next_check_at: null, ...undoing(row) };
     case 'DomainRemovalDelayed':
-      return { last_error: message.data.error };
+      return { last_error: message.data.error, failed_step: 'routing' };
     case 'DomainRemovalRequested':
-      return { last_error: null, next_check_at: null, deadline_at: null };
+      return { last_error: null, failed_step: null, next_check_at: null, deadline_at: null };
     default:
       return {};
   }
 }
+
+/** A failed domain that is tried again begins with its records, if the plane sets them. */
+const anew = ({ managed }: DomainRow): Partial<DomainRow> => ({ last_error: null, failed_step: null, ...(managed === '[]' ? {} : { managed_phase: 'setting' }) });
+
+/** What was set goes next. */
+const undoing = ({ managed_phase }: DomainRow): Partial<DomainRow> => (managed_phase === 'none' ? {} : { managed_phase: 'removing' });
 
 function checked(data: DomainChecked, at: string): Partial<DomainRow> {
   return {

@@ -57,6 +57,7 @@ export class DomainQueries {
 
 function show(row: Joined): Domain {
   const found = JSON.parse(row.found) as (Domain['found'][number] & { error: string })[];
+  const managed = JSON.parse(row.managed) as Domain['expected'];
   return {
     name: row.name,
     siteId: row.site_id,
@@ -72,6 +73,9 @@ function show(row: Joined): Domain {
     ...(row.next_check_at ? { nextCheckAt: row.next_check_at } : {}),
     ...(row.deadline_at ? { deadlineAt: row.deadline_at } : {}),
     ...(row.last_error ? { lastError: row.last_error } : {}),
+    ...(row.failed_step ? { failedStep: row.failed_step as NonNullable<Domain['failedStep']> } : {}),
+    ...(managed.length > 0 ? { managed: { records: managed, phase: row.managed_phase as NonNullable<Domain['managed']>['phase'] } } : {}),
+    ...(row.tunnel ? { tunnel: row.tunnel } : {}),
     ...(row.certificate ? { certificate: summaryOf(row.certificate) } : {}),
     createdAt: row.created_at,
     updatedAt: row.updated_at,

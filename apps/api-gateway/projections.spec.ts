@@ -115,7 +115,7 @@ describe('a custom domain is shown', () => {
   const domainIds = { name: 'shop.example.com', siteId: 's', claimId: 'c' };
   const wish: MessageOf<'DomainRequested'> = {
     type: 'DomainRequested',
-    data: { ...domainIds, status: 'pending', projectId: 'p', ownerId: 'ann', challenge: 't', redirectTo: '', redirectStatus: 0, expected: [], nextCheckAt: 'soon', deadlineAt: 'late' },
+    data: { ...domainIds, status: 'pending', projectId: 'p', ownerId: 'ann', challenge: 't', redirectTo: '', redirectStatus: 0, expected: [], nextCheckAt: 'soon', deadlineAt: 'late', managed: [] },
   };
   const found = [{ resolver: '192.0.2.53', type: 'TXT', name: 'x', values: ['t'], error: '' }];
   const looked: MessageOf<'DomainChecked'> = { type: 'DomainChecked', data: { ...domainIds, status: 'validating', check: 3, isOwned: true, pointsHere: false, expected: [], found, missing: 'It leads nowhere.', nextCheckAt: 'later' } };
@@ -126,7 +126,7 @@ describe('a custom domain is shown', () => {
     expect(domain(looked)).toMatchObject({ status: 'validating', owned: 1, points_here: 0, checks: 3, next_check_at: 'later', last_error: 'It leads nowhere.', found: JSON.stringify(found) });
   });
   it('from active to its end', () => {
-    const done: MessageOf<'DomainActivated'> = { type: 'DomainActivated', data: { ...domainIds, status: 'active' } };
+    const done: MessageOf<'DomainActivated'> = { type: 'DomainActivated', data: { ...domainIds, status: 'active', tunnel: '' } };
     expect(domain(looked, done)).toMatchObject({ status: 'active', last_error: null, deadline_at: null });
     const failed: MessageOf<'DomainFailed'> = { type: 'DomainFailed', data: { ...domainIds, status: 'failed', step: 'routing', error: 'no edge' } };
     expect(domain(looked, failed)).toMatchObject({ status: 'failed', last_error: 'no edge' });

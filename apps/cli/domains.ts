@@ -15,6 +15,7 @@ Examples:
   hostplane domain check shop.example.com`;
 
 const POLL_MS = 500;
+const PHASES = { setting: 'being set', set: 'set', removing: 'being removed', none: 'removed' };
 
 export function addDomainCommands(program: Command, io: Io): void {
   const domain = program.command('domain').description('serve sites under names of your own').addHelpText('after', examples);
@@ -33,7 +34,8 @@ export function addDomainCommands(program: Command, io: Io): void {
 async function add(session: Session, site: string, name: string, options: { redirectTo?: string; redirectStatus?: '301' | '308' }): Promise<void> {
   const redirect = { redirectTo: options.redirectTo, redirectStatus: options.redirectStatus === '308' ? (308 as const) : options.redirectStatus && (301 as const) };
   const { body } = await session.client.call('addDomain', { params: { id: site }, body: { name, ...redirect } });
-  session.terminal.note(`Set these records where the DNS of ${printable(body.name)} is kept:\n${renderRecords(body)}\n`);
+  const whose = body.managed ? `This plane sets these records itself, in its zone of ${printable(body.name)}` : `Set these records where the DNS of ${printable(body.name)} is kept`;
+  session.terminal.note(`${whose}:\n${renderRecords(body.managed?.records ?? body.expected)}\n`);
   print(session, await settled(session, body));
 }
 
@@ -85,10 +87,11 @@ async function settled({ client, terminal, options }: Session, first: Domain): P
 function print({ terminal }: Session, domain: Domain): void {
   if (terminal.isJson) return terminal.json(domain);
   terminal.fields(domain, {
-    Domain: domain.name, Status: domain.status, Role: roleOf(domain), Missing: domain.lastError, 'Looked at': domain.lastCheckAt && `${renderTime(domain.lastCheckAt)} (${domain.checks} times)`,
+    Domain: domain.name, Status: domain.status, Role: roleOf(domain), [domain.failedStep ? `Failed (${domain.failedStep})` : 'Missing']: domain.lastError, 'Looked at': domain.lastCheckAt && `${renderTime(domain.lastCheckAt)} (${domain.checks} times)`,
+    'Records by us': domain.managed && PHASES[domain.managed.phase], Tunnel: domain.tunnel,
     'Next look': domain.nextCheckAt && renderTime(domain.nextCheckAt), Deadline: domain.deadlineAt && renderTime(domain.deadlineAt), Site: domain.siteId, HTTPS: httpsOf(domain),
   });
-  terminal.line(`\nRecords to set\n${renderRecords(domain)}`);
+  terminal.line(domain.managed ? `\nRecords that this plane sets\n${renderRecords(domain.managed.records)}` : `\nRecords to set\n${renderRecords(domain.expected)}`);
   const rows = domain.found.map(({ resolver, type, name, values, error }) => [resolver, type, name, error ?? (values.join(', ') || 'nothing')]);
   if (rows.length > 0) terminal.line(`\nFound\n${renderTable(['RESOLVER', 'TYPE', 'NAME', 'VALUE'], rows)}`);
 }
@@ -99,9 +102,9 @@ function httpsOf({ certificate: one }: Domain): string {
   return `${one.status}${one.issuer ? `, by ${one.issuer}` : ''}${until}${one.lastError ? `. ${one.lastError}` : ''}`;
 }
 
-function renderRecords({ expected }: Domain): string {
+function renderRecords(records: Domain['expected']): string {
   const why = (purpose: string): string => (purpose === 'ownership' ? 'proves that it is yours' : 'leads here (one is enough)');
-  return renderTable(['TYPE', 'NAME', 'VALUE', 'WHY'], expected.map(({ type, name, value, purpose }) => [type, name, value, why(purpose)]));
+  return renderTable(['TYPE', 'NAME', 'VALUE', 'WHY'], records.map(({ type, name, value, purpose, proxied }) => [type, name, value, `${why(purpose)}${proxied ? ', proxied' : ''}`]));
 }
 
 function roleOf({ primary: isPrimary, redirectTo }: Domain): string {

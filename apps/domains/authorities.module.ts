@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import type { BusClient } from '#messaging/bus-client.js';
 import { AcmeAuthority, knownDirectories } from '#providers/acme/acme-authority.js';
 import type { CertificateAuthority } from '#providers/certificate-authority.js';
+import type { DnsProvider } from '#providers/dns.js';
 import { accountKey, authorityName } from './account-key.js';
 import { Authorities } from './authorities.js';
 import type { DomainsSettings } from './domains.config.js';
 
 /** Who is asked for certificates, as it is configured. */
-export function chooseAuthorities(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>): Authorities {
+export function chooseAuthorities(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>, dns: DnsProvider | undefined): Authorities {
   const acme = acmeOf(settings, bus);
-  return new Authorities(acme ? [acme] : [], undefined);
+  return new Authorities(acme ? [acme] : [], dns);
 }
 
 function acmeOf(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>): CertificateAuthority | undefined {

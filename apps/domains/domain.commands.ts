@@ -12,6 +12,7 @@ import { handle, loadState, on, type Part } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { Checks } from './checks.js';
 import { readDomainName } from './domain-syntax.js';
+import { Records } from './records.js';
 
 const REDIRECT_STATUS = 301;
 /** As the routes of the API say it: to move a site's names is to run the site. */
@@ -23,6 +24,7 @@ export class DomainCommands {
   constructor(
     private readonly store: EventStore,
     private readonly checks: Checks,
+    private readonly records: Records,
   ) {}
 
   /** A name and its place in the site's route are taken in one append, so that adding it and removing the site cannot cross. */
@@ -36,7 +38,8 @@ export class DomainCommands {
     const challenge = deriveId(claimId, 'challenge');
     const claim: Claim = { name, claimId, siteId, projectId, ownerId, challenge, redirectTo, redirectStatus };
     const expected = expectedRecords(name, challenge, await this.checks.placeOf(siteId), isZoneTop);
-    const wish = { type: 'RequestDomain', claim, expected, now: new Date().toISOString(), policy } as const;
+    const managed = this.records.plan(claim, ask.byOperator, expected);
+    const wish = { type: 'RequestDomain', claim, expected, managed, now: new Date().toISOString(), policy } as const;
     const { position } = await handle(this.store, cause, [on(domainDecider, name, wish)], {
       then: async ([domain]) => [authorized(cause, { projectId, founderId: ownerId }, RIGHT), ...(await this.attach(domain as DomainName))],
     });

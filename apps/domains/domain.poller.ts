@@ -2,12 +2,14 @@ import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from 
 import { deriveId } from '#contracts/ids.js';
 import { keyOf, type Cause, type StoredMessage } from '#contracts/message.js';
 import { domainDecider, type DomainEvent, type DomainName, type DomainState } from '#domain/domain-name/domain-name.js';
+import { recordsWork, type RecordsWork } from '#domain/domain-name/records.js';
 import { routeDecider } from '#domain/route/route.js';
 import type { EventStore } from '#eventstore/event-store.js';
 import { follow, type Follower } from '#eventstore/follow.js';
 import { handle, on } from '#eventstore/handle.js';
 import { InTurn } from '#providers/in-turn.js';
 import type { Checks } from './checks.js';
+import type { Records } from './records.js';
 
 interface Watched {
   readonly domain: DomainState;
@@ -20,7 +22,7 @@ const ABREAST = 32;
 const SEEN_WITHIN_MS = 5_000;
 
 /**
- * Does what is due for a domain: looks at its records, or asks an edge again that has not answered. What is due and when is in the log, so a restart goes on
+ * Does what is due for a domain: sets or removes the records that are the plane's to set, looks at what the DNS says, or asks an edge again that has not answered. What is due and when is in the log, so a restart goes on
  * where it was; the number of each look is part of its id, so two instances, or one that died half-way, record it once.
  */
 export class DomainPoller implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -35,6 +37,7 @@ export class DomainPoller implements OnApplicationBootstrap, OnApplicationShutdo
   constructor(
     private readonly store: EventStore,
     private readonly checks: Checks,
+    private readonly records: Records,
     private readonly onDoorbell: (ring: () => void) => () => void,
   ) {}
 
@@ -65,7 +68,7 @@ export class DomainPoller implements OnApplicationBootstrap, OnApplicationShutdo
   private doWhatIsDue(): void {
     const now = new Date().toISOString();
     for (const [name, { domain, last }] of this.watched) {
-      if (domain.status === 'free' || domain.nextAt === '' || domain.nextAt > now || this.busy.has(name)) continue;
+      if (domain.status === 'free' || !isDue(domain, now) || this.busy.has(name)) continue;
       this.busy.add(name);
       void this.turns.run('', () => this.attend(name, domain, last)).finally(() => this.busy.delete(name));
     }
@@ -73,7 +76,8 @@ export class DomainPoller implements OnApplicationBootstrap, OnApplicationShutdo
 
   private async attend(name: string, domain: DomainName, last: StoredMessage): Promise<void> {
     try {
-      const position = domain.awaits ? await this.askEdgeAgain(name, domain, last) : await this.check(name, domain, last);
+      const work = recordsWork(domain);
+      const position = domain.awaits ? await this.askEdgeAgain(name, domain, last) : work ? await this.tendRecords(name, domain, last, work) : await this.check(name, domain, last);
       await this.follower?.waitFor(position, SEEN_WITHIN_MS);
     } catch (error) {
       if (this.follower) this.log.warn(`${name} could not be attended to, it is tried again: ${(error as Error).message}`);
@@ -95,6 +99,18 @@ export class DomainPoller implements OnApplicationBootstrap, OnApplicationShutdo
     return position;
   }
 
+  private async tendRecords(name: string, domain: DomainName, last: StoredMessage, work: RecordsWork): Promise<number> {
+    const { claim: { claimId, siteId }, records } = domain;
+    const attempt = records.attempts + 1;
+    const outcome = await this.records.tend(work, records.wanted);
+    const record = { type: 'RecordRecords', claimId, attempt, work, outcome, now: new Date().toISOString(), policy: this.checks.policy } as const;
+    const { position } = await handle(this.store, causeOf(last, claimId, 'records', attempt), [on(domainDecider, name, record)], {
+      actor: 'system:domains',
+      then: ([after]) => ((after as DomainState).status === 'free' ? [on(routeDecider, siteId, { type: 'SettleDomains', served: [], gone: [name] })] : []),
+    });
+    return position;
+  }
+
   private async askEdgeAgain(name: string, domain: DomainName, last: StoredMessage): Promise<number> {
     const { claimId, siteId } = domain.claim;
     const again = { type: 'AskEdgeAgain', now: new Date().toISOString(), policy: this.checks.policy } as const;
@@ -107,6 +123,11 @@ export class DomainPoller implements OnApplicationBootstrap, OnApplicationShutdo
     });
     return position;
   }
+}
+
+function isDue(domain: DomainName, now: string): boolean {
+  if (recordsWork(domain)) return domain.records.nextAt <= now;
+  return domain.nextAt !== '' && domain.nextAt <= now;
 }
 
 /** The same look, or the same repeated ask, is the same cause. */

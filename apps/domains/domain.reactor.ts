@@ -13,20 +13,20 @@ export class DomainReactor {
 
   @OnEvent('EdgeApplied')
   async applied(event: StoredMessage<'EdgeApplied'>): Promise<void> {
-    await this.answer(event, '');
+    await this.answer(event, { error: '', tunnel: event.data.tunnel });
   }
 
   @OnEvent('EdgeFailed')
   async failed(event: StoredMessage<'EdgeFailed'>): Promise<void> {
-    await this.answer(event, event.data.error);
+    await this.answer(event, { error: event.data.error, step: event.data.step });
   }
 
-  private async answer(event: StoredMessage<'EdgeApplied' | 'EdgeFailed'>, error: string): Promise<void> {
+  private async answer(event: StoredMessage<'EdgeApplied' | 'EdgeFailed'>, said: { error: string; step?: string; tunnel?: string }): Promise<void> {
     const { siteId, operationId, turn } = event.data;
     const ask = { operationId, turn };
     const names = await this.waitingFor(ask, siteId);
-    if (names.length === 0) return this.settleRules(event, error);
-    await handle(this.store, event, names.map((name) => on(domainDecider, name, { type: 'AnswerEdge', ask, error })), {
+    if (names.length === 0) return this.settleRules(event, said.error);
+    await handle(this.store, event, names.map((name) => on(domainDecider, name, { type: 'AnswerEdge', ask, ...said })), {
       actor: 'system:domains',
       then: (states) => [settlement(siteId, names, states as readonly DomainState[])],
     });

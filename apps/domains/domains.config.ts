@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addresses, baseDomain, bindAddress, folder, logLevel, oneOf, ranges, resolvers, url, wholeNumber } from '#boot/fields.js';
+import { addresses, baseDomain, bindAddress, dnsGrants, domainNames, folder, logLevel, oneOf, ranges, resolvers, tunnelId, url, wholeNumber } from '#boot/fields.js';
 
 /** What the domains service needs of its environment. */
 export const domainsConfig = z.object({
@@ -19,6 +19,19 @@ export const domainsConfig = z.object({
   HOSTPLANE_DOMAIN_LONGEST_CHECK_SECONDS: wholeNumber(1, 86_400).default(300),
   /** How long a domain may stay unproven until it fails. */
   HOSTPLANE_DOMAIN_DEADLINE_SECONDS: wholeNumber(1, 2_592_000).default(259_200),
+  /** With it records are set in the zones at Cloudflare that it may edit, for those who may use them. */
+  HOSTPLANE_CLOUDFLARE_API_TOKEN: z.string().min(1, 'a token is needed.').optional(),
+  HOSTPLANE_CLOUDFLARE_API_URL: url('https', 'http').default('https://api.cloudflare.com/client/v4'),
+  HOSTPLANE_CLOUDFLARE_TIMEOUT_MS: wholeNumber(100, 120_000).default(15_000),
+  /** Limits the zones that are changed; without it all that the token shows. */
+  HOSTPLANE_DNS_ZONES: domainNames().optional(),
+  /** Names of these zones that projects may use without proving them. */
+  HOSTPLANE_DNS_GRANTS: dnsGrants().optional(),
+  /** Whether visitors come through the proxy of whoever keeps the zone. */
+  HOSTPLANE_DNS_PROXIED: oneOf('yes', 'no').default('no'),
+  /** Whether visitors come through a tunnel: then a domain has to lead to it. */
+  HOSTPLANE_TUNNEL: oneOf('off', 'local', 'cloudflare').default('off'),
+  HOSTPLANE_TUNNEL_ID: tunnelId().optional(),
   /** Who issues certificates: letsencrypt, letsencrypt-staging, or the address of another ACME directory; without it nobody is asked. */
   HOSTPLANE_ACME_DIRECTORY: z.union([oneOf('letsencrypt', 'letsencrypt-staging'), url('https')], { error: 'letsencrypt, letsencrypt-staging or the https:// address of an ACME directory is needed.' }).optional(),
   /** Whom the authority writes to. */
@@ -35,6 +48,7 @@ export const domainsConfig = z.object({
 }).superRefine((settings, context) => {
   const [kid, key] = [settings.HOSTPLANE_ACME_EAB_KID, settings.HOSTPLANE_ACME_EAB_HMAC_KEY];
   if ((kid === undefined) !== (key === undefined)) context.addIssue({ code: 'custom', path: [kid === undefined ? 'HOSTPLANE_ACME_EAB_KID' : 'HOSTPLANE_ACME_EAB_HMAC_KEY'], message: 'HOSTPLANE_ACME_EAB_KID and HOSTPLANE_ACME_EAB_HMAC_KEY belong together.' });
+  if (settings.HOSTPLANE_TUNNEL !== 'off' && settings.HOSTPLANE_TUNNEL_ID === undefined) context.addIssue({ code: 'custom', path: ['HOSTPLANE_TUNNEL_ID'], message: `HOSTPLANE_TUNNEL is ${settings.HOSTPLANE_TUNNEL}, so the tunnel's id is needed.` });
 });
 
 export type DomainsSettings = z.infer<typeof domainsConfig>;

@@ -9,28 +9,32 @@ import { CertificateCommands } from './certificate.commands.js';
 import { CertificatePoller } from './certificate.poller.js';
 import { CertificateReactor } from './certificate.reactor.js';
 import { Checks } from './checks.js';
+import { chooseDns } from './dns.module.js';
 import { DomainCommands } from './domain.commands.js';
 import { DomainPoller } from './domain.poller.js';
 import { DomainReactor } from './domain.reactor.js';
 import type { DomainsSettings } from './domains.config.js';
 import { Issuance } from './issuance.js';
 import { certificatePolicy } from './policy.js';
+import { Records } from './records.js';
 import { RouteCommands } from './route.commands.js';
 
 @Module({})
 export class DomainsModule {
-  static with(settings: DomainsSettings, store: EventStore, bus: BusClient): DynamicModule {
+  static async with(settings: DomainsSettings, store: EventStore, bus: BusClient): Promise<DynamicModule> {
     const lookup = new ResolverLookup({ resolvers: settings.HOSTPLANE_DNS_RESOLVERS ?? [], timeoutMs: settings.HOSTPLANE_DNS_TIMEOUT_MS });
     const checks = new Checks(store, lookup, settings, cloudflareRanges);
-    const poller = new DomainPoller(store, checks, (ring) => bus.onDoorbell(ring));
-    const authorities = chooseAuthorities(settings, bus);
+    const dns = await chooseDns(settings, store);
+    const records = new Records(dns, settings);
+    const poller = new DomainPoller(store, checks, records, (ring) => bus.onDoorbell(ring));
+    const authorities = chooseAuthorities(settings, bus, dns);
     const issuance = new Issuance(authorities, bus, lookup, certificatePolicy(settings));
     const certificates = new CertificatePoller(store, authorities, issuance, (ring) => bus.onDoorbell(ring));
     return {
       module: DomainsModule,
       controllers: [RouteCommands, DomainCommands, DomainReactor, CertificateCommands, CertificateReactor],
       providers: [
-        { provide: EventStore, useValue: store }, { provide: Checks, useValue: checks }, { provide: DomainPoller, useValue: poller },
+        { provide: EventStore, useValue: store }, { provide: Checks, useValue: checks }, { provide: Records, useValue: records }, { provide: DomainPoller, useValue: poller },
         { provide: Authorities, useValue: authorities }, { provide: Issuance, useValue: issuance }, { provide: CertificatePoller, useValue: certificates },
       ],
     };

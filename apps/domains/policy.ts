@@ -2,6 +2,7 @@ import ipaddr from 'ipaddr.js';
 import type { CertificatePolicy } from '#domain/certificate/policy.js';
 import type { CheckPolicy } from '#domain/domain-name/back-off.js';
 import type { Place } from '#domain/domain-name/proof.js';
+import type { DnsGrant } from '#boot/fields.js';
 import type { DomainsSettings } from './domains.config.js';
 
 /** An edge answers within seconds; one that was killed or restarted meanwhile is asked again. */
@@ -37,6 +38,7 @@ export function placeFor(settings: DomainsSettings, proxyRanges: readonly string
   return {
     addresses,
     siteHostname,
+    ...(settings.HOSTPLANE_TUNNEL !== 'off' && { tunnelHostname: `${settings.HOSTPLANE_TUNNEL_ID}.cfargotunnel.com` }),
     isOurs: (address) => own.has(normal(address)),
     isProxy: (address) => {
       const parsed = ipaddr.process(address);
@@ -46,3 +48,11 @@ export function placeFor(settings: DomainsSettings, proxyRanges: readonly string
 }
 
 const normal = (address: string): string => ipaddr.process(address).toNormalizedString();
+
+/**
+ * Whether the plane may prove a name itself. That it keeps the zone says nothing about whose the name is: only whoever runs the plane may take any name of
+ * its zones, and a project those that are granted to it, with all below them. Everybody else proves a name as in any other zone.
+ */
+export function mayBeManaged(name: string, projectId: string, byOperator: boolean, grants: readonly DnsGrant[]): boolean {
+  return byOperator || grants.some((grant) => grant.projectId === projectId && (name === grant.name || name.endsWith(`.${grant.name}`)));
+}

@@ -3,6 +3,7 @@ import type { StoredMessage } from '#contracts/message.js';
 import { edgeDecider } from '#domain/answers.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
+import { TunnelTrouble } from '#providers/tunnel.js';
 import { answer } from './answer.js';
 import { HostEdge } from './host-edge.js';
 import { confirmPage, EdgeDoor } from './visit.js';
@@ -20,14 +21,18 @@ export class EdgeCommands {
   async ensure(command: StoredMessage<'EnsureEdge'>, context: HandlerContext): Promise<void> {
     const { operationId, siteId, hostId, turn } = command.data;
     const ids = { operationId, siteId, hostId, turn, revision: command.position };
+    let step = '';
     await answer(this.store, command, context, {
       decider: edgeDecider,
       key: siteId,
       act: async () => {
-        const { revision, configHash } = await this.edge.serve(command.position);
-        return { type: 'EdgeApplied', data: { ...ids, servedRevision: revision, configHash } };
+        const { revision, configHash, tunnel = '' } = await this.edge.serve(command.position).catch((error: unknown) => {
+          step = error instanceof TunnelTrouble ? 'tunnel' : '';
+          throw error;
+        });
+        return { type: 'EdgeApplied', data: { ...ids, servedRevision: revision, configHash, tunnel } };
       },
-      failed: (error) => ({ type: 'EdgeFailed', data: { ...ids, error } }),
+      failed: (error) => ({ type: 'EdgeFailed', data: { ...ids, error, step } }),
     });
   }
 
@@ -42,7 +47,7 @@ export class EdgeCommands {
         await confirmPage(this.door, hostname, expected, context.signal);
         return { type: 'PageConfirmed', data: ids };
       },
-      failed: (error) => ({ type: 'EdgeFailed', data: { ...ids, error } }),
+      failed: (error) => ({ type: 'EdgeFailed', data: { ...ids, error, step: '' } }),
     });
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { baseDomain, bindAddress, bytes, folder, hostId, logLevel, oneOf, port, portRange, ranges, url, wholeNumber } from '#boot/fields.js';
+import { baseDomain, bindAddress, bytes, folder, hostId, logLevel, oneOf, port, portRange, ranges, tunnelId, url, wholeNumber } from '#boot/fields.js';
 
 /** What a host's provisioner needs of its environment. */
 export const provisionerConfig = z.object({
@@ -58,6 +58,25 @@ export const provisionerConfig = z.object({
   HOSTPLANE_BACKUP_S3_SECRET_KEY: z.string().optional(),
   /** Put before the key of each backup. */
   HOSTPLANE_BACKUP_S3_PREFIX: z.string().default('hostplane'),
+  /** local: by a cloudflared of this host, whose file we keep. cloudflare: one whose configuration is kept there. */
+  HOSTPLANE_TUNNEL: oneOf('off', 'local', 'cloudflare').default('off'),
+  HOSTPLANE_TUNNEL_ID: tunnelId().optional(),
+  /** Where the tunnel leads its visitors, when it is not the edge of this host as cloudflared sees it. */
+  HOSTPLANE_TUNNEL_SERVICE: z.string().regex(/^https?:\/\/[^/?#@\s]+$/, 'a scheme and an address without a path are needed, for example http://127.0.0.1:8080.').optional(),
+  HOSTPLANE_TUNNEL_ACCOUNT_ID: z.string().regex(/^[0-9a-f]{32}$/, 'an account id has 32 of 0-9 and a-f.').optional(),
+  /** Needs Cloudflare Tunnel Edit of that account. */
+  HOSTPLANE_TUNNEL_API_TOKEN: z.string().min(1, 'a token is needed.').optional(),
+  HOSTPLANE_CLOUDFLARE_API_URL: url('https', 'http').default('https://api.cloudflare.com/client/v4'),
+  HOSTPLANE_CLOUDFLARE_TIMEOUT_MS: wholeNumber(100, 120_000).default(15_000),
+  /** The tunnel's credentials file, as `cloudflared tunnel create` wrote it. */
+  HOSTPLANE_TUNNEL_CREDENTIALS: z.string().optional(),
+  /** cloudflared's config.yml; without it one in the data folder. */
+  HOSTPLANE_TUNNEL_CONFIG: z.string().optional(),
+  HOSTPLANE_TUNNEL_METRICS: z.string().regex(/^[\w.[\]:-]+:\d{1,5}$/, 'an address with a port is needed, for example 127.0.0.1:20241.').default('127.0.0.1:20241'),
+  HOSTPLANE_TUNNEL_COMMAND: z.string().min(1, 'a command is needed.').default('cloudflared'),
+  /** Restarts a cloudflared that somebody else runs, in place of one that we run. */
+  HOSTPLANE_TUNNEL_RESTART: z.string().min(1, 'a command is needed.').optional(),
+  HOSTPLANE_TUNNEL_READY_SECONDS: wholeNumber(1, 600).default(30),
   LOG_LEVEL: logLevel().default('info'),
 }).superRefine(({ COOLIFY_API_URL: address, COOLIFY_API_TOKEN: token }, context) => {
   if (address !== undefined && token === undefined) context.addIssue({ code: 'custom', path: ['COOLIFY_API_TOKEN'], message: 'COOLIFY_API_URL needs a token.' });

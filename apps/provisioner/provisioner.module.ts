@@ -6,6 +6,7 @@ import { EventStore } from '#eventstore/event-store.js';
 import type { BusClient } from '#messaging/bus-client.js';
 import { ownAddressOf } from '#providers/edge/edge-settings.js';
 import { connectSelf } from '#providers/edge/proxy-protocol.js';
+import { TunnelledEdge } from '#providers/edge/tunnelled-edge.js';
 import { BackupCommands } from './backup.commands.js';
 import { chooseTargets } from './backup-targets.module.js';
 import { Backups } from './backups.js';
@@ -26,6 +27,8 @@ import { planeId } from './plane-id.js';
 import type { ProvisionerSettings } from './provisioner.config.js';
 import { ProgressBoard } from './progress.js';
 import { followRoutes } from './routes.projection.js';
+import { chooseTunnel } from './tunnel.module.js';
+import { Tunnelled, TunnelPoller } from './tunnel.poller.js';
 import { Runtimes } from './runtimes.js';
 import { SiteDatabases } from './site-databases.js';
 import { chooseDatabases, chooseRuntimes, contentFolder } from './runtimes.module.js';
@@ -43,7 +46,10 @@ export class ProvisionerModule {
     await thaw(runtimes, log);
     const backups = new Backups(await chooseTargets(settings), new ContentStore(contentFolder(settings)), join(settings.HOSTPLANE_DATA, 'backups-under-way'));
     await backups.forgetUnfinished();
-    const provider = await chooseEdge(settings, plane, (line) => log.info(line));
+    const bare = await chooseEdge(settings, plane, (line) => log.info(line));
+    const tunnel = await chooseTunnel(settings, (line) => log.warn(line));
+    const tunnelled = tunnel && new TunnelledEdge(bare, tunnel, settings.HOSTPLANE_BASE_DOMAIN, (line) => log.error(line));
+    const provider = tunnelled ?? bare;
     const source = followRoutes(store, settings.HOSTPLANE_HOST_ID, provider.certificates);
     const edge = new HostEdge(provider, source, settings.HOSTPLANE_EDGE_STAYS === 'yes');
     const record = new EdgeRecord(store, settings.HOSTPLANE_HOST_ID);
@@ -69,6 +75,8 @@ export class ProvisionerModule {
         { provide: Backups, useValue: backups },
         ProgressBoard,
         EdgePoller,
+        { provide: Tunnelled, useValue: new Tunnelled(tunnelled) },
+        TunnelPoller,
         CertificatesPoller,
         CronPoller,
       ],

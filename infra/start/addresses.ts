@@ -21,7 +21,7 @@ export function busUrls(adminUrl: string, secrets: Secrets, outside: NodeJS.Proc
 }
 
 /** Whose a variable is that says a secret: nobody else gets it. */
-const HOLDERS: readonly (readonly [RegExp, App])[] = [[/^(HOSTPLANE_MASTER_KEY|VAULT_TOKEN)$/, 'secrets'], [/^(COOLIFY|HOSTPLANE_BACKUP_S3)_/, 'provisioner'], [/^HOSTPLANE_ACME_EAB_/, 'domains']];
+const HOLDERS: readonly (readonly [RegExp, App])[] = [[/^(HOSTPLANE_MASTER_KEY|VAULT_TOKEN)$/, 'secrets'], [/^(COOLIFY|HOSTPLANE_BACKUP_S3)_|^HOSTPLANE_TUNNEL_API_TOKEN$/, 'provisioner'], [/^HOSTPLANE_(ACME_EAB_|CLOUDFLARE_API_TOKEN$)/, 'domains']];
 const NOBODYS = /^(DATABASE_URL|NATS_URL|DOCKER_.*|HOSTPLANE_ADMIN_TOKEN|HOSTPLANE_.*_(DATABASE|NATS)_URL)$/;
 
 /** The environment of a process: a person's settings, and of the addresses and secrets only those of its own apps. Neither an administrator's address nor an engine's. */

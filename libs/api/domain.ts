@@ -10,6 +10,7 @@ export const dnsRecord = z.object({
   type: z.string(),
   name: z.string(),
   value: z.string(),
+  proxied: z.boolean().optional().describe("Visitors come through the proxy of whoever keeps the zone"),
 });
 
 export const dnsFinding = z.object({
@@ -36,6 +37,9 @@ export const domain = z.object({
   nextCheckAt: z.string().optional(),
   deadlineAt: z.string().optional().describe('It fails when it is not proven by then'),
   lastError: z.string().optional().describe('What is missing, or why it failed'),
+  failedStep: z.enum(['records', 'validation', 'routing', 'tunnel']).optional().describe('What lastError is about, unless it is what is still missing in the DNS'),
+  managed: z.object({ records: z.array(dnsRecord), phase: z.enum(['setting', 'set', 'removing', 'none']).describe('none: they are gone') }).optional().describe('Records that the plane sets itself, and removes with the domain'),
+  tunnel: z.string().optional().describe('The tunnel that leads visitors to the edge'),
   certificate: certificateSummary.optional().describe('Without one, HTTPS is served with a certificate that the edge has signed itself'),
   createdAt: z.string(),
   updatedAt: z.string(),

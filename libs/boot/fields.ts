@@ -65,8 +65,29 @@ export const resolvers = () =>
     return isIP(address) === (one.startsWith('[') ? 6 : 4) && Number(port) >= 1 && Number(port) <= 65_535;
   });
 
+/** Domain names with commas between them. */
+export const domainNames = () => list('domain names in lower case with commas between them are needed, for example example.com,example.org.', isDomainName);
+
+/** A name in a zone that a project may use, with all names below it. */
+export interface DnsGrant {
+  readonly name: string;
+  readonly projectId: string;
+}
+
+/** Grants with commas between them, each `<name>=<project id>`. */
+export const dnsGrants = () =>
+  list('names and ids of projects are needed, for example shop.example.com=3f0c…,example.org=9b1d….', (one) => isDomainName(one.split('=')[0]!) && /^[^=]+=[0-9a-f-]{36}$/.test(one)).transform((grants): DnsGrant[] => grants.map((one) => {
+    const [name = '', projectId = ''] = one.split('=');
+    return { name, projectId };
+  }));
+
+const isDomainName = (value: string): boolean => value.length <= 253 && value.includes('.') && value.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
+
 /** Ranges of IPv4 and IPv6 with commas between them. */
 export const ranges = () => list('IP ranges with commas between them are needed, for example 192.0.2.0/24,2001:db8::/32.', (one) => ipaddr.isValidCIDR(one));
+
+/** A tunnel's UUID, in lower case. */
+export const tunnelId = () => text('the UUID of a tunnel is needed, for example f70ff985-a4ef-4643-bbbc-4a0ed4fc8415.', (value) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value));
 
 /** A folder, made absolute against the folder that the process was started in; give a default with `prefault`, so that it is, too. */
 export const folder = () => text('a path to a folder is needed.', (value) => !value.includes('\0')).transform((value) => resolve(value));

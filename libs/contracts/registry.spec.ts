@@ -5,11 +5,11 @@ import { subjectOf } from '#contracts/routing.js';
 
 describe('message data', () => {
   it('comes back as it went in', () => {
-    const data = { operationId: 'o', siteId: 's', hostId: 'h', revision: 7, servedRevision: 8, configHash: 'c', turn: 1 };
+    const data = { operationId: 'o', siteId: 's', hostId: 'h', revision: 7, servedRevision: 8, configHash: 'c', turn: 1, tunnel: 't' };
     expect(decodeData('EdgeApplied', encodeData('EdgeApplied', data))).toEqual(data);
   });
   it('has defaults for fields that an older writer did not know', () => {
-    expect(decodeData('EdgeApplied', '{"siteId":"s"}')).toEqual({ operationId: '', siteId: 's', hostId: '', revision: 0, servedRevision: 0, configHash: '', turn: 0 });
+    expect(decodeData('EdgeApplied', '{"siteId":"s"}')).toEqual({ operationId: '', siteId: 's', hostId: '', revision: 0, servedRevision: 0, configHash: '', turn: 0, tunnel: '' });
   });
   it('knows its types and no others', () => {
     expect([isMessageType('SiteActivated'), isMessageType('toString'), isMessageType('protobufPackage')]).toEqual([true, false, false]);

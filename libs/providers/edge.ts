@@ -69,6 +69,8 @@ export interface AppliedEdge {
   readonly revision: number;
   /** Hex sha256 of the config that serves. */
   readonly configHash: string;
+  /** UUID of the tunnel that leads its visitors here and was confirmed to know the same hostnames. */
+  readonly tunnel?: string;
 }
 
 /** What not every edge can. */

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DescribedApi, type Answered, type Asked, type Operation } from './coolify-spec.js';
+import { coolifyApi } from './coolify-spec.js';
 import { CoolifyState, publicId, type AppRow, type CoolifyTimes, type DeploymentRow } from './coolify-state.js';
+import type { Answered, Asked, DescribedApi, Operation } from './described-api.js';
 
 /** What goes wrong with the next requests whose `<method> <path>` fits. `after`: the request was taken, and its answer never comes. */
 export interface CoolifyFault {
@@ -42,7 +43,7 @@ export class CoolifyStandIn {
     this.servers = options.servers ?? [{ uuid: 'server-1', name: 'localhost' }];
     const first = publicId();
     this.state.destinations.set(first, { uuid: first, name: 'coolify', network: 'coolify' });
-    this.api = new DescribedApi(this.operations(), (asked) => this.undescribed(asked));
+    this.api = coolifyApi(this.operations(), (asked) => this.undescribed(asked));
   }
 
   static async start(options: StandInOptions = {}): Promise<CoolifyStandIn> {

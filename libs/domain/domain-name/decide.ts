@@ -1,6 +1,7 @@
 import { Refusal } from '../refusal.js';
 import { nextCheckAt, plus } from './back-off.js';
 import type { DomainCommand, DomainEvent, DomainName, DomainState } from './domain-name.js';
+import { recordRecords, recordsWork } from './records.js';
 
 type Of<T extends DomainCommand['type']> = Extract<DomainCommand, { type: T }>;
 
@@ -17,6 +18,8 @@ export function decideDomain(command: DomainCommand, state: DomainState): readon
       return answerEdge(command, state);
     case 'AskEdgeAgain':
       return askEdgeAgain(command, state);
+    case 'RecordRecords':
+      return recordRecords(command, state);
     case 'RemoveDomain':
       return state.claim.siteId === command.siteId ? remove(command, state) : unknown();
   }
@@ -29,10 +32,10 @@ function unknown(): never {
 const idsOf = ({ claim }: DomainName) => ({ name: claim.name, siteId: claim.siteId, claimId: claim.claimId });
 
 function request(command: Of<'RequestDomain'>, state: DomainState): readonly DomainEvent[] {
-  const { claim, expected, now, policy } = command;
+  const { claim, expected, managed = [], now, policy } = command;
   const requested: DomainEvent = {
     type: 'DomainRequested',
-    data: { ...claim, status: 'pending', expected: [...expected], nextCheckAt: now, deadlineAt: plus(now, policy.deadlineMs) },
+    data: { ...claim, status: 'pending', expected: [...expected], nextCheckAt: now, deadlineAt: plus(now, policy.deadlineMs), managed: [...managed] },
   };
   if (state.status === 'free') return [requested];
   const held = state.claim;
@@ -49,10 +52,10 @@ function request(command: Of<'RequestDomain'>, state: DomainState): readonly Dom
 }
 
 /** A claim that failed and whose holder never owned the name keeps nobody else from it. */
-const isLapsed = (domain: DomainName): boolean => domain.status === 'failed' && !domain.wasOwned && !domain.mayBeServed;
+const isLapsed = (domain: DomainName): boolean => domain.status === 'failed' && !domain.wasOwned && !domain.mayBeServed && domain.records.phase === 'none';
 
 function recordCheck({ claimId, check, result, now, policy }: Of<'RecordCheck'>, domain: DomainName): readonly DomainEvent[] {
-  if (domain.claim.claimId !== claimId || check !== domain.checks + 1 || !['pending', 'validating', 'active'].includes(domain.status)) return [];
+  if (domain.claim.claimId !== claimId || check !== domain.checks + 1 || !['pending', 'validating', 'active'].includes(domain.status) || recordsWork(domain)) return [];
   const { isOwned, pointsHere } = result;
   const checked = (status: string, next: string): DomainEvent => ({
     type: 'DomainChecked',
@@ -70,22 +73,23 @@ function recordCheck({ claimId, check, result, now, policy }: Of<'RecordCheck'>,
 }
 
 function checkNow({ now, policy }: Of<'CheckNow'>, domain: DomainName): readonly DomainEvent[] {
-  if (domain.status === 'removing') throw new Refusal('conflict', 'The domain is being removed.');
+  if (domain.status === 'removing' && recordsWork(domain) === undefined) throw new Refusal('conflict', 'The domain is being removed.');
   if (domain.status === 'routing' || (domain.nextAt !== '' && domain.nextAt <= now)) return [];
   const isAnew = domain.status === 'failed';
+  if (!isAnew && recordsWork(domain) && domain.records.nextAt <= now) return [];
   const deadlineAt = isAnew ? plus(now, policy.deadlineMs) : domain.deadlineAt;
   return [{ type: 'DomainCheckRequested', data: { ...idsOf(domain), status: isAnew ? 'pending' : domain.status, nextCheckAt: now, deadlineAt } }];
 }
 
-function answerEdge({ ask, error }: Of<'AnswerEdge'>, domain: DomainName): readonly DomainEvent[] {
+function answerEdge({ ask, error, step, tunnel = '' }: Of<'AnswerEdge'>, domain: DomainName): readonly DomainEvent[] {
   if (domain.awaits?.operationId !== ask.operationId || domain.awaits.turn !== ask.turn) return [];
   const data = idsOf(domain);
   if (domain.status === 'routing') {
-    if (error === '') return [{ type: 'DomainActivated', data: { ...data, status: 'active' } }];
-    return [{ type: 'DomainFailed', data: { ...data, status: 'failed', step: 'routing', error } }];
+    if (error === '') return [{ type: 'DomainActivated', data: { ...data, status: 'active', tunnel } }];
+    return [{ type: 'DomainFailed', data: { ...data, status: 'failed', step: step || 'routing', error } }];
   }
   if (domain.status !== 'removing') return [];
-  if (error === '') return [{ type: 'DomainRemoved', data: { ...data, status: 'removed' } }];
+  if (error === '') return [released(domain)];
   return [{ type: 'DomainRemovalDelayed', data: { ...data, status: 'removing', error } }];
 }
 
@@ -101,9 +105,15 @@ function remove({ reason, now, policy, ask }: Of<'RemoveDomain'>, domain: Domain
   if (!domain.mayBeServed && !ask) {
     return [
       { type: 'DomainRemovalRequested', data: { ...data, operationId: '', turn: 0, nextCheckAt: '' } },
-      { type: 'DomainRemoved', data: { ...idsOf(domain), status: 'removed' } },
+      released(domain),
     ];
   }
   const { operationId, turn } = ask ?? { operationId: domain.claim.claimId, turn: domain.turn + 1 };
   return [{ type: 'DomainRemovalRequested', data: { ...data, operationId, turn, nextCheckAt: plus(now, policy.edgeDelayMs) } }];
+}
+
+/** What follows once no edge serves it: it is free, or its records go first. */
+function released(domain: DomainName): DomainEvent {
+  if (domain.records.phase === 'none') return { type: 'DomainRemoved', data: { ...idsOf(domain), status: 'removed' } };
+  return { type: 'DomainReleased', data: { ...idsOf(domain), status: 'removing' } };
 }

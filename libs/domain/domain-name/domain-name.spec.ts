@@ -28,7 +28,7 @@ const after = (...commands: DomainCommand[]) => given(domainDecider, ...history(
 
 describe('a domain', () => {
   it('is claimed once: asked for again it changes nothing, and nobody else gets it', () => {
-    given(domainDecider).when(request).then({ type: 'DomainRequested', data: { ...claim, status: 'pending', expected: [], nextCheckAt: now, deadlineAt: at(600) } });
+    given(domainDecider).when(request).then({ type: 'DomainRequested', data: { ...claim, status: 'pending', expected: [], nextCheckAt: now, deadlineAt: at(600), managed: [] } });
     after(request).when({ ...request, claim: { ...claim, claimId: 'c2', challenge: 'u' } }).then();
     after(request).when(by('s2', 'bob')).refused('conflict', /is in use already/);
     after(request).when(by('s2', 'ann')).refused('conflict', /another site of yours/);

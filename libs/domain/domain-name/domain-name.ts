@@ -4,6 +4,7 @@ import type { Decider } from '../decider.js';
 import type { CheckPolicy } from './back-off.js';
 import { decideDomain } from './decide.js';
 import { evolveDomain } from './evolve.js';
+import type { ManagedRecords, RecordRecords } from './records.js';
 
 export type DomainStatus = 'pending' | 'validating' | 'routing' | 'active' | 'failed' | 'removing';
 
@@ -43,6 +44,7 @@ export interface DomainName {
   /** Number of the last ask of the edge on the domain's own account. */
   readonly turn: number;
   readonly awaits?: EdgeAsk;
+  readonly records: ManagedRecords;
 }
 
 export type DomainState = { readonly status: 'free' } | DomainName;
@@ -58,23 +60,27 @@ export interface CheckResult {
 }
 
 export type DomainCommand =
-  | { type: 'RequestDomain'; claim: Claim; expected: readonly DnsRecord[]; now: string; policy: CheckPolicy }
+  /** `managed`: those records that the plane sets itself. */
+  | { type: 'RequestDomain'; claim: Claim; expected: readonly DnsRecord[]; managed?: readonly DnsRecord[]; now: string; policy: CheckPolicy }
   | { type: 'RecordCheck'; claimId: string; check: number; result: CheckResult; now: string; policy: CheckPolicy }
   | { type: 'CheckNow'; siteId: string; now: string; policy: CheckPolicy }
-  | { type: 'AnswerEdge'; ask: EdgeAsk; error: string }
+  /** `step`: what failed, unless it was the edge itself. `tunnel`: what leads visitors to it. */
+  | { type: 'AnswerEdge'; ask: EdgeAsk; error: string; step?: string; tunnel?: string }
+  | RecordRecords
   | { type: 'AskEdgeAgain'; now: string; policy: CheckPolicy }
   /** `ask`: the edge has been asked already, for the whole site. */
   | { type: 'RemoveDomain'; siteId: string; reason: string; now: string; policy: CheckPolicy; ask?: EdgeAsk };
 
 export type DomainEventType =
   | 'DomainRequested' | 'DomainChecked' | 'DomainCheckRequested' | 'DomainRoutingStarted' | 'DomainActivated' | 'DomainFailed'
-  | 'DomainRemovalRequested' | 'DomainRemovalDelayed' | 'DomainEdgeAskedAgain' | 'DomainRemoved';
+  | 'DomainRemovalRequested' | 'DomainRemovalDelayed' | 'DomainEdgeAskedAgain' | 'DomainRemoved'
+  | 'DomainRecordsSet' | 'DomainRecordsDelayed' | 'DomainRecordsRemoved' | 'DomainReleased';
 
 export type DomainEvent = MessageOf<DomainEventType>;
 
 /**
  * The life of a custom hostname, one stream a name: of two who want it at once exactly one gets it, and it is free again only when the edge has
- * confirmed that it serves it no more. It is served after ownership and pointing have both been seen.
+ * confirmed that it serves it no more and the records that the plane set for it are gone. It is served after ownership and pointing have both been seen.
  */
 export const domainDecider: Decider<DomainState, DomainCommand, DomainEventType> = {
   category: 'domain',

@@ -7,6 +7,8 @@ export interface Place {
   readonly addresses: readonly string[];
   /** The site's own hostname, which a CNAME may name. */
   readonly siteHostname: string;
+  /** The tunnel that visitors come through, if there is one: nothing else leads here then. It works only behind its vendor's proxy. */
+  readonly tunnelHostname?: string;
   /** Whether an address is one of the server's, however it is written. */
   isOurs(address: string): boolean;
   /** Whether an address belongs to a proxy that may stand before us. */
@@ -20,13 +22,26 @@ export const challengeName = (name: string): string => `_hostplane-challenge.${n
 const MOST_VALUES = 20;
 const LONGEST_VALUE = 300;
 
-/** The records that prove a domain: ownership by a token, and one of those that lead visitors here. A CNAME cannot stand at a zone's top. */
+/**
+ * The records that prove a domain: ownership by a token, and one of those that lead visitors here. A CNAME cannot stand at a zone's top, but for that
+ * of a tunnel: whoever keeps the zone answers with addresses in its place.
+ */
 export function expectedRecords(name: string, challenge: string, place: Place, isZoneTop: boolean): DnsRecord[] {
+  const pointing = (type: string, value: string, proxied = false): DnsRecord => ({ purpose: 'pointing', type, name, value, proxied });
+  const ownership = { purpose: 'ownership', type: 'TXT', name: challengeName(name), value: challenge, proxied: false };
+  if (place.tunnelHostname !== undefined) return [ownership, pointing('CNAME', place.tunnelHostname, true)];
   return [
-    { purpose: 'ownership', type: 'TXT', name: challengeName(name), value: challenge },
-    ...place.addresses.map((address) => ({ purpose: 'pointing', type: address.includes(':') ? 'AAAA' : 'A', name, value: address })),
-    ...(isZoneTop ? [] : [{ purpose: 'pointing', type: 'CNAME', name, value: place.siteHostname }]),
+    ownership,
+    ...place.addresses.map((address) => pointing(address.includes(':') ? 'AAAA' : 'A', address)),
+    ...(isZoneTop ? [] : [pointing('CNAME', place.siteHostname)]),
   ];
+}
+
+/** Those of the expected records that the plane itself sets: ownership first, then addresses where it has any, or else the alias. */
+export function managedRecords(expected: readonly DnsRecord[], proxied: boolean): DnsRecord[] {
+  const addresses = expected.filter(({ purpose, type }) => purpose === 'pointing' && type !== 'CNAME');
+  const pointing = addresses.length > 0 ? addresses : expected.filter(({ purpose }) => purpose === 'pointing');
+  return [...expected.filter(({ purpose }) => purpose === 'ownership'), ...pointing.map((one) => ({ ...one, proxied: one.proxied || proxied }))];
 }
 
 /**
@@ -51,8 +66,8 @@ export function judge(name: string, challenge: string, expected: readonly DnsRec
 }
 
 function leadsHere(addresses: readonly string[], aliases: readonly string[], place: Place): boolean {
-  if (aliases.includes(place.siteHostname)) return true;
-  return addresses.length > 0 && (addresses.every((address) => place.isOurs(address)) || addresses.every((address) => place.isProxy(address)));
+  if (aliases.includes(place.tunnelHostname ?? place.siteHostname)) return true;
+  return addresses.length > 0 && ((place.tunnelHostname === undefined && addresses.every((address) => place.isOurs(address))) || addresses.every((address) => place.isProxy(address)));
 }
 
 function wanted(expected: readonly DnsRecord[]): string {

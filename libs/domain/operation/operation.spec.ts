@@ -44,12 +44,12 @@ function answer(ask: MessageOf<AskType>, ok: boolean): Fact {
     case 'EnsureDatabase': return ok ? { type: 'DatabaseReady', data: site } : { type: 'DatabaseFailed', data: { ...site, error } };
     case 'RemoveDatabase': return ok ? { type: 'DatabaseRemoved', data: site } : { type: 'DatabaseFailed', data: { ...site, error } };
     case 'InstallWorkload': return ok ? { type: 'WorkloadInstalled', data: site } : { type: 'WorkloadFailed', data: { ...site, error } };
-    case 'ConfirmPage': return ok ? { type: 'PageConfirmed', data: site } : { type: 'EdgeFailed', data: { ...site, error } };
+    case 'ConfirmPage': return ok ? { type: 'PageConfirmed', data: site } : { type: 'EdgeFailed', data: { ...site, error, step: '' } };
     case 'TakeBackup': return ok ? { type: 'BackupTaken', data: { ...site, ref, durationMs: 5, frozenMs: 2 } } : { type: 'BackupFailed', data: { ...site, error } };
     case 'RestoreBackup': return ok ? { type: 'BackupRestored', data: { ...site, backupId: 'b' } } : { type: 'BackupFailed', data: { ...site, error } };
     case 'RemoveBackup': return ok ? { type: 'BackupRemoved', data: { ...site, backupId: 'b' } } : { type: 'BackupFailed', data: { ...site, error } };
     case 'RemoveData': return ok ? { type: 'DataRemoved', data: site } : { type: 'BackupFailed', data: { ...site, error } };
-    default: return ok ? { type: 'EdgeApplied', data: { ...site, servedRevision: 1, configHash: '' } } : { type: 'EdgeFailed', data: { ...site, error } };
+    default: return ok ? { type: 'EdgeApplied', data: { ...site, servedRevision: 1, configHash: '', tunnel: '' } } : { type: 'EdgeFailed', data: { ...site, error, step: '' } };
   }
 }
 

@@ -18,6 +18,8 @@ export interface DnsRecord {
   type: string;
   name: string;
   value: string;
+  /** Visitors come through the proxy of whoever keeps the zone. */
+  proxied: boolean;
 }
 
 /** What one resolver answered to one question. */
@@ -44,6 +46,8 @@ export interface AddDomain {
   redirectTo: string;
   /** 301 or 308 */
   redirectStatus: number;
+  /** Whoever runs the plane asks: it may set records in any zone that it keeps. */
+  byOperator: boolean;
 }
 
 /** Ask of domains: give a hostname up, whatever its state. */
@@ -79,6 +83,8 @@ export interface DomainRequested {
   /** RFC 3339, as all times here. */
   nextCheckAt: string;
   deadlineAt: string;
+  /** Those records that the plane itself sets, in this order, and removes in the reverse one; empty: its owner sets them. */
+  managed: DnsRecord[];
 }
 
 /** The DNS was looked at. */
@@ -127,6 +133,8 @@ export interface DomainActivated {
   siteId: string;
   claimId: string;
   status: string;
+  /** The tunnel that leads visitors to the edge, as the host named it; empty: none. */
+  tunnel: string;
 }
 
 export interface DomainFailed {
@@ -134,7 +142,7 @@ export interface DomainFailed {
   siteId: string;
   claimId: string;
   status: string;
-  /** validation or routing */
+  /** records, validation, routing or tunnel */
   step: string;
   error: string;
 }
@@ -179,6 +187,47 @@ export interface DomainRemoved {
   status: string;
 }
 
+/** The records that the plane sets itself are there, confirmed by whoever keeps the zone. */
+export interface DomainRecordsSet {
+  name: string;
+  siteId: string;
+  claimId: string;
+  status: string;
+  /** Number of this try, from 1. */
+  attempt: number;
+  nextCheckAt: string;
+  /** Those that were set; empty: the plane keeps no zone of that name, so its owner sets them. */
+  records: DnsRecord[];
+}
+
+/** The records could not be set, or not be removed; it is tried again. */
+export interface DomainRecordsDelayed {
+  name: string;
+  siteId: string;
+  claimId: string;
+  status: string;
+  attempt: number;
+  error: string;
+  nextTryAt: string;
+}
+
+/** The records that the plane had set are gone, because the domain failed or is removed. */
+export interface DomainRecordsRemoved {
+  name: string;
+  siteId: string;
+  claimId: string;
+  status: string;
+  attempt: number;
+}
+
+/** No edge serves it any more; the records that the plane had set are removed next. */
+export interface DomainReleased {
+  name: string;
+  siteId: string;
+  claimId: string;
+  status: string;
+}
+
 export const DnsRecord: MessageFns<DnsRecord> = {
   fromJSON(object: any): DnsRecord {
     return {
@@ -186,6 +235,7 @@ export const DnsRecord: MessageFns<DnsRecord> = {
       type: isSet(object.type) ? globalThis.String(object.type) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       value: isSet(object.value) ? globalThis.String(object.value) : "",
+      proxied: isSet(object.proxied) ? globalThis.Boolean(object.proxied) : false,
     };
   },
 
@@ -202,6 +252,9 @@ export const DnsRecord: MessageFns<DnsRecord> = {
     }
     if (message.value !== "") {
       obj.value = message.value;
+    }
+    if (message.proxied !== false) {
+      obj.proxied = message.proxied;
     }
     return obj;
   },
@@ -273,6 +326,11 @@ export const AddDomain: MessageFns<AddDomain> = {
         : isSet(object.redirect_status)
         ? globalThis.Number(object.redirect_status)
         : 0,
+      byOperator: isSet(object.byOperator)
+        ? globalThis.Boolean(object.byOperator)
+        : isSet(object.by_operator)
+        ? globalThis.Boolean(object.by_operator)
+        : false,
     };
   },
 
@@ -298,6 +356,9 @@ export const AddDomain: MessageFns<AddDomain> = {
     }
     if (message.redirectStatus !== 0) {
       obj.redirectStatus = Math.round(message.redirectStatus);
+    }
+    if (message.byOperator !== false) {
+      obj.byOperator = message.byOperator;
     }
     return obj;
   },
@@ -424,6 +485,9 @@ export const DomainRequested: MessageFns<DomainRequested> = {
         : isSet(object.deadline_at)
         ? globalThis.String(object.deadline_at)
         : "",
+      managed: globalThis.Array.isArray(object?.managed)
+        ? object.managed.map((e: any) => DnsRecord.fromJSON(e))
+        : [],
     };
   },
 
@@ -464,6 +528,9 @@ export const DomainRequested: MessageFns<DomainRequested> = {
     }
     if (message.deadlineAt !== "") {
       obj.deadlineAt = message.deadlineAt;
+    }
+    if (message.managed?.length) {
+      obj.managed = message.managed.map((e) => DnsRecord.toJSON(e));
     }
     return obj;
   },
@@ -672,6 +739,7 @@ export const DomainActivated: MessageFns<DomainActivated> = {
         ? globalThis.String(object.claim_id)
         : "",
       status: isSet(object.status) ? globalThis.String(object.status) : "",
+      tunnel: isSet(object.tunnel) ? globalThis.String(object.tunnel) : "",
     };
   },
 
@@ -688,6 +756,9 @@ export const DomainActivated: MessageFns<DomainActivated> = {
     }
     if (message.status !== "") {
       obj.status = message.status;
+    }
+    if (message.tunnel !== "") {
+      obj.tunnel = message.tunnel;
     }
     return obj;
   },
@@ -912,6 +983,188 @@ export const DomainRemoved: MessageFns<DomainRemoved> = {
   },
 
   toJSON(message: DomainRemoved): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.claimId !== "") {
+      obj.claimId = message.claimId;
+    }
+    if (message.status !== "") {
+      obj.status = message.status;
+    }
+    return obj;
+  },
+};
+
+export const DomainRecordsSet: MessageFns<DomainRecordsSet> = {
+  fromJSON(object: any): DomainRecordsSet {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      claimId: isSet(object.claimId)
+        ? globalThis.String(object.claimId)
+        : isSet(object.claim_id)
+        ? globalThis.String(object.claim_id)
+        : "",
+      status: isSet(object.status) ? globalThis.String(object.status) : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      nextCheckAt: isSet(object.nextCheckAt)
+        ? globalThis.String(object.nextCheckAt)
+        : isSet(object.next_check_at)
+        ? globalThis.String(object.next_check_at)
+        : "",
+      records: globalThis.Array.isArray(object?.records)
+        ? object.records.map((e: any) => DnsRecord.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: DomainRecordsSet): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.claimId !== "") {
+      obj.claimId = message.claimId;
+    }
+    if (message.status !== "") {
+      obj.status = message.status;
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    if (message.nextCheckAt !== "") {
+      obj.nextCheckAt = message.nextCheckAt;
+    }
+    if (message.records?.length) {
+      obj.records = message.records.map((e) => DnsRecord.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+export const DomainRecordsDelayed: MessageFns<DomainRecordsDelayed> = {
+  fromJSON(object: any): DomainRecordsDelayed {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      claimId: isSet(object.claimId)
+        ? globalThis.String(object.claimId)
+        : isSet(object.claim_id)
+        ? globalThis.String(object.claim_id)
+        : "",
+      status: isSet(object.status) ? globalThis.String(object.status) : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      error: isSet(object.error) ? globalThis.String(object.error) : "",
+      nextTryAt: isSet(object.nextTryAt)
+        ? globalThis.String(object.nextTryAt)
+        : isSet(object.next_try_at)
+        ? globalThis.String(object.next_try_at)
+        : "",
+    };
+  },
+
+  toJSON(message: DomainRecordsDelayed): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.claimId !== "") {
+      obj.claimId = message.claimId;
+    }
+    if (message.status !== "") {
+      obj.status = message.status;
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    if (message.error !== "") {
+      obj.error = message.error;
+    }
+    if (message.nextTryAt !== "") {
+      obj.nextTryAt = message.nextTryAt;
+    }
+    return obj;
+  },
+};
+
+export const DomainRecordsRemoved: MessageFns<DomainRecordsRemoved> = {
+  fromJSON(object: any): DomainRecordsRemoved {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      claimId: isSet(object.claimId)
+        ? globalThis.String(object.claimId)
+        : isSet(object.claim_id)
+        ? globalThis.String(object.claim_id)
+        : "",
+      status: isSet(object.status) ? globalThis.String(object.status) : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+    };
+  },
+
+  toJSON(message: DomainRecordsRemoved): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.claimId !== "") {
+      obj.claimId = message.claimId;
+    }
+    if (message.status !== "") {
+      obj.status = message.status;
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    return obj;
+  },
+};
+
+export const DomainReleased: MessageFns<DomainReleased> = {
+  fromJSON(object: any): DomainReleased {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      claimId: isSet(object.claimId)
+        ? globalThis.String(object.claimId)
+        : isSet(object.claim_id)
+        ? globalThis.String(object.claim_id)
+        : "",
+      status: isSet(object.status) ? globalThis.String(object.status) : "",
+    };
+  },
+
+  toJSON(message: DomainReleased): unknown {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;

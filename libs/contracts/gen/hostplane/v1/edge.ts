@@ -31,6 +31,8 @@ export interface EdgeApplied {
   configHash: string;
   /** Number of the ask within its operation; the answer carries the same. */
   turn: number;
+  /** The tunnel that leads visitors to this edge and was confirmed to know the same hostnames; empty: there is none. */
+  tunnel: string;
 }
 
 /** A host's edge came up, and serves. Stream edge-host/<host id>. With it and the routes the log holds everything that a configuration is rendered from. */
@@ -54,6 +56,8 @@ export interface EdgeFailed {
   error: string;
   /** Number of the ask within its operation; the answer carries the same. */
   turn: number;
+  /** tunnel: the edge serves, and the tunnel before it does not know. Empty: the edge itself. */
+  step: string;
 }
 
 /** Command to a host: ask its edge for the site's first page and answer when it is the real one. */
@@ -148,6 +152,7 @@ export const EdgeApplied: MessageFns<EdgeApplied> = {
         ? globalThis.String(object.config_hash)
         : "",
       turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+      tunnel: isSet(object.tunnel) ? globalThis.String(object.tunnel) : "",
     };
   },
 
@@ -173,6 +178,9 @@ export const EdgeApplied: MessageFns<EdgeApplied> = {
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);
+    }
+    if (message.tunnel !== "") {
+      obj.tunnel = message.tunnel;
     }
     return obj;
   },
@@ -243,6 +251,7 @@ export const EdgeFailed: MessageFns<EdgeFailed> = {
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
       error: isSet(object.error) ? globalThis.String(object.error) : "",
       turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
     };
   },
 
@@ -265,6 +274,9 @@ export const EdgeFailed: MessageFns<EdgeFailed> = {
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);
+    }
+    if (message.step !== "") {
+      obj.step = message.step;
     }
     return obj;
   },

@@ -1,0 +1,118 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it, jest } from '@jest/globals';
+import { freePort } from '../../../infra/start/ports.js';
+import { tunnelContract, type TunnelWorld } from '../contract/tunnel.contract.js';
+import { LocalTunnel, type LocalTunnelOptions } from './local-tunnel.js';
+import { askTunnel } from './tunnel-metrics.js';
+import { CommandedTunnel, OwnTunnel, type TunnelProcess } from './tunnel-process.js';
+
+jest.setTimeout(120_000);
+const SERVICE = 'http://127.0.0.1:8080';
+/** cloudflared itself comes from Cloudflare's own package source: the stand-in is what runs here. */
+const COMMAND = `${process.execPath} ${resolve(import.meta.dirname, '../../../test/support/cloudflared-stand-in.mjs')}`;
+
+interface World extends TunnelWorld {
+  readonly options: LocalTunnelOptions;
+  with(process: TunnelProcess | undefined, more?: Partial<LocalTunnelOptions>): LocalTunnel;
+  pid(): number;
+}
+
+async function open(): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'hostplane-tunnel-'));
+  const options: LocalTunnelOptions = {
+    id: 'f70ff985-a4ef-4643-bbbc-4a0ed4fc8415', credentialsFile: join(folder, 'credentials.json'), metrics: `127.0.0.1:${await freePort('127.0.0.1')}`, service: SERVICE, connectTimeoutSeconds: 10,
+    configFile: join(folder, 'config.yml'), readyWithinMs: 20_000,
+  };
+  writeFileSync(options.credentialsFile, '{}');
+  const pidFile = join(folder, 'pid');
+  const own = () => new OwnTunnel(COMMAND, pidFile, () => undefined);
+  const make = (process: TunnelProcess = own(), more: Partial<LocalTunnelOptions> = {}) => new LocalTunnel({ ...options, ...more }, process);
+  const provider = make();
+  const foreign = 'tunnel: mine\ningress:\n  - service: http_status:404\n';
+  return {
+    options,
+    provider,
+    with: make,
+    restarted: () => make(),
+    pid: () => Number(readFileSync(pidFile, 'utf8').split(' ')[0]),
+    led: async () => ((await askTunnel(options.metrics))?.rules ?? []).flatMap(({ hostname, service }) => (hostname && service === SERVICE ? [hostname] : [])),
+    break: async (isBroken) => {
+      // A file that nothing can be read from: cloudflared ends at once with it.
+      if (isBroken) rmSync(options.credentialsFile);
+      else {
+        writeFileSync(options.credentialsFile, '{}');
+        await provider.start();
+      }
+    },
+    plantForeign: async () => writeFileSync(options.configFile, foreign),
+    hasForeign: async () => readFileSync(options.configFile, 'utf8') === foreign,
+    close: async () => {
+      await make().stop();
+      expect(await askTunnel(options.metrics)).toBeUndefined();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+tunnelContract('cloudflared on this host', open);
+
+describe('a tunnel of this host', () => {
+  it('is restarted only for another table, and started again when it has died', async () => {
+    const world = await open();
+    await world.provider.apply({ revision: 1, hostnames: ['a.example.com'] });
+    const first = world.pid();
+    await world.provider.apply({ revision: 2, hostnames: ['a.example.com'] });
+    const next = world.restarted();
+    await next.start();
+    expect(world.pid()).toBe(first);
+    process.kill(first, 'SIGKILL');
+    for (const end = Date.now() + 10_000; Date.now() < end && (await next.served()); ) await sleep(20);
+    expect(await next.served()).toBeUndefined();
+    await next.start();
+    expect([await world.led(), world.pid() === first]).toEqual([['a.example.com'], false]);
+    await world.close();
+  });
+
+  it('that never gets through to Cloudflare keeps the last table, and may be tried again', async () => {
+    const world = await open();
+    await world.provider.apply({ revision: 1, hostnames: ['a.example.com'] });
+    writeFileSync(`${world.options.configFile}.cut`, '');
+    const hurried = world.with(undefined, { readyWithinMs: 500 });
+    const error = await hurried.apply({ revision: 2, hostnames: ['b.example.com'] }).catch((e: unknown) => e);
+    expect(error).toMatchObject({ retryable: true, message: expect.stringMatching(/did not come up/) });
+    expect(readFileSync(world.options.configFile, 'utf8')).toContain('a.example.com');
+    rmSync(`${world.options.configFile}.cut`);
+    await world.provider.apply({ revision: 2, hostnames: ['b.example.com'] });
+    expect(await world.led()).toEqual(['b.example.com']);
+    await world.close();
+  });
+
+  it('says what cloudflared says, and leaves nothing when no configuration ever came up', async () => {
+    const world = await open();
+    rmSync(world.options.credentialsFile);
+    await expect(world.provider.apply({ revision: 1, hostnames: ['a.example.com'] })).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/does not take the tunnel's configuration: .*credentials file/) });
+    expect(existsSync(world.options.configFile)).toBe(false);
+    await expect(world.with(new OwnTunnel('/no/such/cloudflared', `${world.options.configFile}.pid`, () => undefined)).apply({ revision: 1, hostnames: [] })).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/HOSTPLANE_TUNNEL_COMMAND\) cannot be run: .*ENOENT/) });
+    await world.close();
+  });
+
+  it('may be restarted by a command of the operator, and is confirmed all the same', async () => {
+    const world = await open();
+    const folder = resolve(world.options.configFile, '..');
+    writeFileSync(join(folder, 'restart.sh'), `[ -f pid.cmd ] && kill "$(cat pid.cmd)" && sleep 0.3; ${COMMAND} tunnel --config ${world.options.configFile} run >/dev/null 2>&1 & echo $! > pid.cmd\n`.replaceAll('pid.cmd', join(folder, 'pid.cmd')));
+    const commanded = world.with(new CommandedTunnel(`sh ${join(folder, 'restart.sh')}`));
+    for (const [i, name] of ['a.example.com', 'b.example.com'].entries()) {
+      await commanded.apply({ revision: i + 1, hostnames: [name] });
+      expect(await world.led()).toEqual([name]);
+    }
+    await commanded.stop();
+    expect(await world.led()).toEqual(['b.example.com']);
+    process.kill(Number(readFileSync(join(folder, 'pid.cmd'), 'utf8')), 'SIGTERM');
+    for (const end = Date.now() + 10_000; Date.now() < end && (await askTunnel(world.options.metrics)); ) await sleep(20);
+    await expect(world.with(new CommandedTunnel('false')).apply({ revision: 9, hostnames: ['c.example.com'] })).rejects.toMatchObject({ message: expect.stringMatching(/"false" \(HOSTPLANE_TUNNEL_RESTART\) failed/) });
+    await world.close();
+  });
+});
