@@ -63,7 +63,7 @@ export class WorkloadCommands {
         if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
         const runtime = this.runtimes.get(spec.runtime);
         const target = await runtime.ensure(spec, context.signal, await this.secretsOf(spec, command));
-        return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power } };
+        return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power, runtime: spec.runtime } };
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),
     });
