@@ -10,6 +10,7 @@ import { MeantWorkloads, type Meant } from './meant-workloads.projection.js';
 import { Runtimes } from './runtimes.js';
 
 const LIST_MS = 20_000;
+const LOG_MS = 5_000;
 /** Workloads that are asked at once whether they answer. */
 const ABREAST = 8;
 /** How often a workload that runs is asked: a page of WordPress costs what a visitor costs. */
@@ -69,8 +70,10 @@ export class HealthPoller implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private async round(): Promise<void> {
-    const meant = [...this.meant.all];
     const look = await this.look();
+    // What was asked meanwhile is known before it is judged, or a stop that somebody asked for would seem to be an accident.
+    if (!(await this.follower?.waitFor(await this.store.head(), LOG_MS))) return;
+    const meant = [...this.meant.all];
     for (const siteId of this.before.keys()) if (!this.meant.all.has(siteId)) this.before.delete(siteId);
     await Promise.all(meant.map(([siteId, workload]) => this.turns.run('', () => this.attend(siteId, workload, look))));
   }
