@@ -30,6 +30,7 @@ import { EdgeRulesController } from './edge-rules.controller.js';
 import { EdgeRulesQueries } from './edge-rules.queries.js';
 import { EventsController } from './events.controller.js';
 import { HealthController } from './health.controller.js';
+import { HostPoller } from './host.poller.js';
 import { Hosts } from './hosts.js';
 import { Idempotency } from './idempotency.js';
 import { isolation } from './isolation.js';
@@ -86,7 +87,9 @@ export class ApiGatewayModule {
 }
 
 function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): Provider[] {
-  const sites = new SiteQueries(db, SCHEMA, { baseDomain: config.HOSTPLANE_BASE_DOMAIN, httpPort: config.HOSTPLANE_EDGE_HTTP_PORT });
+  const hosts = new Hosts(bus);
+  const watch = new HostPoller(hosts);
+  const sites = new SiteQueries(db, SCHEMA, { baseDomain: config.HOSTPLANE_BASE_DOMAIN, httpPort: config.HOSTPLANE_EDGE_HTTP_PORT }, watch);
   const projects = new ProjectQueries(db, SCHEMA, usualQuota(config));
   const timeline = new TimelineQueries(db, SCHEMA);
   const tokens = new TokenBook(db, SCHEMA);
@@ -96,7 +99,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const content = new ContentStore(folder);
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
-    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), new Hosts(bus), new DomainQueries(db, SCHEMA), new CertificateQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new EdgeHistory(store), new Domains(bus, readModel),
+    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), hosts, watch, new DomainQueries(db, SCHEMA), new CertificateQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new EdgeHistory(store), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
     new ProjectSwitch(sites, lifecycle),
     new Vault(bus, readModel),

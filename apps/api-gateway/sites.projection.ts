@@ -34,6 +34,8 @@ export type SiteRow = {
   operation_id: string | null;
   operation_kind: string | null;
   last_error: string | null;
+  /** JSON: how its workload was last seen to be; null before it was ever live. */
+  health: string | null;
   /** JSON: status by name of each custom domain. */
   domains: string;
   /** The custom domain that it is known by. */
@@ -48,11 +50,11 @@ export const sitesTable: KeyedTable<SiteRow> = {
   table: 'sites',
   columns: {
     id: 'text', owner: 'text', project_id: 'text', name: 'text', kind: 'text', runtime: 'text', host_id: 'text', data_id: 'text', hostname: 'text', status: 'text', power: 'text',
-    app: 'text', wordpress: 'text', next_wordpress: 'text', limits: 'text', data: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text', domains: 'text', primary_domain: 'text',
+    app: 'text', wordpress: 'text', next_wordpress: 'text', limits: 'text', data: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text', health: 'text', domains: 'text', primary_domain: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['project_id, created_position DESC', 'project_id, name', 'created_position DESC'],
-  keyOf: (message) => (message.streamId.startsWith('site/') || message.type === 'PrimaryDomainChosen' ? keyOf(message.streamId) : undefined),
+  keyOf: (message) => (message.streamId.startsWith('site/') || message.type === 'PrimaryDomainChosen' || message.type === 'WorkloadObserved' ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     if (message.type === 'SiteRequested') return row ?? requested(message.data, message);
     if (!row) return undefined;
@@ -68,7 +70,7 @@ function requested(data: SiteRequested, { position, recordedAt }: StoredMessage)
     id: data.siteId, owner: data.ownerId, project_id: data.projectId, name: data.name, kind: data.kind, runtime: data.runtime, host_id: data.hostId, data_id: data.dataId,
     hostname: data.hostname, status: 'CREATED', power: 'running', app: data.app ? shownApp(data.app) : null, wordpress: data.wordpress ? shownWordPress(data.wordpress) : null, next_wordpress: null, limits: shownLimits(data), data: null,
     release: data.content ? shownRelease(data, 'live') : null, next_release: null,
-    operation_id: data.operationId, operation_kind: launchOf(data), last_error: null, domains: '{}', primary_domain: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
+    operation_id: data.operationId, operation_kind: launchOf(data), last_error: null, health: null, domains: '{}', primary_domain: null, created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
 
@@ -77,7 +79,9 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
     case 'SiteProvisioningStarted':
       return { status: 'PROVISIONING', operation_id: message.data.operationId, operation_kind: launchOf(row) };
     case 'SiteActivated':
-      return { ...free, status: 'ACTIVE', power: 'running', last_error: null };
+      return { ...free, status: 'ACTIVE', power: 'running', last_error: null, health: shownHealth({ state: 'healthy', detail: '' }, message) };
+    case 'WorkloadObserved':
+      return { health: shownHealth(message.data, message) };
     case 'SiteFailed':
       return { ...free, status: 'FAILED', last_error: errorAt(message.data) };
     case 'SiteRetryRequested':
@@ -147,6 +151,10 @@ function dataChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> | un
     default:
       return undefined;
   }
+}
+
+function shownHealth({ state, detail }: { state: string; detail: string }, { recordedAt: since }: StoredMessage): string {
+  return JSON.stringify({ state, since, ...(detail && { detail }) });
 }
 
 function shownApp({ image, port, env, healthPath, sealedEnv, secretEnv }: AppSpec): string {

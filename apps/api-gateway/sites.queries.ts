@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import type { Site } from '#api/site.js';
+import { isLive, type SiteStatus } from '#domain/site/status.js';
 import { memberships, mustMay, roleJoin, seen, sightOf, theOneNamed, type Asker } from './access.js';
 import { PageQuery } from './page-query.js';
 import type { SiteRow } from './sites.projection.js';
@@ -32,6 +33,7 @@ export class SiteQueries {
     private readonly db: Pool,
     private readonly schema: string,
     private readonly edge: EdgeAddress,
+    private readonly hosts: { silentSince(hostId: string): string | undefined },
   ) {}
 
   /** By id, or by the name of a site that is not destroyed. What the asker may not see is not found, in the same words. */
@@ -106,6 +108,7 @@ export class SiteQueries {
       kind: row.kind as Site['kind'],
       status: row.status as Site['status'],
       power: row.power as Site['power'],
+      ...this.healthOf(row),
       url: row.primary_domain ? `http://${row.primary_domain}${port}` : own,
       domains: Object.entries(JSON.parse(row.domains) as Record<string, Site['domains'][number]['status']>).map(([name, status]) => ({ name, status, primary: name === row.primary_domain })),
       runtime: row.runtime,
@@ -122,5 +125,13 @@ export class SiteQueries {
       createdAt: row.created_at,
       updatedAt: row.updated_at,
     };
+  }
+
+  /** What was last seen, as long as there is somebody who would have seen it change. */
+  private healthOf(row: Joined): Pick<Site, 'health'> {
+    if (!row.health || row.power === 'stopped' || !isLive(row.status as SiteStatus)) return {};
+    const silentSince = this.hosts.silentSince(row.host_id);
+    if (silentSince) return { health: { state: 'unknown', since: silentSince, detail: `The host "${row.host_id}" does not answer.` } };
+    return { health: JSON.parse(row.health) as NonNullable<Site['health']> };
   }
 }

@@ -26,7 +26,7 @@ interface About {
   readonly operationId: string | undefined;
 }
 
-const OF_A_SITE = new Set(['site', 'workload', 'archive', 'edge', 'route']);
+const OF_A_SITE = new Set(['site', 'workload', 'archive', 'edge', 'health', 'route']);
 
 /** What an event says itself of what it is about. */
 export function aboutOf(event: StoredMessage): About {

@@ -121,6 +121,7 @@ function fieldsOf(site: Site): Record<string, string | number | undefined> {
   return {
     Name: site.name,
     Status: site.status + (site.power === 'stopped' ? ' (stopped)' : ''),
+    Health: site.health && [site.health.state, `since ${renderTime(site.health.since)}`, site.health.detail].filter(Boolean).join(', '),
     URL: site.url,
     Domains: site.domains.map(({ name, status, primary }) => `${name} (${status}${primary ? ', primary' : ''})`).join(', '),
     Kind: `${site.kind}, ${site.runtime}`,

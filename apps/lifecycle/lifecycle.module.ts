@@ -9,6 +9,7 @@ import { OperationCommands } from './operation.commands.js';
 import { OperationReactor } from './operation.reactor.js';
 import { OperationPoller } from './operation.poller.js';
 import { ProjectCommands } from './project.commands.js';
+import { RepairPoller } from './repair.poller.js';
 import { SiteCommands } from './site.commands.js';
 
 @Module({})
@@ -17,7 +18,7 @@ export class LifecycleModule {
     return {
       module: LifecycleModule,
       controllers: [SiteCommands, ProjectCommands, MemberCommands, BackupCommands, OperationCommands, OperationReactor, DomainReactor],
-      providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, SiteCommands, OperationReactor, OperationPoller, BackupPoller],
+      providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, SiteCommands, OperationReactor, OperationPoller, BackupPoller, RepairPoller],
     };
   }
 }

@@ -37,6 +37,8 @@ export const provisionerConfig = z.object({
   HOSTPLANE_PIDS_LIMIT: wholeNumber(8, 100_000).default(256),
   /** How long a new container may take until it is healthy. */
   HOSTPLANE_HEALTH_DEADLINE_SECONDS: wholeNumber(1, 3600).default(60),
+  /** How often it is looked whether what is meant to run does; 0: never. */
+  HOSTPLANE_OBSERVE_SECONDS: wholeNumber(0, 3600).default(10),
   /** With the token: apps run at this Coolify unless somebody asks for docker. */
   COOLIFY_API_URL: url('http', 'https').optional(),
   COOLIFY_API_TOKEN: z.string().optional(),

@@ -20,9 +20,11 @@ import { EdgeRecord } from './edge-record.js';
 import { EdgeCommands } from './edge.commands.js';
 import { chooseEdge } from './edge.module.js';
 import { EdgePoller } from './edge.poller.js';
+import { HealthPoller, Watch } from './health.poller.js';
 import { HostCertificates } from './host-certificates.js';
 import { HostEdge } from './host-edge.js';
 import { InstalledSites } from './installed-sites.projection.js';
+import { MeantWorkloads } from './meant-workloads.projection.js';
 import { planeId } from './plane-id.js';
 import type { ProvisionerSettings } from './provisioner.config.js';
 import { ProgressBoard } from './progress.js';
@@ -72,6 +74,8 @@ export class ProvisionerModule {
         { provide: HostCertificates, useValue: source.certificates },
         { provide: CertificateKeys, useValue: new CertificateKeys(vault, source.certificates) },
         { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
+        { provide: MeantWorkloads, useValue: new MeantWorkloads(settings.HOSTPLANE_HOST_ID) },
+        { provide: Watch, useValue: { hostId: settings.HOSTPLANE_HOST_ID, everyMs: settings.HOSTPLANE_OBSERVE_SECONDS * 1000 } satisfies Watch },
         { provide: Backups, useValue: backups },
         ProgressBoard,
         EdgePoller,
@@ -79,6 +83,7 @@ export class ProvisionerModule {
         TunnelPoller,
         CertificatesPoller,
         CronPoller,
+        HealthPoller,
       ],
     };
   }

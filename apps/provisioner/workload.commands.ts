@@ -63,7 +63,7 @@ export class WorkloadCommands {
         const runtime = this.runtimes.get(spec.runtime);
         const { wanted, secrets } = await this.opened(spec, command);
         const target = await runtime.ensure(wanted, context.signal, secrets);
-        return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power } };
+        return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power, runtime: spec.runtime } };
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),
     });

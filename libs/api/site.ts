@@ -50,6 +50,11 @@ export const site = z.object({
   kind: siteKind,
   status: siteStatus,
   power: z.enum(['running', 'stopped']),
+  health: z.object({
+    state: z.enum(['healthy', 'stopped', 'missing', 'failing', 'unknown']),
+    since: z.string().describe('When it was seen to become so'),
+    detail: z.string().optional().describe('What was found instead'),
+  }).optional().describe('How its host finds what is meant to run: seen anew every few seconds, and unknown when nobody can see it. Absent while it is not live, or meant to stand still'),
   url: z.string().describe('Where visitors reach it'),
   domains: z.array(z.object({ name: z.string(), status: domainStatus, primary: z.boolean() })).describe('Custom domains'),
   runtime: z.string(),

@@ -36,7 +36,7 @@ function answer(ask: MessageOf<AskType>, ok: boolean): Fact {
   switch (ask.type) {
     case 'EnsureHome': return ok ? { type: 'HomeReady', data: { ...ids, projectId: 'p' } } : { type: 'HomeFailed', data: { ...ids, projectId: 'p', error } };
     case 'RemoveHome': return ok ? { type: 'HomeRemoved', data: { ...ids, projectId: 'p' } } : { type: 'HomeFailed', data: { ...ids, projectId: 'p', error } };
-    case 'EnsureWorkload': return ok ? { type: 'WorkloadReady', data: { ...site, target, power: 'running' } } : { type: 'WorkloadFailed', data: { ...site, error } };
+    case 'EnsureWorkload': return ok ? { type: 'WorkloadReady', data: { ...site, target, power: 'running', runtime: 'docker' } } : { type: 'WorkloadFailed', data: { ...site, error } };
     case 'RemoveWorkload': return ok ? { type: 'WorkloadRemoved', data: site } : { type: 'WorkloadFailed', data: { ...site, error } };
     case 'EnsureKeyring': return ok ? { type: 'SecretsReady', data: { ...ids, projectId: 'p', siteId: '' } } : { type: 'SecretsFailed', data: { ...ids, projectId: 'p', siteId: '', error } };
     case 'DestroyKeyring': return ok ? { type: 'SecretsRemoved', data: { ...ids, projectId: 'p' } } : { type: 'SecretsFailed', data: { ...ids, projectId: 'p', siteId: '', error } };

@@ -117,6 +117,8 @@ export interface WorkloadReady {
   power: string;
   /** Number of the ask within its operation; the answer carries the same. */
   turn: number;
+  /** files, docker or coolify */
+  runtime: string;
 }
 
 export interface WorkloadFailed {
@@ -530,6 +532,7 @@ export const WorkloadReady: MessageFns<WorkloadReady> = {
       target: isSet(object.target) ? Target.fromJSON(object.target) : undefined,
       power: isSet(object.power) ? globalThis.String(object.power) : "",
       turn: isSet(object.turn) ? globalThis.Number(object.turn) : 0,
+      runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
     };
   },
 
@@ -555,6 +558,9 @@ export const WorkloadReady: MessageFns<WorkloadReady> = {
     }
     if (message.turn !== 0) {
       obj.turn = Math.round(message.turn);
+    }
+    if (message.runtime !== "") {
+      obj.runtime = message.runtime;
     }
     return obj;
   },
