@@ -11,6 +11,7 @@ import { startPostgres, type TestDatabase } from '../../test/support/postgres.js
 import { Checks } from './checks.js';
 import { DomainCommands } from './domain.commands.js';
 import { domainsConfig } from './domains.config.js';
+import { Records } from './records.js';
 
 jest.setTimeout(60_000);
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   lifecycle = new EventStore({ connectionString: database.urlOf('lifecycle'), app: 'lifecycle' });
   own = new EventStore({ connectionString: database.urlOf('domains'), app: 'domains' });
   const settings = readConfig(domainsConfig, { HOSTPLANE_DOMAINS_DATABASE_URL: 'postgres://x', HOSTPLANE_DOMAINS_NATS_URL: 'nats://x' });
-  domains = new DomainCommands(own, new Checks(own, { ask: () => Promise.resolve([]) }, settings, []));
+  domains = new DomainCommands(own, new Checks(own, { ask: () => Promise.resolve([]) }, settings, []), new Records(undefined, settings));
 });
 afterAll(async () => {
   await Promise.all([lifecycle?.close(), own?.close()]);
@@ -48,7 +49,7 @@ async function liveSite(): Promise<string> {
 
 describe('what is asked of domains', () => {
   const add = (projectId: string, siteId: string, name: string, member: string) =>
-    domains.add({ name, siteId, projectId, ownerId: 'ann', claimId: randomUUID(), redirectTo: '', redirectStatus: 0 }, by(member));
+    domains.add({ name, siteId, projectId, ownerId: 'ann', claimId: randomUUID(), redirectTo: '', redirectStatus: 0, byOperator: false }, by(member));
 
   it('is decided for the member on whose behalf it is asked, and for nobody else', async () => {
     const [projectId, siteId, name] = [randomUUID(), await liveSite(), freshName()];
