@@ -1,9 +1,18 @@
+import { randomInt } from 'node:crypto';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { commandOf } from './processes.js';
 
-/** A port that nobody listens on right now. */
+/** Below the ports that Linux gives to connections that go out (32768 and up): nothing takes one of these in passing while its server is away. */
+const OWN_PORTS = { from: 12_000, to: 20_000 };
+const TRIES = 100;
+
+/** A port that nobody listens on right now, and that no outgoing connection is given. */
 export async function freePort(host: string): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = randomInt(OWN_PORTS.from, OWN_PORTS.to);
+    if (await listenOnce(host, port).then(() => true, () => false)) return port;
+  }
   return listenOnce(host, 0);
 }
 

@@ -13,11 +13,12 @@ import { visit, type SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 import { S3StandIn } from '../support/s3-stand-in.js';
 
 jest.setTimeout(180_000);
 
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 const FILLER_MIB = 24;
 /**
  * Writes the same number to /data/a and then to /data/z, without a rest; between the two lies a file that takes a while to read. Read at one moment,

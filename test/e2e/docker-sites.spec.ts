@@ -7,10 +7,11 @@ import { visit, type SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 
 const AT_ONCE = 20;
 /** Another one for each run, so that runs beside each other do not meet. */
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 
 describeWithDocker('sites in containers', () => {
   let plane: Plane;

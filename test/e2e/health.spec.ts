@@ -9,11 +9,12 @@ import { visit, type SiteView } from '../support/api.js';
 import { until } from '../support/bus.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 
 jest.setTimeout(240_000);
 
 /** Another one for each run, so that runs beside each other do not meet. */
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 /** What a minute is on a machine that does other things as well. */
 const A_MINUTE_MS = 90_000;
 

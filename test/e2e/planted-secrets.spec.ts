@@ -12,11 +12,12 @@ import { run } from '../../apps/cli/program.js';
 import type { SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 
 jest.setTimeout(180_000);
 
 /** Another one for each run, so that runs beside each other do not meet. */
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 const plant = (what: string) => `planted-${what}-${randomBytes(12).toString('hex')}`;
 /** Something that must be found, or the search proves nothing. */
 const PLAIN = `plain-${randomBytes(6).toString('hex')}`;

@@ -7,8 +7,9 @@ import { visit, type SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 
 interface Switched extends Record<string, unknown> {
   readonly sites: readonly { readonly name: string; readonly status: string; readonly operationId?: string; readonly reason?: string }[];

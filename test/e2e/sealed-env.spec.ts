@@ -10,9 +10,10 @@ import { testImage } from '../../infra/images/recipes.js';
 import { visit, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 
 /** Another one for each run, so that runs beside each other do not meet. */
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 const PLANTED = `planted-${randomBytes(12).toString('hex')}`;
 /** Something that must be found, or the search proves nothing. */
 const PLAIN = `image-label-${randomBytes(6).toString('hex')}`;

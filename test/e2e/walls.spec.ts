@@ -10,8 +10,9 @@ import { testImage } from '../../infra/images/recipes.js';
 import type { SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 const PORT = 8080;
 
 interface Cell {

@@ -12,13 +12,14 @@ import { visit, type SiteView } from '../support/api.js';
 import { until } from '../support/bus.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 import { S3StandIn } from '../support/s3-stand-in.js';
 import { adminPassword, Author, PNG, rootPassword } from '../support/wordpress.js';
 
 jest.setTimeout(240_000);
 
 /** Another one for each run, so that runs beside each other do not meet. */
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 /** What differs between two looks at a site that nobody changed: sessions, passwords, what is remembered for a while. */
 const STEADY = ['posts', 'postmeta', 'comments', 'commentmeta', 'terms', 'termmeta', 'term_taxonomy', 'term_relationships', 'links'].map((name) => `wp_${name}`);
 

@@ -8,10 +8,11 @@ import { visit, type SiteView } from '../support/api.js';
 import { until } from '../support/bus.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 import { adminPassword, Author, PNG } from '../support/wordpress.js';
 
 /** Another one for each run, so that runs beside each other do not meet. */
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 /** In the place of wp-cli: `core version` is WordPress' own, `flood` says many lines, `wait` reads to the end of its input; else it says what it was given, as whom, and where, and ends as it is told. */
 const WP_CLI = [
   '#!/bin/sh',

@@ -6,11 +6,11 @@ import { testImage } from '../../infra/images/recipes.js';
 import { visit, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 import { rootPassword } from '../support/wordpress.js';
 
-const OCTET = 80 + Math.floor(Math.random() * 120);
 /** Another one for each run, so that runs beside each other do not meet. */
-const POOL = `10.${OCTET}.0.0/16`;
+const POOL = networkPool();
 const REPO = 'hostplane-test/wordpress-broken';
 
 /** WordPress with a line of shell run over it, under the name of a version of PHP. */

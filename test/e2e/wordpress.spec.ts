@@ -5,9 +5,10 @@ import Docker from 'dockerode';
 import { visit, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { networkPool } from '../support/pool.js';
 
 /** Another one for each run, so that runs beside each other do not meet. */
-const POOL = `10.${80 + Math.floor(Math.random() * 120)}.0.0/16`;
+const POOL = networkPool();
 
 describeWithDocker('a WordPress site', () => {
   let plane: Plane;

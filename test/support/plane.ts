@@ -9,6 +9,7 @@ import { Plane as LaunchedPlane } from '../../infra/start/plane.js';
 import { freePort } from '../../infra/start/ports.js';
 import type { Say } from '../../infra/start/say.js';
 import { Api } from './api.js';
+import { networkPool } from './pool.js';
 
 /** What a plane is made of, and what a test may kill. */
 export type Part = 'postgres' | 'nats' | 'control-plane' | 'provisioner';
@@ -127,6 +128,7 @@ export async function startPlane(options: StartOptions = {}): Promise<Plane> {
     HOSTPLANE_NGINX_IMAGE: testImage('nginx'),
     HOSTPLANE_WORDPRESS_IMAGE: testImage('wordpress'),
     HOSTPLANE_DATABASE_IMAGE: testImage('mariadb'),
+    HOSTPLANE_NETWORK_POOL: networkPool(),
     // What tests break they want to mend themselves; the one about health looks again.
     HOSTPLANE_OBSERVE_SECONDS: '0',
     ...options.env,
