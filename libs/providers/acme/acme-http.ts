@@ -1,6 +1,7 @@
 import { Agent } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { axios } from 'acme-client';
+import { Unavailable } from '#messaging/unavailable.js';
 import { ProviderError } from '../provider-error.js';
 import { RateLimited } from '../certificate-authority.js';
 
@@ -61,9 +62,9 @@ function problemOf(data: unknown): Problem {
   return typeof data === 'object' && data !== null ? data : {};
 }
 
-/** An error that came on the way: whoever could not be reached may be reached later. */
-export function asProviderError(error: unknown, what: string): ProviderError {
-  if (error instanceof ProviderError) return error;
+/** An error that came on the way: whoever could not be reached may be reached later. A vault that is away is not the authority's fault, and stays what it is. */
+export function asProviderError(error: unknown, what: string): ProviderError | Unavailable {
+  if (error instanceof ProviderError || error instanceof Unavailable) return error;
   const { message, code } = error as Error & { code?: string };
   return new ProviderError(`The certificate authority could not ${what}: ${message || code || String(error)}`, true, { cause: error });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { Unavailable } from '#messaging/unavailable.js';
 import { RateLimited } from '../certificate-authority.js';
-import { detailOf, refusalOf, timeOf } from './acme-http.js';
+import { asProviderError, detailOf, refusalOf, timeOf } from './acme-http.js';
 import { serialBytes } from './renewal-info.js';
 
 const now = new Date('2026-01-01T00:00:00.000Z');
@@ -22,6 +23,10 @@ describe('what an authority refuses', () => {
     const { message } = refusalOf(400, { ...problem('compound', 'Errors during\nvalidation'), subproblems: [{ detail: 'is blocked', identifier: { value: 'a.example.com' } }] } as never, undefined, now);
     expect(message).toBe('The certificate authority answers 400 (compound): Errors during validation; a.example.com is blocked');
     expect(detailOf({ detail: 'x'.repeat(2_000) })).toHaveLength(600);
+  });
+  it('is not what a vault says that is away: that is no failure of the certificate', () => {
+    const away = new Unavailable('secrets did not answer');
+    expect([asProviderError(away, 'take an order'), asProviderError(new Error('ECONNRESET'), 'take an order')]).toEqual([away, expect.objectContaining({ name: 'ProviderError', retryable: true })]);
   });
   it('names no time where it makes no sense', () => expect(['soon', '', '99999999999999999999'].map((text) => timeOf(text, now))).toEqual(['', '', '']));
 });
