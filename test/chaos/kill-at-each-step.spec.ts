@@ -8,7 +8,6 @@ import pg from 'pg';
 import { visit, type Reply, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Part, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 import { Faults, type Passing } from './faults.js';
 
 // Each suite below dies dozens of times.
@@ -24,7 +23,7 @@ let log: pg.Pool;
 const faults = new Faults();
 
 beforeAll(async () => {
-  plane = await startPlane({ env: { ...faults.env, HOSTPLANE_NETWORK_POOL: networkPool(), HOSTPLANE_REDELIVERY_SECONDS: '1' } });
+  plane = await startPlane({ env: { ...faults.env, HOSTPLANE_REDELIVERY_SECONDS: '1' } });
   log = new pg.Pool({ connectionString: plane.databaseUrl, max: 1 });
   log.on('error', () => undefined);
 });

@@ -13,12 +13,10 @@ import { visit, type SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 import { S3StandIn } from '../support/s3-stand-in.js';
 
 jest.setTimeout(180_000);
 
-const POOL = networkPool();
 const FILLER_MIB = 24;
 /**
  * Writes the same number to /data/a and then to /data/z, without a rest; between the two lies a file that takes a while to read. Read at one moment,
@@ -52,7 +50,7 @@ describeWithDocker('backups', () => {
     const [repo, tag] = image.split(':');
     await container.commit({ repo, tag, changes: [`CMD ${JSON.stringify(['/bin/busybox', 'sh', '-c', WRITER])}`, 'VOLUME /data'].join('\n') });
     await container.remove();
-    plane = await startPlane({ env: { ...faults.env, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_BACKUPS_KEPT: '3', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
+    plane = await startPlane({ env: { ...faults.env, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_BACKUPS_KEPT: '3', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
     site = await made({ name: 'writer', kind: 'app', image, port: 8080, healthPath: '/first', env: { KEY: 'planted-secret-value' } });
     await sleep(1_000);

@@ -9,12 +9,9 @@ import { visit, type SiteView } from '../support/api.js';
 import { until } from '../support/bus.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 
 jest.setTimeout(240_000);
 
-/** Another one for each run, so that runs beside each other do not meet. */
-const POOL = networkPool();
 /** What a minute is on a machine that does other things as well. */
 const A_MINUTE_MS = 90_000;
 
@@ -64,7 +61,7 @@ describeWithDocker('the health of a site', () => {
 
   beforeAll(async () => {
     await gate.start();
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', DOCKER_HOST: `unix://${join(folder, 'docker.sock')}`, HOSTPLANE_EDGE: 'embedded', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_OBSERVE_SECONDS: '3', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', DOCKER_HOST: `unix://${join(folder, 'docker.sock')}`, HOSTPLANE_EDGE: 'embedded', HOSTPLANE_OBSERVE_SECONDS: '3', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
     const wishes = [{ name: 'app', kind: 'app', image: testImage('app'), port: 8080, healthPath: '/health' }, { name: 'blog', kind: 'wordpress' }];
     const created = await Promise.all(wishes.map((wish) => plane.api.call<SiteView>('POST', '/sites', wish)));
     [app, blog] = (await Promise.all(created.map(({ body }) => plane.api.settled(body.id, ['ACTIVE'], 120_000)))) as [HealthyView, HealthyView];

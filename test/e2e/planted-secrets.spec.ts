@@ -12,12 +12,9 @@ import { run } from '../../apps/cli/program.js';
 import type { SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 
 jest.setTimeout(180_000);
 
-/** Another one for each run, so that runs beside each other do not meet. */
-const POOL = networkPool();
 const plant = (what: string) => `planted-${what}-${randomBytes(12).toString('hex')}`;
 /** Something that must be found, or the search proves nothing. */
 const PLAIN = `plain-${randomBytes(6).toString('hex')}`;
@@ -44,7 +41,7 @@ describeWithDocker('a secret, wherever a user put it,', () => {
     copy = mkdtempSync(join(tmpdir(), 'hostplane-planted-'));
     const masterKey = randomBytes(32).toString('base64');
     planted.set('master key', masterKey);
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_MASTER_KEY: masterKey, LOG_LEVEL: 'debug', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '10' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_MASTER_KEY: masterKey, LOG_LEVEL: 'debug', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '10' } });
     projectId = (await plane.api.call<SiteView>('POST', '/projects', { name: PLAIN })).body.id;
     await plantEverywhere();
   });

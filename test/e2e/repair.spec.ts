@@ -7,9 +7,7 @@ import { visit, type SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 
-const POOL = networkPool();
 
 interface Switched extends Record<string, unknown> {
   readonly sites: readonly { readonly name: string; readonly status: string; readonly operationId?: string; readonly reason?: string }[];
@@ -21,7 +19,7 @@ describeWithDocker('a repair', () => {
   const docker = new Docker();
 
   beforeAll(async () => {
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_HEALTH_DEADLINE_SECONDS: '20' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '20' } });
     await plane.api.call('POST', '/projects', { name: 'shop' });
     const wishes = [
       { name: 'app', kind: 'app', image: testImage('app'), port: 8080, env: { GREETING: 'kept' }, healthPath: '/health' },

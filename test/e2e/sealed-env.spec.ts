@@ -10,10 +10,7 @@ import { testImage } from '../../infra/images/recipes.js';
 import { visit, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 
-/** Another one for each run, so that runs beside each other do not meet. */
-const POOL = networkPool();
 const PLANTED = `planted-${randomBytes(12).toString('hex')}`;
 /** Something that must be found, or the search proves nothing. */
 const PLAIN = `image-label-${randomBytes(6).toString('hex')}`;
@@ -25,7 +22,7 @@ describeWithDocker('the environment of an app', () => {
   const docker = new Docker();
 
   beforeAll(async () => {
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_NETWORK_POOL: POOL, LOG_LEVEL: 'debug' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', LOG_LEVEL: 'debug' } });
     db = new pg.Client({ connectionString: plane.databaseUrl });
     await db.connect();
     const { body: project } = await plane.api.call<SiteView>('POST', '/projects', { name: 'sealed' });

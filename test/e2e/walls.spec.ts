@@ -10,9 +10,7 @@ import { testImage } from '../../infra/images/recipes.js';
 import type { SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 
-const POOL = networkPool();
 const PORT = 8080;
 
 interface Cell {
@@ -28,7 +26,7 @@ describeWithDocker('the wall of a project', () => {
   const docker = new Docker();
 
   beforeAll(async () => {
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_HEALTH_DEADLINE_SECONDS: '30' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '30' } });
     for (const name of ['one', 'two']) await plane.api.call('POST', '/projects', { name });
     const places = [['inside', 'one'], ['neighbour', 'one'], ['outside', 'two']] as const;
     [inside, neighbour, outside] = await Promise.all(places.map(([name, projectId]) => cell(name, projectId)));

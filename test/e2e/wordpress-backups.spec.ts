@@ -12,14 +12,11 @@ import { visit, type SiteView } from '../support/api.js';
 import { until } from '../support/bus.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 import { S3StandIn } from '../support/s3-stand-in.js';
 import { adminPassword, Author, PNG, rootPassword } from '../support/wordpress.js';
 
 jest.setTimeout(240_000);
 
-/** Another one for each run, so that runs beside each other do not meet. */
-const POOL = networkPool();
 /** What differs between two looks at a site that nobody changed: sessions, passwords, what is remembered for a while. */
 const STEADY = ['posts', 'postmeta', 'comments', 'commentmeta', 'terms', 'termmeta', 'term_taxonomy', 'term_relationships', 'links'].map((name) => `wp_${name}`);
 
@@ -47,7 +44,7 @@ describeWithDocker('backups of WordPress', () => {
     await storage.start();
     const { endpoint, bucket, accessKey, secretKey } = storage;
     plane = await startPlane({ env: {
-      ...faults.env, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_REDELIVERY_SECONDS: '1', HOSTPLANE_BACKUPS_KEPT: '4',
+      ...faults.env, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_REDELIVERY_SECONDS: '1', HOSTPLANE_BACKUPS_KEPT: '4',
       HOSTPLANE_BACKUP_S3_ENDPOINT: endpoint, HOSTPLANE_BACKUP_S3_BUCKET: bucket, HOSTPLANE_BACKUP_S3_ACCESS_KEY: accessKey, HOSTPLANE_BACKUP_S3_SECRET_KEY: secretKey,
     } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;

@@ -8,11 +8,8 @@ import { visit, type SiteView } from '../support/api.js';
 import { until } from '../support/bus.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 import { adminPassword, Author, PNG } from '../support/wordpress.js';
 
-/** Another one for each run, so that runs beside each other do not meet. */
-const POOL = networkPool();
 /** In the place of wp-cli: `core version` is WordPress' own, `flood` says many lines, `wait` reads to the end of its input; else it says what it was given, as whom, and where, and ends as it is told. */
 const WP_CLI = [
   '#!/bin/sh',
@@ -40,7 +37,7 @@ describeWithDocker('the data of a WordPress site', () => {
     expect(await container.wait()).toMatchObject({ StatusCode: 0 });
     await container.commit({ repo: REPO, tag: '8.4', changes: 'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["apache2-foreground"]' });
     await container.remove({ v: true });
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}` } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}` } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
   });
   afterEach(async () => {

@@ -6,11 +6,8 @@ import { testImage } from '../../infra/images/recipes.js';
 import { visit, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 import { rootPassword } from '../support/wordpress.js';
 
-/** Another one for each run, so that runs beside each other do not meet. */
-const POOL = networkPool();
 const REPO = 'hostplane-test/wordpress-broken';
 
 /** WordPress with a line of shell run over it, under the name of a version of PHP. */
@@ -35,7 +32,7 @@ describeWithDocker('a WordPress site that cannot be launched', () => {
       await container.commit({ repo: REPO, tag, changes: 'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["apache2-foreground"]' });
       await container.remove({ v: true });
     }
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL, HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}`, HOSTPLANE_HEALTH_DEADLINE_SECONDS: '30' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}`, HOSTPLANE_HEALTH_DEADLINE_SECONDS: '30' } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
     neighbour = await ended(await create('neighbour'));
     expect(neighbour.lastError ?? neighbour.status).toBe('ACTIVE');

@@ -5,10 +5,7 @@ import Docker from 'dockerode';
 import { visit, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
-import { networkPool } from '../support/pool.js';
 
-/** Another one for each run, so that runs beside each other do not meet. */
-const POOL = networkPool();
 
 describeWithDocker('a WordPress site', () => {
   let plane: Plane;
@@ -16,7 +13,7 @@ describeWithDocker('a WordPress site', () => {
   const docker = new Docker();
 
   beforeAll(async () => {
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: POOL } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx' } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
   });
   afterEach(async () => {

@@ -128,7 +128,7 @@ export async function startPlane(options: StartOptions = {}): Promise<Plane> {
     HOSTPLANE_NGINX_IMAGE: testImage('nginx'),
     HOSTPLANE_WORDPRESS_IMAGE: testImage('wordpress'),
     HOSTPLANE_DATABASE_IMAGE: testImage('mariadb'),
-    HOSTPLANE_NETWORK_POOL: networkPool(),
+    HOSTPLANE_NETWORK_POOL: networkPool,
     // What tests break they want to mend themselves; the one about health looks again.
     HOSTPLANE_OBSERVE_SECONDS: '0',
     ...options.env,
