@@ -43,7 +43,10 @@ export function visit(settings: EdgeSettings, host: string, visit: Visit = {}): 
       response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, text: Buffer.concat(parts).toString() }));
     });
     asked.on('timeout', () => asked.destroy(new Error('no answer within 20 s')));
-    asked.on('error', (error: NodeJS.ErrnoException) => reject(Object.assign(error, { wasReused: asked.reusedSocket })));
+    // `reusedSocket` says nothing of a request that waited for its turn at the agent.
+    let wasReused = false;
+    asked.on('socket', ({ bytesRead }) => (wasReused = bytesRead > 0));
+    asked.on('error', (error: NodeJS.ErrnoException) => reject(Object.assign(error, { wasReused })));
     if (visit.body !== undefined && typeof visit.body === 'object' && 'pipe' in visit.body) visit.body.pipe(asked);
     else asked.end(visit.body);
   });
