@@ -42,8 +42,8 @@ export interface Reference {
 
 /** What a field is called that names something. Names of people and of what is to be made are none of them. */
 const TELLING = /^id$|Ids?$|^(project|site|operation|token|member|secret|backup|volume|database|domain|deployment|certificate|host|webhook|build)s?$|From$/;
-/** A person, whoever it is; or the name of what is made by it. */
-const NAMES = new Set(['addMember body.member', 'storeSecret path.name']);
+/** A person, whoever it is; the name of what is made by it; or a host, which is nobody's but the operator's. */
+const NAMES = new Set(['addMember body.member', 'storeSecret path.name', 'showEdge query.host', 'traefikConfig query.host']);
 
 /** Every reference in the OpenAPI document; and of the parameters that look like one, those that do not say what they name. */
 export function referencesOf(): { references: readonly Reference[]; unmarked: readonly string[] } {

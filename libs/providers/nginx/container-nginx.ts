@@ -5,7 +5,7 @@ import { takenPortMessage } from '../edge/taken-port.js';
 import { ProviderError } from '../provider-error.js';
 import { checkRequest, containerRequest, EDGE_LABEL, SPEC_LABEL, specOf } from './container-request.js';
 import { bindTroubleOf, errorsOf, isTaking, type NginxProcess } from './nginx-process.js';
-import { closedFolderOf } from './worker-user.js';
+import { closedFolderOf, closedTo, ROOT } from './worker-user.js';
 
 const STOP_TIMEOUT_S = 5;
 const GONE_TIMEOUT_MS = 20_000;
@@ -32,18 +32,22 @@ export class ContainerNginx implements NginxProcess {
     return isThere || `the image ${this.image} is not on this machine: pull it, or set HOSTPLANE_NGINX_IMAGE`;
   }
 
-  /** In the container only the mounted folders themselves can be closed; nobody's numbers are the same in every image. */
   async workerUser(): Promise<{ name: string; group: string } | undefined> {
+    const serving = await this.serving();
+    if (serving?.reason !== undefined) this.settings.log?.(`nginx serves as root: ${serving.reason}`);
+    return serving?.user;
+  }
+
+  /** In the container only the mounted folders themselves can be closed; nobody's numbers are the same in every image. */
+  private async serving(): Promise<{ user: { name: string; group: string }; reason?: string } | undefined> {
     if (process.getuid?.() !== 0) return undefined;
     const closed = (await closedFolderOf(this.settings.sitesFolder, true)) ?? (await closedFolderOf(this.settings.folder, true));
-    if (closed === undefined) return { name: 'nginx', group: 'nginx' };
-    this.settings.log?.(`nginx serves as root: another user may not enter ${closed}. Open it (chmod o+x) and start again to serve without rights.`);
-    return { name: 'root', group: 'root' };
+    return closed === undefined ? { user: { name: 'nginx', group: 'nginx' } } : { user: ROOT, reason: closedTo(closed) };
   }
 
   /** Asked in a container that only tells them: they differ from image to image. */
   async workerIds(): Promise<{ uid: number; gid: number } | undefined> {
-    const user = await this.workerUser();
+    const user = (await this.serving())?.user;
     if (!user) return undefined;
     const { code, output } = await this.runOnce(['-c', `id -u ${user.name} && id -g ${user.name}`], 'sh');
     const [uid, gid] = (output.match(/\d+/g) ?? []).map(Number);

@@ -8,7 +8,7 @@ import { askVersion } from '../edge/served-version.js';
 import { takenPortMessage } from '../edge/taken-port.js';
 import { ProviderError } from '../provider-error.js';
 import { bindTroubleOf, errorsOf, isTaking, type NginxProcess } from './nginx-process.js';
-import { closedFolderOf, idsOf, servingUser } from './worker-user.js';
+import { closedFolderOf, closedTo, idsOf, ROOT, servingUser } from './worker-user.js';
 
 const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/local/nginx/sbin'];
 /** The first version with the option -e, so that an ordinary user's nginx does not reach for the system's log. */
@@ -37,17 +37,22 @@ export class LocalNginx implements NginxProcess {
   }
 
   async workerIds(): Promise<{ uid: number; gid: number } | undefined> {
-    const user = await this.workerUser();
-    return user && idsOf(user.name);
+    const serving = await this.serving();
+    return serving && idsOf(serving.user.name);
   }
 
   async workerUser(): Promise<{ name: string; group: string } | undefined> {
+    const serving = await this.serving();
+    if (serving?.reason !== undefined) this.settings.log?.(`nginx serves as root: ${serving.reason}`);
+    return serving?.user;
+  }
+
+  private async serving(): Promise<{ user: { name: string; group: string }; reason?: string } | undefined> {
     if (process.getuid?.() !== 0) return undefined;
     const closed = (await closedFolderOf(this.settings.sitesFolder)) ?? (await closedFolderOf(this.settings.folder));
     const user = closed === undefined ? await servingUser() : undefined;
-    if (user) return user;
-    this.settings.log?.(closed === undefined ? 'nginx serves as root: this machine has no user for it.' : `nginx serves as root: another user may not enter ${closed}. Open it (chmod o+x) and start again to serve without rights.`);
-    return { name: 'root', group: 'root' };
+    if (user) return { user };
+    return { user: ROOT, reason: closed === undefined ? 'this machine has no user for it.' : closedTo(closed) };
   }
 
   async complaint(configFile: string): Promise<string | undefined> {

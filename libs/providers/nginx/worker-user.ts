@@ -4,6 +4,12 @@ import { dirname } from 'node:path';
 const CANDIDATES = ['www-data', 'nginx', 'http', 'nobody'];
 const OTHERS_MAY_ENTER = 0o001;
 
+/** Who workers run as where nobody else can read the sites. */
+export const ROOT = { name: 'root', group: 'root' };
+
+/** Why that is so, and what to do about it. */
+export const closedTo = (folder: string): string => `another user may not enter ${folder}. Open it (chmod o+x) and start again to serve without rights.`;
+
 /** The first folder of a path that only its owner or group may enter; `isMounted` looks at its last folder alone. */
 export async function closedFolderOf(path: string, isMounted = false): Promise<string | undefined> {
   const folders = [path];
