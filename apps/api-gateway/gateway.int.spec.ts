@@ -151,7 +151,7 @@ describe('tokens', () => {
   });
   it.each(requests.filter((route) => route.scope !== 'read').map((route) => [`${route.method} ${route.path}`, route] as const))('%s is not for a token that only reads', async (_, route) => {
     const reader = admin.as(await tokenFor('ann', ['read']));
-    expect((await reader.call(route.method, filled(route, 'x'), {})).status).toBe(403);
+    expect((await reader.call(route.method, filled(route, 'x'), route.method === 'GET' ? undefined : {})).status).toBe(403);
   });
   it('hand out no more than they have', async () => {
     expect((await ann.call('POST', '/tokens', { name: 'x', scopes: ['admin'] })).status).toBe(403);
