@@ -19,6 +19,8 @@ jest.setTimeout(240_000);
 
 /** What differs between two looks at a site that nobody changed: sessions, passwords, what is remembered for a while. */
 const STEADY = ['posts', 'postmeta', 'comments', 'commentmeta', 'terms', 'termmeta', 'term_taxonomy', 'term_relationships', 'links'].map((name) => `wp_${name}`);
+/** Marks of posts whose links are still to be pinged: WordPress' timed work takes them away by itself, on the one side or the other first. */
+const UNMARK = "DELETE FROM wp_postmeta WHERE meta_key IN ('_pingme', '_encloseme');";
 
 interface BackupView extends Record<string, unknown> {
   readonly id: string;
@@ -91,7 +93,7 @@ describeWithDocker('backups of WordPress', () => {
   }
   const php = (of: SiteView, code: string) => inside('workload', [`hostplane.site=${of.id}`], { Cmd: ['php', '--'] }, `<?php require '/var/www/html/wp-load.php'; ${code}`);
   const sql = (statement: string) => inside('database', [], { Cmd: ['mariadb', '--no-defaults', '-uroot', '-NB'], Env: [`MYSQL_PWD=${root}`] }, statement);
-  const checksums = (database: string) => sql(`USE ${database}; ${STEADY.map((table) => `CHECKSUM TABLE ${table};`).join(' ')}`).then((rows) => rows.split('\n').map((row) => row.split('\t')[1]));
+  const checksums = (database: string) => sql(`USE ${database}; ${UNMARK} ${STEADY.map((table) => `CHECKSUM TABLE ${table};`).join(' ')}`).then((rows) => rows.split('\n').map((row) => row.split('\t')[1]));
   /** Databases and users that sites have. */
   const databases = async () => (await sql("SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'hp\\_%' UNION ALL SELECT user FROM mysql.user WHERE user LIKE 'hp\\_%'")).split('\n').sort();
   const databaseOf = (of: SiteView) => php(of, 'echo DB_NAME;');
