@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import Docker from 'dockerode';
@@ -142,10 +142,12 @@ describeWithDocker('a WordPress site that cannot be launched', () => {
 
   it('because nginx refuses its configuration: says so, leaves nothing, and goes well once it does not', async () => {
     await leavesNothing(async () => {
-      const key = join(plane.folder, 'edge', 'certificate.key');
-      const whole = await readFile(key);
-      await writeFile(key, 'no key');
-      await failsAt('route', /key|nginx/i, await create('refused'), () => writeFile(key, whole)).finally(() => writeFile(key, whole));
+      // A folder where nginx is to write: it opens the file each time that it reads a configuration.
+      const log = join(plane.folder, 'edge', 'error.log');
+      await rename(log, `${log}.aside`);
+      await mkdir(log);
+      const mend = () => rm(log, { recursive: true });
+      await failsAt('route', /nginx[\s\S]*error\.log/, await create('refused'), mend).finally(() => rm(log, { recursive: true, force: true }));
     });
   }, 180_000);
 });
