@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +12,14 @@ import { consoleSay } from './say.js';
 /** In this order: what is quick and says most comes first. */
 const SUITES = ['unit', 'int', 'e2e', 'chaos'] as const;
 type Suite = (typeof SUITES)[number];
+
+/**
+ * Suites with real parts mostly wait for them, so two lanes run abreast, and a lane's specs one by one. All that use a Docker Engine are in one lane: an engine (20.10) on
+ * which two planes make and remove dozens of containers at once can lose count of a network's endpoints, and then never removes it.
+ */
+const LANES = ['engine', 'others'] as const;
+type Lane = (typeof LANES)[number];
+const SPECS: Readonly<Record<Exclude<Suite, 'unit'>, string>> = { int: '{libs,apps,infra}/**/*.int.spec.ts', e2e: 'test/e2e/**/*.spec.ts', chaos: 'test/chaos/**/*.spec.ts' };
 
 interface Outcome {
   readonly name: string;
@@ -35,7 +43,9 @@ async function main(): Promise<number> {
   const parts = suites.some((suite) => suite !== 'unit') ? await bringParts() : undefined;
   try {
     if (parts?.missing.length && process.env['CI']) outcomes.push({ name: 'real parts', passed: 0, failed: parts.missing.length, skipped: 0, tookMs: 0 });
-    for (const suite of suites) outcomes.push(await runSuite(suite, parts?.env ?? {}));
+    if (suites.includes('unit')) outcomes.push(await runSuite('unit', {}));
+    const inLanes = SUITES.filter((suite) => suite !== 'unit').filter((suite) => suites.includes(suite));
+    outcomes.push(...(await Promise.all(LANES.map((lane) => runLane(lane, inLanes, parts?.env ?? {})))).flat());
   } finally {
     parts?.engine?.stop();
   }
@@ -79,22 +89,35 @@ async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]
   return { env: { HOSTPLANE_NATS_SERVER: nats.program }, missing, engine };
 }
 
-async function runSuite(suite: Suite, env: NodeJS.ProcessEnv): Promise<Outcome> {
-  say.line(`\n${pc.bold(suite)}`);
+async function runLane(lane: Lane, suites: readonly Exclude<Suite, 'unit'>[], env: NodeJS.ProcessEnv): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const suite of suites) {
+    const specs = globSync(SPECS[suite], { cwd: ROOT }).filter((file) => laneOf(file) === lane);
+    if (specs.length > 0) outcomes.push(await runSuite(suite, env, { lane, specs }));
+  }
+  return outcomes;
+}
+
+/** A spec that needs an engine says so, or its tests could not be skipped where there is none. */
+function laneOf(spec: string): Lane {
+  return readFileSync(join(ROOT, spec), 'utf8').includes('describeWithDocker(') ? 'engine' : 'others';
+}
+
+async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, part?: { lane: Lane; specs: readonly string[] }): Promise<Outcome> {
+  const name = part ? `${suite}, ${part.lane}` : suite;
+  say.line(`\n${pc.bold(name)}`);
   const folder = mkdtempSync(join(tmpdir(), 'hostplane-tests-'));
   const report = join(folder, 'report.json');
-  // Left to itself, jest keeps a core for others; these tests mostly wait for engines and servers. Stories go one by one: an engine (20.10) on which
-  // two planes make and remove dozens of containers at once can lose count of a network's endpoints, and then never removes it.
-  const abreast = suite === 'e2e' ? '--runInBand' : `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`;
+  const which = part ? ['--runInBand', '--runTestsByPath', ...part.specs] : [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`];
   const began = Date.now();
-  const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--passWithNoTests', '--json', '--outputFile', report, abreast];
+  const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--json', '--outputFile', report, ...which];
   // jest says nothing before a file is done, and some files take minutes.
-  const beat = setInterval(() => say.line(`  … ${suite} goes on, ${Math.round((Date.now() - began) / 1000)} s`), 60_000);
+  const beat = setInterval(() => say.line(`  … ${name} goes on, ${Math.round((Date.now() - began) / 1000)} s`), 60_000);
   const code = await run(process.execPath, args, env).finally(() => clearInterval(beat));
   const counts = readReport(report);
   rmSync(folder, { recursive: true, force: true });
   const failed = counts ? counts.numFailedTests + counts.numRuntimeErrorTestSuites : 1;
-  return { name: suite, passed: counts?.numPassedTests ?? 0, failed: failed || (code ? 1 : 0), skipped: counts?.numPendingTests ?? 0, tookMs: Date.now() - began };
+  return { name, passed: counts?.numPassedTests ?? 0, failed: failed || (code ? 1 : 0), skipped: counts?.numPendingTests ?? 0, tookMs: Date.now() - began };
 }
 
 interface Report {
@@ -137,7 +160,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): 
 function summary(outcomes: readonly Outcome[], missing: readonly string[]): number {
   say.line(`\n${pc.bold('summary')}`);
   for (const { name, passed, failed, skipped, tookMs } of outcomes) {
-    say.line(`  ${(failed ? pc.red('✗') : pc.green('✓'))} ${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped  ${(tookMs / 1000).toFixed(1).padStart(6)} s`);
+    say.line(`  ${(failed ? pc.red('✗') : pc.green('✓'))} ${name.padEnd(14)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped  ${(tookMs / 1000).toFixed(1).padStart(6)} s`);
   }
   for (const line of missing) say.warn(`Missing here: ${line}`);
   const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstreamManager, RetentionPolicy, StorageType, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import {
@@ -17,6 +18,10 @@ export interface BusSetup {
 
 /** JetStream's error code for a stream that is not there. */
 const STREAM_NOT_FOUND = 10059;
+/** Its code for fewer servers than the stream is to have replicas. */
+const NO_SUITABLE_PEERS = 10005;
+const PEERS_WITHIN_MS = 20_000;
+const PEERS_POLL_MS = 200;
 
 /**
  * Makes the streams and the durables of every app, or leaves them as they are: doing it again changes nothing. Needs a user that may
@@ -90,8 +95,20 @@ function streamsOf({ replicas = 1 }: BusSetup): readonly Stream[] {
 }
 
 async function ensureStream(manager: JetStreamManager, stream: Stream): Promise<void> {
-  if (!(await hasStream(manager, stream.name))) return void (await manager.streams.add(stream));
+  if (!(await hasStream(manager, stream.name))) return addStream(manager, stream);
   const { config } = await manager.streams.info(stream.name);
   const same = config.num_replicas === stream.num_replicas && String(config.subjects) === String(stream.subjects);
   if (!same) await manager.streams.update(stream.name, stream);
+}
+
+/** A cluster that has just come up has a leader before it knows all of its servers: a stream with a replica on each of them is refused until then. */
+async function addStream(manager: JetStreamManager, stream: Stream): Promise<void> {
+  for (const end = Date.now() + PEERS_WITHIN_MS; ; await sleep(PEERS_POLL_MS)) {
+    try {
+      await manager.streams.add(stream);
+      return;
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || error.code !== NO_SUITABLE_PEERS || Date.now() > end) throw error;
+    }
+  }
 }

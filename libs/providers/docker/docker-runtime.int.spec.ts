@@ -195,7 +195,7 @@ describeWithDocker('the docker runtime itself', () => {
   it('masks a value before it cuts the last words', async () => {
     const image = await imageThat('echo first; printf %s "$KEY"; printf "%04090d" 0; exit 3');
     const error = (await world.runtime.ensure(world.app(image, { env: { KEY: 'planted-secret-value' } })).catch((e: unknown) => e)) as Error;
-    expect(error.message).toMatch(/ended with exit code 3 instead of serving\. Its last log lines:\n\**0{4080,}/);
+    expect(error.message).toMatch(/ended with exit code 3 instead of serving\. Its last log lines:\n[^]*0{4000,}/);
     expect(error.message).not.toMatch(/plan|valu/);
   });
 

@@ -90,6 +90,17 @@ export class Engine {
     }
   }
 
+  /**
+   * How a container ended last; undefined where the engine, which remembers some hundred events, does not know any more. What the container's state says
+   * is of its newest run, and by its restart policy an engine may have begun another one already.
+   */
+  async lastExitCode(id: string, signal?: AbortSignal): Promise<number | undefined> {
+    const past = { since: 0, until: Date.now() / 1000, filters: { container: [id], event: ['die'] } };
+    const ends = await this.call('events', `ask how container ${id} ended`, signal, async (abortSignal) => bufferOf((await this.docker.getEvents({ ...past, abortSignal })) as Readable));
+    const last = ends!.toString('utf8').trim().split('\n').at(-1);
+    return last ? Number((JSON.parse(last) as { Actor: { Attributes: { exitCode: string } } }).Actor.Attributes.exitCode) : undefined;
+  }
+
   /** The last that a container wrote, without any of these values. */
   async lastLog(id: string, values: readonly string[], signal?: AbortSignal): Promise<string> {
     const raw = await this.call('logs', `read the log of container ${id}`, signal, (abortSignal) => this.docker.getContainer(id).logs({ stdout: true, stderr: true, follow: false, tail: LOG_LINES, abortSignal }), { fine: [404] });

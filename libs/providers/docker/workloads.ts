@@ -173,7 +173,9 @@ export class Workloads {
     const before = (await this.inspected(id, signal)).RestartCount;
     const check = async () => {
       const { State, RestartCount } = await this.inspected(id, signal);
-      if (!State.Running || RestartCount > before) throw await fail(`ended with exit code ${State.ExitCode}${State.OOMKilled ? ' (out of memory)' : ''} instead of serving`);
+      if (State.Running && RestartCount === before) return;
+      const exitCode = RestartCount > before ? await this.engine.lastExitCode(id, signal) : State.ExitCode;
+      throw await fail(`ended${exitCode === undefined ? '' : ` with exit code ${exitCode}`}${State.OOMKilled ? ' (out of memory)' : ''} instead of serving`);
     };
     const found = await waitUntilHealthy({ address: spec.address, port, path: healthPath }, this.settings.healthyWithinMs, check, signal);
     if (found !== undefined) throw await fail(`did not become healthy within ${this.settings.healthyWithinMs / 1000} s: ${found}`);
