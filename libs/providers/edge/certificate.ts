@@ -1,7 +1,6 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
 import { writeWhole } from '../write-whole.js';
 
 export interface CertificateFiles {
@@ -18,6 +17,8 @@ const RENEW_BEFORE_DAYS = 30;
 export async function ensureCertificate(folder: string, baseDomain: string): Promise<CertificateFiles> {
   const files = { certFile: join(folder, 'certificate.pem'), keyFile: join(folder, 'certificate.key') };
   if (await isGood(files, baseDomain)) return files;
+  // Loaded only where it is used, for what is made is kept.
+  const { generate } = await import('selfsigned');
   const made = await generate([{ name: 'commonName', value: baseDomain }], {
     keyType: 'ec',
     curve: 'P-256',
