@@ -118,7 +118,7 @@ describe('the command line, against a gateway', () => {
     expect((await cli(['project', 'quota', 'default', '--reset'])).out).toMatch(/Memory +512M of unlimited/);
   });
   it('destroys a site', async () => {
-    expect((await cli(['site', 'delete', 'hello'])).out).toContain('Destroyed');
+    expect((await cli(['site', 'destroy', 'hello'])).out).toContain('Destroyed');
     expect((await cli(['site', 'list', '--status', 'DESTROYED'])).out).toContain('hello');
   });
   it('says whether the server is well, and signs out', async () => {

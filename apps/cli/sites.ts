@@ -31,6 +31,7 @@ export function addSiteCommands(program: Command, io: Io): void {
     .option('--php <version>', 'wordpress: version of PHP (default: the same one, from the image that the host has now)')
     .action(withSession(io, update));
   operationCommand(site, 'delete <site>', 'destroy a site and its data; its backups stay')
+    .alias('destroy')
     .addOption(new Option('--backup', 'take a backup first, and destroy only when it is there').conflicts('keepData'))
     .option('--keep-data', 'leave volumes and database, for `site restore`')
     .action(withSession(io, remove));
