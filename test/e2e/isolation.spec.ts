@@ -105,12 +105,12 @@ async function expectIsolated(): Promise<void> {
 }
 
 describeWithDocker('the engine', () => {
-  (isRoot ? it : it.skip)('cannot be reached by the control plane, and by the provisioner it can: as root', async () => {
+  (isRoot ? it : it.skip)('cannot be reached by the control plane, and by the provisioner it can: as root (needs root)', async () => {
     expect(await launch()).toContain("engine's socket out of its reach: masked");
     await expectIsolated();
   });
 
-  (isRoot ? it : it.skip)('likewise as an ordinary user who may use the engine', async () => {
+  (isRoot ? it : it.skip)('likewise as an ordinary user who may use the engine (needs root, to become that user)', async () => {
     const account = accountInsteadOfRoot()!;
     mkdirSync(join(home, 'data'), { mode: 0o711 });
     for (const folder of [home, join(home, 'data')]) chownSync(folder, account.uid, account.gid);
@@ -119,7 +119,7 @@ describeWithDocker('the engine', () => {
     await expectIsolated();
   });
 
-  (isRoot ? it : it.skip)('is said to be in reach where the kernel does not allow another view', async () => {
+  (isRoot ? it : it.skip)('is said to be in reach where the kernel does not allow another view (needs root, to take that right away)', async () => {
     const printed = await launch({ as: ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin', '--'] });
     expect(printed.match(/not possible: .*unshare.*Operation not permitted/g)).toHaveLength(1);
     expect(await isolationPart()).toMatch(/^not possible: .*Operation not permitted \(\/var\/run\/docker\.sock can be connected to\)$/);
