@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { type ConfigError, readConfig } from './config.js';
-import { addresses, baseDomain, bytes, cidr, folder, hostId, oneOf, port, portRange, ranges, resolvers, url } from './fields.js';
+import { addresses, baseDomain, bytes, cidr, dnsGrants, folder, hostId, oneOf, port, portRange, ranges, resolvers, url } from './fields.js';
 
 const schema = z.object({
   PORT: port().default(7080),
@@ -85,5 +85,18 @@ describe('fields', () => {
   it('bytes: powers of 1024', () => {
     expect(['1', '1K', '3m', '2G'].map((size) => bytes().parse(size))).toEqual([1, 1024, 3 * 1024 ** 2, 2 * 1024 ** 3]);
     expect(accepts(bytes(), ['0', '-1', '1.5M', '10 MB', 'many'])).toEqual([]);
+  });
+});
+
+describe('grants of names', () => {
+  const id = '3f0c1a2b-0000-4000-8000-000000000001';
+  const read = (value: string) => dnsGrants().safeParse(value);
+
+  it('are names and ids of projects with commas between them', () => {
+    expect(read(`shop.example.com=${id}, example.org=${id}`).data).toEqual([{ name: 'shop.example.com', projectId: id }, { name: 'example.org', projectId: id }]);
+  });
+
+  it.each(['', 'shop.example.com', `=${id}`, 'shop.example.com=', 'shop.example.com=team', `Shop.example.com=${id}`, `*.example.com=${id}`, `com=${id}`, `shop.example.com=${id}=${id}`, `shop.example.com=${id},`])('are not "%s"', (value) => {
+    expect(read(value).error?.issues[0]?.message).toMatch(/names and ids of projects are needed/);
   });
 });
