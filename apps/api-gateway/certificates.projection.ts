@@ -1,4 +1,5 @@
 import { keyOf, type StoredMessage } from '#contracts/message.js';
+import { foldProof, type ShownProof } from './certificate-proof.projection.js';
 import type { KeyedTable } from './keyed-table.js';
 
 export type CertificateRow = {
@@ -20,6 +21,8 @@ export type CertificateRow = {
   failed_step: string | null;
   last_error: string | null;
   expires_in_days: number | null;
+  /** JSON of how its names are proven. */
+  proof: string | null;
   created_position: number;
   created_at: string;
   updated_at: string;
@@ -30,22 +33,28 @@ export const certificatesTable: KeyedTable<CertificateRow> = {
   table: 'certificates',
   columns: {
     id: 'text', domain: 'text', site_id: 'text', project_id: 'text', status: 'text', authority: 'text', names: 'text', serial: 'text', issuer: 'text', fingerprint: 'text', not_before: 'text', not_after: 'text',
-    renew_at: 'text', next_try_at: 'text', failed_step: 'text', last_error: 'text', expires_in_days: 'int', created_position: 'bigint', created_at: 'text', updated_at: 'text',
+    renew_at: 'text', next_try_at: 'text', failed_step: 'text', last_error: 'text', expires_in_days: 'int', proof: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['project_id, created_position DESC', 'site_id'],
   keyOf: (message) => (message.kind === 'event' && message.streamId.startsWith('certificate/') ? keyOf(message.streamId) : undefined),
   fold(row, message) {
-    if (message.type === 'CertificateRequested') return requested(message);
+    const proof = proofAfter(row, message);
+    if (message.type === 'CertificateRequested') return { ...requested(message), proof };
     if (!row) return undefined;
     const { status } = message.data as { status: string };
-    return { ...row, status, ...changeOf(message), updated_at: message.recordedAt };
+    return { ...row, status, ...changeOf(message), proof, updated_at: message.recordedAt };
   },
 };
 
 const NOTHING_ISSUED = { serial: null, issuer: null, fingerprint: null, not_before: null, not_after: null, renew_at: null, expires_in_days: null };
 const NO_FAILURE = { failed_step: null, last_error: null, next_try_at: null };
 
-function requested({ data, streamId, position, recordedAt }: StoredMessage<'CertificateRequested'>): CertificateRow {
+function proofAfter(row: CertificateRow | undefined, message: StoredMessage): string | null {
+  const proof = foldProof(row?.proof ? (JSON.parse(row.proof) as ShownProof) : undefined, message);
+  return proof ? JSON.stringify(proof) : null;
+}
+
+function requested({ data, streamId, position, recordedAt }: StoredMessage<'CertificateRequested'>): Omit<CertificateRow, 'proof'> {
   const { domain, siteId, projectId, status, authority, names } = data;
   return {
     id: keyOf(streamId), domain, site_id: siteId, project_id: projectId, status, authority, names: JSON.stringify(names), ...NOTHING_ISSUED, ...NO_FAILURE,
@@ -57,6 +66,10 @@ function changeOf(message: StoredMessage): Partial<CertificateRow> {
   switch (message.type) {
     case 'CertificateOrdered':
       return { authority: message.data.authority, next_try_at: null };
+    case 'CertificateProofsAwaited':
+      return { failed_step: null, last_error: message.data.missing, next_try_at: message.data.nextAt };
+    case 'CertificateProofsReady':
+      return NO_FAILURE;
     case 'CertificateIssued': {
       const { certificate: one, renewAt, authority } = message.data;
       const { serial = '', issuer = '', fingerprint = '', notBefore = '', notAfter = '', names = [] } = one ?? {};

@@ -50,6 +50,7 @@ function show(row: CertificateRow): Certificate {
     ...(row.fingerprint ? { fingerprint: row.fingerprint } : {}),
     ...(row.not_before ? { notBefore: row.not_before } : {}),
     ...(row.renew_at ? { renewAt: row.renew_at } : {}),
+    ...(row.proof ? { proof: JSON.parse(row.proof) as NonNullable<Certificate['proof']> } : {}),
     ...(row.failed_step ? { failedStep: row.failed_step } : {}),
     ...(row.next_try_at ? { nextTryAt: row.next_try_at } : {}),
     createdAt: row.created_at,

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander';
 import type { Certificate } from '#api/certificate.js';
 import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { FailedError, UsageError } from './exit-codes.js';
-import { printable, renderTime } from './table.js';
+import { printable, renderTable, renderTime } from './table.js';
 import type { Io } from './terminal.js';
 
 const examples = `
@@ -15,6 +15,7 @@ Examples:
   hostplane domain certificate list --status failed`;
 
 const POLL_MS = 500;
+const PROVEN_BY = { 'http-01': 'the edge (http-01)', 'dns-01': 'a TXT record that this plane sets (dns-01)', none: 'nothing: its authority asks for no proof' };
 
 /** `hostplane domain certificate …`. */
 export function addCertificateCommands(domain: Command, io: Io): void {
@@ -87,8 +88,11 @@ function print({ terminal }: Session, one: Certificate): void {
   const time = (value: string | undefined): string | undefined => value && renderTime(value);
   terminal.fields(one, {
     Domain: one.domain, Status: one.status, Warning: warningOf(one), Failed: one.failedStep, Problem: one.lastError, 'Next try': time(one.nextTryAt), 'Comes from': one.authority, Issuer: one.issuer,
-    Names: one.names.join(', '), From: time(one.notBefore), Until: time(one.notAfter), Renewed: time(one.renewAt), Serial: one.serial, SHA256: one.fingerprint, Site: one.siteId,
+    Names: one.names.join(', '), 'Proven by': one.proof && PROVEN_BY[one.proof.kind], 'Next look': time(one.proof?.nextLookAt), 'Given up': time(one.proof?.deadlineAt), 'Not removed': one.proof?.removalError, From: time(one.notBefore), Until: time(one.notAfter), Renewed: time(one.renewAt), Serial: one.serial, SHA256: one.fingerprint, Site: one.siteId,
   });
+  if (one.proof?.records) terminal.line(`\nRecords that prove it\n${renderTable(['TYPE', 'NAME', 'VALUE'], one.proof.records.map(({ type, name: at, value }) => [type, at, value]))}`);
+  const found = one.proof?.found?.map(({ resolver, type, name: at, values, error }) => [resolver, type, at, error ?? (values.join(', ') || 'nothing')]) ?? [];
+  if (found.length > 0) terminal.line(`\nFound\n${renderTable(['RESOLVER', 'TYPE', 'NAME', 'VALUE'], found)}`);
 }
 
 const warningOf = ({ expiresInDays, notAfter }: Certificate): string | undefined => (expiresInDays === undefined ? undefined : `ends within ${expiresInDays} days (${notAfter ? renderTime(notAfter) : ''}) and was not renewed`);

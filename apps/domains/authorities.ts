@@ -1,6 +1,14 @@
+import type { ProofKind } from '#domain/certificate/policy.js';
+import type { DomainName } from '#domain/domain-name/domain-name.js';
 import type { CertificateAuthority } from '#providers/certificate-authority.js';
 import type { DnsProvider } from '#providers/dns.js';
 import { ProviderError } from '#providers/provider-error.js';
+
+/** Who is asked for a certificate, and how its names are proven there. */
+export interface Choice {
+  readonly authority: CertificateAuthority;
+  readonly proof: ProofKind;
+}
 
 /** The certificate authorities that this plane is configured for. */
 export class Authorities {
@@ -15,16 +23,23 @@ export class Authorities {
     return this.all[0];
   }
 
+  find(name: string): CertificateAuthority | undefined {
+    return this.all.find((one) => one.name === name);
+  }
+
   get(name: string): CertificateAuthority {
-    const found = this.all.find((one) => one.name === name);
+    const found = this.find(name);
     if (found) return found;
     throw new ProviderError(`The certificate came from "${name}", which this plane is not configured for any more: set what belongs to it.`, true);
   }
 
-  /** How the names can be proven: wildcards by the DNS alone. */
-  proofFor(names: readonly string[]): 'http-01' | 'dns-01' {
-    if (!names.some((name) => name.startsWith('*.'))) return 'http-01';
-    if (this.dns) return 'dns-01';
-    throw new ProviderError(`${names.join(', ')} can only be proven by a DNS record, and no provider of the DNS is configured.`, false);
+  /** For a custom domain: a record of the DNS proves what the plane sets records for (decision 29), the edge proves everything else. */
+  forDomain(domain: DomainName): Choice {
+    const authority = this.automatic;
+    if (!authority) throw new ProviderError('This plane asks no certificate authority any more: set HOSTPLANE_ACME_DIRECTORY, or upload a certificate.', false);
+    return { authority, proof: this.dns && isOurs(domain) ? 'dns-01' : 'http-01' };
   }
 }
+
+/** The plane has set the domain's records, in a zone that it keeps, for somebody who may use it. */
+const isOurs = ({ records: { phase, wanted } }: DomainName): boolean => phase === 'set' && wanted.length > 0;

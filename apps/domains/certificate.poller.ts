@@ -1,11 +1,13 @@
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { parse } from 'tldts';
+import type { CertificateProof } from '#contracts/gen/hostplane/v1/certificate.js';
 import { deriveId } from '#contracts/ids.js';
 import { categoryOf, keyOf, type Cause, type StoredMessage } from '#contracts/message.js';
 import { restUntil } from '#domain/certificate/caution.js';
 import { certificateDecider, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from '#domain/certificate/certificate.js';
-import { dueStep, type Step } from '#domain/certificate/due.js';
+import { dueStep, proofsToRemove, type Step } from '#domain/certificate/due.js';
 import { UPLOADED } from '#domain/certificate/policy.js';
+import { isSame } from '#domain/certificate/proofs.js';
 import { domainDecider, type DomainEvent, type DomainName, type DomainState } from '#domain/domain-name/domain-name.js';
 import { routeDecider } from '#domain/route/route.js';
 import type { EventStore } from '#eventstore/event-store.js';
@@ -13,7 +15,8 @@ import { follow, type Follower } from '#eventstore/follow.js';
 import { handle, loadState, on } from '#eventstore/handle.js';
 import type { RevocationReason } from '#providers/certificate-authority.js';
 import { InTurn } from '#providers/in-turn.js';
-import type { Authorities } from './authorities.js';
+import { ProviderError } from '#providers/provider-error.js';
+import type { Authorities, Choice } from './authorities.js';
 import type { Issuance } from './issuance.js';
 
 interface Watched<S> {
@@ -88,6 +91,8 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
       if (certificate.status === 'none') this.begin(claimId, () => this.request(state, before));
     }
     for (const [id, { state, last }] of this.certificates) {
+      const left = proofsToRemove(state, now);
+      if (left.length > 0) this.begin(id, () => this.withdraw(id, last, left));
       if (state.status === 'none') continue;
       if (state.status !== 'removing' && !this.isWanted(id, state)) this.begin(id, () => this.record(id, last, 'remove', { type: 'RemoveCertificate', reason: 'Its domain is served no more.', now, policy: this.issuance.policy }));
       const step = dueStep(state, now, this.issuance.policy);
@@ -117,11 +122,13 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
       .finally(() => this.busy.delete(id));
   }
 
-  private async request({ claim: { claimId, siteId, projectId, name } }: DomainName, last: StoredMessage): Promise<number | undefined> {
+  private async request(domain: DomainName, last: StoredMessage): Promise<number | undefined> {
+    const { claimId, siteId, projectId, name } = domain.claim;
     const { state: route } = await loadState(this.store, routeDecider, siteId);
     if (route.status === 'absent') return undefined;
     const of = { certificateId: claimId, siteId, projectId, domain: name, names: [name], hostId: route.hostId };
-    return this.record(claimId, last, 'request', { type: 'RequestCertificate', of, authority: this.authorities.automatic!.name, now: new Date().toISOString() });
+    const { authority, proof } = this.authorities.forDomain(domain);
+    return this.record(claimId, last, 'request', { type: 'RequestCertificate', of, authority: authority.name, proof, now: new Date().toISOString() });
   }
 
   private async attend(id: string, certificate: Certificate, last: StoredMessage, step: Step): Promise<number> {
@@ -149,9 +156,23 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
     const zone = registeredDomain(certificate);
     const siblings = [...this.certificates.values()].flatMap(({ state }) => (state.status !== 'none' && registeredDomain(state) === zone ? [state] : []));
     const notBefore = restUntil(siblings, now);
-    if (notBefore === '') return this.issuance.order(certificate);
+    if (notBefore === '') return this.issuance.order(certificate, () => this.choiceFor(certificate));
     const error = `So many certificates were issued for ${zone} within a week that its authority may refuse more.`;
     return { type: 'RecordFailure', order: certificate.orders + 1, step: 'order', error, notBefore, keepsOrder: false, now, policy: this.issuance.policy };
+  }
+
+  private choiceFor({ of: { domain } }: Certificate): Choice {
+    const held = this.domains.get(domain)?.state;
+    if (!held || held.status === 'free') throw new ProviderError(`${domain} is served no more.`, false);
+    return this.authorities.forDomain(held);
+  }
+
+  /** A record that another order wants by now, which an authority may give the same proof, is that one's to remove. */
+  private async withdraw(id: string, last: StoredMessage, left: readonly CertificateProof[]): Promise<number> {
+    const wanted = [...this.certificates.values()].flatMap(({ state }) => (state.status === 'none' ? [] : (state.order?.proofs ?? [])));
+    const others = left.filter((one) => wanted.some((other) => isSame(one, other)));
+    const outcome = await this.issuance.withdraw(left.filter((one) => !others.includes(one)));
+    return this.record(id, last, 'withdraw', outcome.type === 'RecordProofsRemoved' ? { ...outcome, proofs: left } : outcome);
   }
 
   private async planRenewal(id: string, certificate: Certificate, last: StoredMessage): Promise<number | undefined> {

@@ -43,6 +43,8 @@ export const domainsConfig = z.object({
   HOSTPLANE_ACME_CA_FILE: folder().optional(),
   /** After the first failure to get a certificate; doubled after each, up to the longest. Five minutes keep below Let's Encrypt's five failures an hour. */
   HOSTPLANE_CERTIFICATE_RETRY_SECONDS: wholeNumber(1, 86_400).default(300),
+  /** How long a record that proves a name to an authority may stay unseen in the DNS. */
+  HOSTPLANE_CERTIFICATE_PROOF_DEADLINE_SECONDS: wholeNumber(1, 604_800).default(3_600),
   HOSTPLANE_CERTIFICATE_LONGEST_RETRY_SECONDS: wholeNumber(1, 604_800).default(43_200),
   LOG_LEVEL: logLevel().default('info'),
 }).superRefine((settings, context) => {

@@ -16,6 +16,7 @@ import { DomainReactor } from './domain.reactor.js';
 import type { DomainsSettings } from './domains.config.js';
 import { Issuance } from './issuance.js';
 import { certificatePolicy } from './policy.js';
+import { ProofRecords } from './proof-records.js';
 import { Records } from './records.js';
 import { RouteCommands } from './route.commands.js';
 
@@ -28,7 +29,7 @@ export class DomainsModule {
     const records = new Records(dns, settings);
     const poller = new DomainPoller(store, checks, records, (ring) => bus.onDoorbell(ring));
     const authorities = chooseAuthorities(settings, bus, dns);
-    const issuance = new Issuance(authorities, bus, lookup, certificatePolicy(settings));
+    const issuance = new Issuance(authorities, bus, new ProofRecords(dns, lookup), certificatePolicy(settings));
     const certificates = new CertificatePoller(store, authorities, issuance, (ring) => bus.onDoorbell(ring));
     return {
       module: DomainsModule,

@@ -8,9 +8,9 @@ import { Refusal } from '#domain/refusal.js';
 import type { BusClient } from '#messaging/bus-client.js';
 import { RateLimited, type RevocationReason } from '#providers/certificate-authority.js';
 import { covers, describeChain, readChain } from '#providers/certificate-chain.js';
-import type { DnsLookup } from '#providers/dns-lookup.js';
 import { ProviderError } from '#providers/provider-error.js';
-import type { Authorities } from './authorities.js';
+import type { Authorities, Choice } from './authorities.js';
+import type { ProofRecords } from './proof-records.js';
 
 type Failure = Extract<CertificateCommand, { type: 'RecordFailure' }>;
 
@@ -19,35 +19,42 @@ export class Issuance {
   constructor(
     private readonly authorities: Authorities,
     private readonly bus: Pick<BusClient, 'ask'>,
-    private readonly lookup: DnsLookup,
+    private readonly records: ProofRecords,
     readonly policy: CertificatePolicy,
   ) {}
 
-  order(certificate: Certificate): Promise<CertificateCommand> {
+  /** `choose` says who is asked and how the names are proven, or why nobody can be. */
+  order(certificate: Certificate, choose: () => Choice): Promise<CertificateCommand> {
     const order = certificate.orders + 1;
     return this.step(order, 'order', false, async () => {
-      const authority = this.authorities.automatic;
-      if (!authority) throw new ProviderError('This plane asks no certificate authority any more: set HOSTPLANE_ACME_DIRECTORY, or upload a certificate.', false);
+      const { authority, proof } = choose();
       const { of: { names }, issued } = certificate;
-      const proof = authority.features.proofs.length > 0 ? this.authorities.proofFor(names) : 'http-01';
-      const placed = await authority.order(names, proof, issued && certificate.authority === authority.name ? { replaces: issued.chain } : {});
+      reached('certificate:order');
+      const placed = await authority.order(names, proof === 'none' ? 'http-01' : proof, issued && certificate.authority === authority.name ? { replaces: issued.chain } : {});
       reached('certificate:ordered');
-      return { type: 'RecordOrder', order, authority: authority.name, ...placed, now: now(), policy: this.policy };
+      return { type: 'RecordOrder', order, authority: authority.name, proof, ...placed, now: now(), policy: this.policy };
     });
   }
 
-  /** Proofs in the DNS: the record is made, and can be seen. */
+  /** Proofs in the DNS: the records are made, and looked for. */
   prove({ order }: Certificate): Promise<CertificateCommand> {
-    const { number, proofs } = order!;
+    const { number, proofs, looks } = order!;
     return this.step(number, 'proof', true, async () => {
-      const dns = this.authorities.dns;
-      if (!dns) throw new ProviderError('The names can only be proven by DNS records, and no provider of the DNS is configured.', false);
-      for (const { token: name, text: value } of proofs) await dns.ensure({ type: 'TXT', name, value, ttlSeconds: 60 });
-      reached('certificate:dns-proof');
-      const missing = await this.unseen(proofs);
-      if (missing) throw new ProviderError(`The TXT record ${missing} cannot be seen in the DNS yet.`, true);
-      return { type: 'RecordProven', order: number, now: now() };
+      await this.records.set(proofs);
+      const { found, missing } = await this.records.look(proofs);
+      return { type: 'RecordLook', order: number, look: looks + 1, found, missing, now: now(), policy: this.policy };
     });
+  }
+
+  /** Takes records of proofs away again. */
+  async withdraw(proofs: readonly CertificateProof[]): Promise<CertificateCommand> {
+    try {
+      await this.records.remove(proofs);
+      return { type: 'RecordProofsRemoved', proofs };
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      return { type: 'RecordRemovalDelay', error: error.message, now: now(), policy: this.policy };
+    }
   }
 
   issue(certificate: Certificate, cause: Cause): Promise<CertificateCommand> {
@@ -63,13 +70,13 @@ export class Issuance {
       const [leaf] = readChain(chain);
       const uncovered = names.find((name) => !covers(leaf, name.replace('*', 'any')));
       if (uncovered) throw new ProviderError(`The authority issued a certificate for ${issued.names.join(', ')}, which is not for ${uncovered}.`, false);
-      await this.cleanUp(proofs);
       return { type: 'RecordIssued', order: number, certificate: issued, now: now(), policy: this.policy };
     });
   }
 
   revoke({ issued, authority, orders }: Certificate, reason: RevocationReason): Promise<CertificateCommand> {
     return this.step(orders, 'revocation', false, async () => {
+      reached('certificate:revoke');
       await this.authorities.get(authority).revoke(issued!.chain, reason);
       reached('certificate:revoked');
       return { type: 'RecordRevoked', serial: issued!.serial, now: now(), policy: this.policy };
@@ -78,8 +85,9 @@ export class Issuance {
 
   /** When its authority would like it to be renewed; undefined: it does not say. One instant of the window, always the same for a certificate. */
   async renewal({ issued, authority }: Certificate): Promise<{ renewAt: string; reason: string; askAgainAt: string } | undefined> {
-    if (!issued || this.authorities.automatic?.name !== authority) return undefined;
-    const window = await this.authorities.automatic.renewal(issued.chain);
+    const known = this.authorities.find(authority);
+    if (!issued || !known) return undefined;
+    const window = await known.renewal(issued.chain);
     if (!window) return undefined;
     const [start, end] = [Date.parse(window.start), Date.parse(window.end)];
     const share = parseInt(issued.fingerprint.slice(0, 8), 16) / 2 ** 32;
@@ -95,21 +103,6 @@ export class Issuance {
       const retryable = error instanceof ProviderError && error.retryable;
       return { type: 'RecordFailure', order, step, error: error.message, notBefore: error instanceof RateLimited ? error.notBefore : '', keepsOrder: mayGoOn && retryable, now: now(), policy: this.policy };
     }
-  }
-
-  /** The first record that more than half of the resolvers do not show. */
-  private async unseen(proofs: readonly CertificateProof[]): Promise<string | undefined> {
-    const found = await this.lookup.ask([...new Set(proofs.map(({ token }) => token))].map((name) => ({ type: 'TXT', name })));
-    const bad = proofs.find(({ token, text }) => {
-      const about = found.filter(({ name }) => name === token);
-      return about.filter(({ values }) => values.includes(text)).length * 2 <= about.length;
-    });
-    return bad?.token;
-  }
-
-  /** Records that proved something are taken away; one that stays does no harm. */
-  private async cleanUp(proofs: readonly CertificateProof[]): Promise<void> {
-    for (const { type, token: name, text: value } of proofs) if (type === 'dns-01') await this.authorities.dns?.remove({ type: 'TXT', name, value }).catch(() => undefined);
   }
 }
 

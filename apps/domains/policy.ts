@@ -25,6 +25,9 @@ export function certificatePolicy(settings: DomainsSettings): CertificatePolicy 
     firstRetryMs: settings.HOSTPLANE_CERTIFICATE_RETRY_SECONDS * 1000,
     longestRetryMs: settings.HOSTPLANE_CERTIFICATE_LONGEST_RETRY_SECONDS * 1000,
     hostDelayMs: EDGE_DELAY_MS,
+    proofDelayMs: settings.HOSTPLANE_DOMAIN_CHECK_SECONDS * 1000,
+    longestProofDelayMs: settings.HOSTPLANE_DOMAIN_LONGEST_CHECK_SECONDS * 1000,
+    proofDeadlineMs: settings.HOSTPLANE_CERTIFICATE_PROOF_DEADLINE_SECONDS * 1000,
     warnDays: WARN_DAYS,
   };
 }

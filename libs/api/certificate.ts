@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dnsFinding } from './dns.js';
 import { everyOwner, pageOf, pageQuery } from './paging.js';
 import { reference } from './reference.js';
 
@@ -16,6 +17,16 @@ export const certificateSummary = z.object({
   lastError: z.string().optional(),
 });
 
+export const certificateProof = z.object({
+  kind: z.enum(['http-01', 'dns-01', 'none']).describe('http-01: the edge answers the proof. dns-01: a TXT record does, in a zone that the plane keeps. none: the authority asks for no proof'),
+  records: z.array(z.object({ type: z.string(), name: z.string(), value: z.string() })).optional().describe('Records that the plane sets, or has set; they go with the end of their order, whatever came of it'),
+  looks: z.int().optional().describe('How often they were looked for'),
+  found: z.array(dnsFinding).optional().describe('What each resolver answered at the last look'),
+  nextLookAt: z.string().optional(),
+  deadlineAt: z.string().optional().describe('The order is given up when they are not seen by then, and another one is placed later'),
+  removalError: z.string().optional().describe('Why records that are to go could not be removed yet'),
+});
+
 export const certificate = certificateSummary.extend({
   domain: z.string(),
   siteId: z.string(),
@@ -24,6 +35,7 @@ export const certificate = certificateSummary.extend({
   fingerprint: z.string().optional().describe('Hex sha256'),
   notBefore: z.string().optional(),
   renewAt: z.string().optional().describe('When it is renewed by itself'),
+  proof: certificateProof.optional().describe('How the names are proven to the authority'),
   failedStep: z.string().optional().describe('order, proof, issuance, deployment or revocation'),
   nextTryAt: z.string().optional(),
   createdAt: z.string(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { certificateSummary } from './certificate.js';
+import { dnsFinding } from './dns.js';
 import { pageOf, pageQuery } from './paging.js';
 import { reference } from './reference.js';
 
@@ -11,14 +12,6 @@ export const dnsRecord = z.object({
   name: z.string(),
   value: z.string(),
   proxied: z.boolean().optional().describe("Visitors come through the proxy of whoever keeps the zone"),
-});
-
-export const dnsFinding = z.object({
-  resolver: z.string(),
-  type: z.string(),
-  name: z.string(),
-  values: z.array(z.string()).describe('Empty: there is no such record'),
-  error: z.string().optional().describe('Why this resolver gave no answer'),
 });
 
 export const domain = z.object({

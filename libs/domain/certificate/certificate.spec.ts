@@ -6,7 +6,7 @@ import { dueStep } from './due.js';
 import { later, nextWarning, renewalTime, retryTime, UPLOADED } from './policy.js';
 
 const DAY = 86_400_000;
-const policy = { firstRetryMs: 300_000, longestRetryMs: 86_400_000, hostDelayMs: 30_000, warnDays: [14, 7, 1] };
+const policy = { firstRetryMs: 300_000, longestRetryMs: 86_400_000, hostDelayMs: 30_000, proofDelayMs: 2_000, longestProofDelayMs: 60_000, proofDeadlineMs: 3_600_000, warnDays: [14, 7, 1] };
 const now = '2026-01-01T00:00:00.000Z';
 const soon = later(now, policy.hostDelayMs);
 const of = { certificateId: 'c', siteId: 's', projectId: 'p', domain: 'shop.example.com', names: ['shop.example.com'], hostId: 'local' };
@@ -27,8 +27,8 @@ function after(...commands: readonly CertificateCommand[]): readonly Certificate
     return events;
   });
 }
-const request: CertificateCommand = { type: 'RequestCertificate', of, authority: 'acme', now };
-const order = (n: number, at = now): CertificateCommand => ({ type: 'RecordOrder', order: n, authority: 'acme', reference: 'https://ca/1', proofs: [proof], now: at, policy });
+const request: CertificateCommand = { type: 'RequestCertificate', of, authority: 'acme', proof: 'http-01', now };
+const order = (n: number, at = now): CertificateCommand => ({ type: 'RecordOrder', order: n, authority: 'acme', proof: 'http-01', reference: 'https://ca/1', proofs: [proof], now: at, policy });
 const answer = (turn: number, error = '', at = now): CertificateCommand => ({ type: 'AnswerHost', turn, error, now: at, policy });
 const issue = (n: number, at = now): CertificateCommand => ({ type: 'RecordIssued', order: n, certificate: issuedOne(n, at), now: at, policy });
 const failure = (n: number, step: string, more: Partial<Extract<CertificateCommand, { type: 'RecordFailure' }>> = {}): CertificateCommand => ({ type: 'RecordFailure', order: n, step, error: 'no', notBefore: '', keepsOrder: false, now, policy, ...more });
@@ -38,10 +38,10 @@ const state = (...commands: readonly CertificateCommand[]) => given(decider, ...
 const on = (...commands: readonly CertificateCommand[]) => given(decider, ...after(...commands));
 
 describe('a certificate', () => {
-  it('is wanted once', () => given(decider).when(request).then({ type: 'CertificateRequested', data: { ...of, names: [...of.names], status: 'requested', authority: 'acme', nextAt: now } }));
+  it('is wanted once', () => given(decider).when(request).then({ type: 'CertificateRequested', data: { ...of, names: [...of.names], status: 'requested', authority: 'acme', nextAt: now, proof: 'http-01' } }));
   it('is proven at the host before the authority is told to look', () => {
     on(request).when(order(1)).then(
-      { type: 'CertificateOrdered', data: { ...ids, status: 'issuing', order: 1, authority: 'acme', reference: 'https://ca/1', proofs: [proof], turn: 1, nextAt: soon } },
+      { type: 'CertificateOrdered', data: { ...ids, status: 'issuing', order: 1, authority: 'acme', reference: 'https://ca/1', proofs: [proof], turn: 1, nextAt: soon, proof: 'http-01', deadlineAt: '' } },
       { type: 'EnsureProofs', data: { ...host, proofs: [proof], turn: 1 } },
     );
     on(request, order(1)).when(answer(1)).then({ type: 'CertificateProofsReady', data: { ...ids, status: 'issuing', nextAt: now } });

@@ -3,7 +3,8 @@ import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '../decider.js';
 import { decideCertificate } from './decide.js';
 import { evolveCertificate } from './evolve.js';
-import type { CertificatePolicy } from './policy.js';
+import type { CertificatePolicy, ProofKind } from './policy.js';
+import type { LeftProofs, ProofCommand } from './proofs.js';
 
 export type CertificateStatus = 'requested' | 'issuing' | 'issued' | 'deployed' | 'renewing' | 'failed' | 'revoking' | 'revoked' | 'removing';
 
@@ -25,6 +26,10 @@ export interface Order {
   readonly proofs: readonly CertificateProof[];
   /** The proofs can be found where the authority will look. */
   readonly isProven: boolean;
+  /** How often records were looked for in the DNS without being seen. */
+  readonly looks: number;
+  /** Until when they may stay unseen; empty: there are none. */
+  readonly deadlineAt: string;
 }
 
 /** A certificate that is wanted. Times are RFC 3339 in UTC; an empty one means never. */
@@ -56,10 +61,11 @@ export interface Certificate {
   readonly renewAt: string;
   /** Least of the days before its end that were warned of; 0: none. */
   readonly warned: number;
+  readonly left?: LeftProofs;
 }
 
-/** `none` also after its end: how many orders and asks there were is remembered, since their numbers never come twice. */
-export type CertificateState = { readonly status: 'none'; readonly orders: number; readonly turn: number } | Certificate;
+/** `none` also after its end: how many orders and asks there were is remembered, since their numbers never come twice; and so is what is left in the DNS. */
+export type CertificateState = { readonly status: 'none'; readonly orders: number; readonly turn: number; readonly left?: LeftProofs } | Certificate;
 
 interface Timed {
   readonly now: string;
@@ -67,10 +73,10 @@ interface Timed {
 }
 
 export type CertificateCommand =
-  | { type: 'RequestCertificate'; of: CertificateOf; authority: string; now: string }
+  | { type: 'RequestCertificate'; of: CertificateOf; authority: string; proof: ProofKind; now: string }
   | { type: 'UploadCertificate'; of: CertificateOf; certificate: IssuedCertificate } & Timed
-  | { type: 'RecordOrder'; order: number; authority: string; reference: string; proofs: readonly CertificateProof[] } & Timed
-  | { type: 'RecordProven'; order: number; now: string }
+  | { type: 'RecordOrder'; order: number; authority: string; proof: ProofKind; reference: string; proofs: readonly CertificateProof[] } & Timed
+  | ProofCommand
   | { type: 'RecordIssued'; order: number; certificate: IssuedCertificate } & Timed
   /** `step` is order, proof, issuance or revocation. `notBefore`: the authority allows no earlier try. */
   | { type: 'RecordFailure'; order: number; step: string; error: string; notBefore: string; keepsOrder: boolean } & Timed
@@ -85,7 +91,7 @@ export type CertificateCommand =
   | { type: 'RemoveCertificate'; reason: string } & Timed;
 
 export type CertificateEventType =
-  | 'CertificateRequested' | 'CertificateOrdered' | 'CertificateProofsReady' | 'CertificateIssued' | 'CertificateDeployed' | 'CertificateAskedAgain' | 'CertificateRenewalStarted'
+  | 'CertificateRequested' | 'CertificateOrdered' | 'CertificateProofsAwaited' | 'CertificateProofsReady' | 'CertificateProofsRemoved' | 'CertificateProofsRemovalDelayed' | 'CertificateIssued' | 'CertificateDeployed' | 'CertificateAskedAgain' | 'CertificateRenewalStarted'
   | 'CertificateRenewalPlanned' | 'CertificateFailed' | 'CertificateExpiring' | 'CertificateRevocationRequested' | 'CertificateRevoked' | 'CertificateRemovalRequested' | 'CertificateRemoved'
   | 'EnsureProofs' | 'EnsureCertificate' | 'RemoveCertificate' | 'ForgetSecrets';
 

@@ -2,21 +2,24 @@ import type { IssuedCertificate } from '#contracts/gen/hostplane/v1/certificate.
 import { Refusal } from '../refusal.js';
 import type { Certificate, CertificateCommand, CertificateEvent, CertificateState } from './certificate.js';
 import { awaitsDeployment } from './due.js';
-import { later, nextWarning, renewalTime, retryTime, UPLOADED } from './policy.js';
+import { later, nextWarning, renewalTime, retryTime, UPLOADED, type ProofKind } from './policy.js';
+import { hasDnsProofs, idsOf, recordLook, recordProofsRemoved, recordRemovalDelay, workingStatus } from './proofs.js';
 
 type Of<T extends CertificateCommand['type']> = Extract<CertificateCommand, { type: T }>;
 type Events = readonly CertificateEvent[];
 
 /** Answers a command with what follows; late and repeated ones with nothing. */
 export function decideCertificate(command: CertificateCommand, state: CertificateState): Events {
-  if (command.type === 'RequestCertificate') return state.status === 'none' ? [requested(command, command.authority)] : [];
+  if (command.type === 'RequestCertificate') return state.status === 'none' ? [requested(command, command.authority, command.proof)] : [];
   if (command.type === 'UploadCertificate') return upload(command, state);
+  if (command.type === 'RecordProofsRemoved') return recordProofsRemoved(command, state);
+  if (command.type === 'RecordRemovalDelay') return recordRemovalDelay(command, state);
   if (state.status === 'none') return command.type === 'RevokeCertificate' || command.type === 'RenewCertificate' ? missing() : [];
   switch (command.type) {
     case 'RecordOrder':
       return recordOrder(command, state);
-    case 'RecordProven':
-      return state.order?.number === command.order && !state.order.isProven ? [proven(state, command.now)] : [];
+    case 'RecordLook':
+      return recordLook(command, state);
     case 'RecordIssued':
       return state.order?.number === command.order ? issued(state, command, state.authority, state.issued) : [];
     case 'RecordFailure':
@@ -44,23 +47,19 @@ function missing(): never {
   throw new Refusal('not-found', 'The domain has no certificate.');
 }
 
-const idsOf = ({ of: { certificateId, siteId, projectId } }: Certificate) => ({ certificateId, siteId, projectId });
-
-function requested({ of, now }: { of: Certificate['of']; now: string }, authority: string): CertificateEvent {
-  return { type: 'CertificateRequested', data: { ...of, names: [...of.names], status: 'requested', authority, nextAt: now } };
+function requested({ of, now }: { of: Certificate['of']; now: string }, authority: string, proof: ProofKind | ''): CertificateEvent {
+  return { type: 'CertificateRequested', data: { ...of, names: [...of.names], status: 'requested', authority, nextAt: now, proof } };
 }
 
-/** While one is served, getting another one is a renewal. */
-const workingStatus = (certificate: Certificate): string => (certificate.issued ? 'renewing' : 'issuing');
-
-function recordOrder({ order, authority, reference, proofs, now, policy }: Of<'RecordOrder'>, certificate: Certificate): Events {
+function recordOrder({ order, authority, proof, reference, proofs, now, policy }: Of<'RecordOrder'>, certificate: Certificate): Events {
   if (order !== certificate.orders + 1 || certificate.order || !['requested', 'renewing', 'failed'].includes(certificate.status)) return [];
   const { certificateId, hostId, siteId } = certificate.of;
   const onHost = proofs.filter(({ type }) => type === 'http-01');
   const turn = onHost.length > 0 ? certificate.turn + 1 : 0;
   const nextAt = turn > 0 ? later(now, policy.hostDelayMs) : now;
+  const deadlineAt = proofs.some(({ type }) => type === 'dns-01') ? later(now, policy.proofDeadlineMs) : '';
   return [
-    { type: 'CertificateOrdered', data: { ...idsOf(certificate), status: workingStatus(certificate), order, authority, reference, proofs: [...proofs], turn, nextAt } },
+    { type: 'CertificateOrdered', data: { ...idsOf(certificate), status: workingStatus(certificate), order, authority, reference, proofs: [...proofs], turn, nextAt, proof, deadlineAt } },
     ...(turn > 0 ? [{ type: 'EnsureProofs', data: { certificateId, hostId, siteId, proofs: onHost, turn } } as const] : []),
   ];
 }
@@ -88,7 +87,7 @@ function forget({ of: { projectId } }: Certificate, before: IssuedCertificate | 
 function upload(command: Of<'UploadCertificate'>, state: CertificateState): Events {
   if (state.status === 'removing') throw new Refusal('conflict', 'The certificate before it is being removed. Try again in a moment.');
   if (state.status === 'none') {
-    const begun = requested(command, UPLOADED);
+    const begun = requested(command, UPLOADED, '');
     const { certificateId, siteId, projectId } = command.of;
     const certificate: Certificate = { status: 'requested', of: command.of, authority: UPLOADED, orders: state.orders, turn: state.turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
     return certificateId && siteId && projectId ? [begun, ...issued(certificate, command, UPLOADED, undefined)] : [];
@@ -149,7 +148,7 @@ function renew({ reason, newKey, authority, now }: Of<'RenewCertificate'>, certi
   if (certificate.authority === UPLOADED && certificate.issued) throw new Refusal('conflict', 'The certificate was uploaded: upload the next one, or withdraw it to get one from an authority.');
   if (authority === '') throw new Refusal('unsupported', 'This plane asks no certificate authority: set HOSTPLANE_ACME_DIRECTORY.');
   if (status === 'removing' || status === 'revoking' || (status === 'revoked' && certificate.awaitsHost)) throw new Refusal('conflict', `The certificate is ${status === 'removing' ? 'being removed' : 'being revoked'}. Try again in a moment.`);
-  const isWaiting = status === 'failed' && (certificate.nextAt === '' || certificate.nextAt > now);
+  const isWaiting = (status === 'failed' || (hasDnsProofs(certificate.order) && !certificate.order?.isProven)) && (certificate.nextAt === '' || certificate.nextAt > now);
   if (status !== 'deployed' && status !== 'revoked' && !isWaiting) return [];
   return [{ type: 'CertificateRenewalStarted', data: { ...idsOf(certificate), status: statusAgain(certificate), reason, nextAt: now, newKey } }];
 }

@@ -1,4 +1,5 @@
-import type { Certificate } from './certificate.js';
+import type { CertificateProof } from '#contracts/gen/hostplane/v1/certificate.js';
+import type { Certificate, CertificateState } from './certificate.js';
 import { nextWarning, type CertificatePolicy } from './policy.js';
 
 /** What is to be done for a certificate: ask the host again, order, prove, have it issued, revoke, renew, warn of its end. */
@@ -11,6 +12,11 @@ export function dueStep(certificate: Certificate, now: string, policy: Certifica
   if (status === 'deployed' && isPast(renewAt, now)) return 'renew';
   const warning = issued && !['removing', 'revoking', 'revoked'].includes(status) ? nextWarning(issued.notAfter, renewAt, warned, policy) : undefined;
   return warning && warning.at <= now ? 'warn' : undefined;
+}
+
+/** Records that are to be taken from the DNS by now, whatever else is due. */
+export function proofsToRemove({ left }: CertificateState, now: string): readonly CertificateProof[] {
+  return left && left.nextAt <= now ? left.proofs : [];
 }
 
 /** It is issued, no host has it, and none is being asked. */

@@ -1,22 +1,28 @@
 import type { Certificate, CertificateEvent, CertificateOf, CertificateState, CertificateStatus } from './certificate.js';
+import { leave, leftBut, type LeftProofs } from './proofs.js';
 
 /** Folds one event into the certificate. Each event says the status that it leads to; commands change nothing. */
 export function evolveCertificate(state: CertificateState, event: CertificateEvent): CertificateState {
   if (event.type === 'CertificateRequested') return requested(state, event.data);
   if (event.type === 'EnsureProofs' || event.type === 'EnsureCertificate' || event.type === 'RemoveCertificate' || event.type === 'ForgetSecrets') return state;
+  if (event.type === 'CertificateProofsRemoved') return withLeft(state, leftBut(state.left, event.data.proofs));
+  if (event.type === 'CertificateProofsRemovalDelayed') return withLeft(state, state.left && { ...state.left, tries: event.data.tries, nextAt: event.data.nextAt });
   if (state.status === 'none') throw new Error(`${event.type} for a certificate that nobody wants.`);
   if (event.type === 'CertificateRemoved') return removed(state, event.data.status);
   return changed({ ...state, status: event.data.status as CertificateStatus }, event);
 }
 
-type Change = Exclude<CertificateEvent, { type: 'CertificateRequested' | 'CertificateRemoved' | 'EnsureProofs' | 'EnsureCertificate' | 'RemoveCertificate' | 'ForgetSecrets' }>;
+type Change = Exclude<CertificateEvent, { type: 'CertificateRequested' | 'CertificateRemoved' | 'CertificateProofsRemoved' | 'CertificateProofsRemovalDelayed' | 'EnsureProofs' | 'EnsureCertificate' | 'RemoveCertificate' | 'ForgetSecrets' }>;
 
 function changed(next: Certificate, event: Change): Certificate {
   switch (event.type) {
     case 'CertificateOrdered': {
-      const { order: number, reference, proofs, turn, nextAt, authority } = event.data;
-      return { ...next, authority, orders: number, order: { number, reference, proofs, isProven: proofs.length === 0 }, ...asked(next, turn, nextAt) };
+      const { order: number, reference, proofs, turn, nextAt, authority, deadlineAt } = event.data;
+      const order = { number, reference, proofs, isProven: proofs.length === 0, looks: 0, deadlineAt };
+      return { ...withLeft(next, leftBut(next.left, proofs)), authority, orders: number, order, ...asked(next, turn, nextAt) };
     }
+    case 'CertificateProofsAwaited':
+      return { ...next, ...(next.order && { order: { ...next.order, looks: event.data.look } }), nextAt: event.data.nextAt };
     case 'CertificateProofsReady':
       return { ...next, ...(next.order && { order: { ...next.order, isProven: true } }), awaitsHost: false, nextAt: event.data.nextAt };
     case 'CertificateIssued': {
@@ -45,16 +51,17 @@ function changed(next: Certificate, event: Change): Certificate {
   }
 }
 
-function requested({ orders, turn }: CertificateState, data: Extract<CertificateEvent, { type: 'CertificateRequested' }>['data']): Certificate {
+function requested({ orders, turn, left }: CertificateState, data: Extract<CertificateEvent, { type: 'CertificateRequested' }>['data']): Certificate {
   const { certificateId, siteId, projectId, domain, names, hostId, authority, nextAt } = data;
   const of: CertificateOf = { certificateId, siteId, projectId, domain, names, hostId };
-  return { status: 'requested', of, authority, orders, turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt, renewAt: '', warned: 0 };
+  return { status: 'requested', of, authority, orders, turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt, renewAt: '', warned: 0, ...(left && { left }) };
 }
 
 /** After a revocation it can be asked for anew; otherwise that is its end. */
 function removed(state: Certificate, status: string): CertificateState {
-  if (status !== 'revoked') return { status: 'none', orders: state.orders, turn: state.turn };
-  const { issued: _, ...rest } = state;
+  const left = leave(state);
+  if (status !== 'revoked') return { status: 'none', orders: state.orders, turn: state.turn, ...(left && { left }) };
+  const { issued: _, ...rest } = withoutOrder(state);
   return { ...rest, status: 'revoked', isDeployed: false, mayBeOnHost: false, awaitsHost: false, nextAt: '' };
 }
 
@@ -62,6 +69,13 @@ function asked(before: Certificate, turn: number, nextAt: string): Pick<Certific
   return { turn: turn || before.turn, awaitsHost: turn > 0, mayBeOnHost: before.mayBeOnHost || turn > 0, nextAt };
 }
 
-function withoutOrder({ order: _, ...rest }: Certificate): Certificate {
-  return rest;
+/** The order has come to an end: what it set in the DNS is left. */
+function withoutOrder(state: Certificate): Certificate {
+  const { order: _, ...rest } = state;
+  return withLeft(rest, leave(state));
+}
+
+function withLeft<S extends CertificateState>(state: S, left: LeftProofs | undefined): S {
+  const { left: _, ...rest } = state;
+  return (left ? { ...rest, left } : rest) as S;
 }

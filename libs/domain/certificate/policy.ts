@@ -1,6 +1,9 @@
 /** Authority of what somebody brought. */
 export const UPLOADED = 'uploaded';
 
+/** How names are proven to an authority; none: it asks for no proof. */
+export type ProofKind = 'http-01' | 'dns-01' | 'none';
+
 /** How patiently certificates are got and watched. All in milliseconds but the days. */
 export interface CertificatePolicy {
   /** After the first failure; doubled after each further one. */
@@ -8,6 +11,11 @@ export interface CertificatePolicy {
   readonly longestRetryMs: number;
   /** A host that has not answered for so long is asked again. */
   readonly hostDelayMs: number;
+  /** Between the first two looks for a proof in the DNS; doubled after each, up to the longest. */
+  readonly proofDelayMs: number;
+  readonly longestProofDelayMs: number;
+  /** How long a proof may stay unseen in the DNS. */
+  readonly proofDeadlineMs: number;
   /** So many days before its end a certificate that was not renewed is warned of, the longest first. */
   readonly warnDays: readonly number[];
 }
@@ -27,6 +35,12 @@ export function renewalTime({ notBefore, notAfter }: { readonly notBefore: strin
 export function retryTime(now: string, tries: number, notBefore: string, policy: CertificatePolicy): string {
   const next = later(now, Math.min(policy.longestRetryMs, policy.firstRetryMs * 2 ** Math.min(tries - 1, 30)));
   return next < notBefore ? notBefore : next;
+}
+
+/** When to look again for a proof after so many looks; never after the deadline, so that the last look is at the deadline itself. */
+export function lookTime(now: string, looks: number, deadlineAt: string, policy: CertificatePolicy): string {
+  const next = later(now, Math.min(policy.longestProofDelayMs, policy.proofDelayMs * 2 ** Math.min(looks - 1, 30)));
+  return next < deadlineAt ? next : deadlineAt;
 }
 
 /** The next warning of a certificate's end: how many days before it, and when. None is due before it should have been renewed. */

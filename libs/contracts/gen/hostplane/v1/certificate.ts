@@ -138,6 +138,8 @@ export interface CertificateRequested {
   /** Who is to issue it, for example acme; uploaded: somebody brings it. */
   authority: string;
   nextAt: string;
+  /** How its names are to be proven: http-01, dns-01, or none where the authority asks for no proof. Empty: nothing has to be proven, or that was not recorded yet. */
+  proof: string;
 }
 
 /** The authority has an order, and said what proves the names. */
@@ -155,6 +157,10 @@ export interface CertificateOrdered {
   turn: number;
   nextAt: string;
   authority: string;
+  /** As it was decided for this order: http-01, dns-01 or none. */
+  proof: string;
+  /** Until when records of the DNS may stay unseen; empty: there are none. */
+  deadlineAt: string;
 }
 
 /** The proofs can be found where the authority will look. */
@@ -788,6 +794,7 @@ export const CertificateRequested: MessageFns<CertificateRequested> = {
         : isSet(object.next_at)
         ? globalThis.String(object.next_at)
         : "",
+      proof: isSet(object.proof) ? globalThis.String(object.proof) : "",
     };
   },
 
@@ -819,6 +826,9 @@ export const CertificateRequested: MessageFns<CertificateRequested> = {
     }
     if (message.nextAt !== "") {
       obj.nextAt = message.nextAt;
+    }
+    if (message.proof !== "") {
+      obj.proof = message.proof;
     }
     return obj;
   },
@@ -855,6 +865,12 @@ export const CertificateOrdered: MessageFns<CertificateOrdered> = {
         ? globalThis.String(object.next_at)
         : "",
       authority: isSet(object.authority) ? globalThis.String(object.authority) : "",
+      proof: isSet(object.proof) ? globalThis.String(object.proof) : "",
+      deadlineAt: isSet(object.deadlineAt)
+        ? globalThis.String(object.deadlineAt)
+        : isSet(object.deadline_at)
+        ? globalThis.String(object.deadline_at)
+        : "",
     };
   },
 
@@ -889,6 +905,12 @@ export const CertificateOrdered: MessageFns<CertificateOrdered> = {
     }
     if (message.authority !== "") {
       obj.authority = message.authority;
+    }
+    if (message.proof !== "") {
+      obj.proof = message.proof;
+    }
+    if (message.deadlineAt !== "") {
+      obj.deadlineAt = message.deadlineAt;
     }
     return obj;
   },
