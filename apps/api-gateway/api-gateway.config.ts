@@ -10,8 +10,9 @@ export const apiGatewayConfig = z.object({
   HOSTPLANE_API_GATEWAY_NATS_URL: url('nats', 'tls'),
   HOSTPLANE_BIND: bindAddress().default('127.0.0.1'),
   HOSTPLANE_API_PORT: port().default(7080),
-  /** Sites are shown at http://<label>.<base domain>:<port>. */
+  /** Sites are shown at http://<label>.<base domain>:<port>, or by HTTPS where the name has a certificate. */
   HOSTPLANE_EDGE_HTTP_PORT: port().default(8080),
+  HOSTPLANE_EDGE_HTTPS_PORT: port().default(8443),
   HOSTPLANE_BASE_DOMAIN: baseDomain().default('localhost'),
   /** Host that new projects are placed on. */
   HOSTPLANE_HOST_ID: hostId().default('local'),
@@ -37,6 +38,7 @@ export abstract class ApiGatewayConfig implements Settings {
   abstract readonly HOSTPLANE_BIND: string;
   abstract readonly HOSTPLANE_API_PORT: number;
   abstract readonly HOSTPLANE_EDGE_HTTP_PORT: number;
+  abstract readonly HOSTPLANE_EDGE_HTTPS_PORT: number;
   abstract readonly HOSTPLANE_BASE_DOMAIN: string;
   abstract readonly HOSTPLANE_HOST_ID: string;
   abstract readonly HOSTPLANE_DATA: string;

@@ -89,7 +89,7 @@ export class ApiGatewayModule {
 function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): Provider[] {
   const hosts = new Hosts(bus);
   const watch = new HostPoller(hosts);
-  const sites = new SiteQueries(db, SCHEMA, { baseDomain: config.HOSTPLANE_BASE_DOMAIN, httpPort: config.HOSTPLANE_EDGE_HTTP_PORT }, watch);
+  const sites = new SiteQueries(db, SCHEMA, { baseDomain: config.HOSTPLANE_BASE_DOMAIN, httpPort: config.HOSTPLANE_EDGE_HTTP_PORT, httpsPort: config.HOSTPLANE_EDGE_HTTPS_PORT }, watch);
   const projects = new ProjectQueries(db, SCHEMA, usualQuota(config));
   const timeline = new TimelineQueries(db, SCHEMA);
   const tokens = new TokenBook(db, SCHEMA);

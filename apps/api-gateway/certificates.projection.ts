@@ -7,6 +7,8 @@ export type CertificateRow = {
   domain: string;
   site_id: string;
   project_id: string;
+  /** Empty: the plane's own, which hosts serve copies of. */
+  host_id: string;
   status: string;
   authority: string;
   /** JSON of string[]. */
@@ -23,6 +25,8 @@ export type CertificateRow = {
   expires_in_days: number | null;
   /** JSON of how its names are proven. */
   proof: string | null;
+  /** 1: visitors get it, or the one that it takes the place of. */
+  served: number;
   created_position: number;
   created_at: string;
   updated_at: string;
@@ -32,10 +36,10 @@ export type CertificateRow = {
 export const certificatesTable: KeyedTable<CertificateRow> = {
   table: 'certificates',
   columns: {
-    id: 'text', domain: 'text', site_id: 'text', project_id: 'text', status: 'text', authority: 'text', names: 'text', serial: 'text', issuer: 'text', fingerprint: 'text', not_before: 'text', not_after: 'text',
-    renew_at: 'text', next_try_at: 'text', failed_step: 'text', last_error: 'text', expires_in_days: 'int', proof: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
+    id: 'text', domain: 'text', site_id: 'text', project_id: 'text', host_id: 'text', status: 'text', authority: 'text', names: 'text', serial: 'text', issuer: 'text', fingerprint: 'text', not_before: 'text', not_after: 'text',
+    renew_at: 'text', next_try_at: 'text', failed_step: 'text', last_error: 'text', expires_in_days: 'int', proof: 'text', served: 'int', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
-  indexes: ['project_id, created_position DESC', 'site_id'],
+  indexes: ['project_id, created_position DESC', 'site_id', 'domain'],
   keyOf: (message) => (message.kind === 'event' && message.streamId.startsWith('certificate/') ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     const proof = proofAfter(row, message);
@@ -55,9 +59,9 @@ function proofAfter(row: CertificateRow | undefined, message: StoredMessage): st
 }
 
 function requested({ data, streamId, position, recordedAt }: StoredMessage<'CertificateRequested'>): Omit<CertificateRow, 'proof'> {
-  const { domain, siteId, projectId, status, authority, names } = data;
+  const { domain, siteId, projectId, hostId, status, authority, names } = data;
   return {
-    id: keyOf(streamId), domain, site_id: siteId, project_id: projectId, status, authority, names: JSON.stringify(names), ...NOTHING_ISSUED, ...NO_FAILURE,
+    id: keyOf(streamId), domain, site_id: siteId, project_id: projectId, host_id: hostId, status, authority, names: JSON.stringify(names), ...NOTHING_ISSUED, ...NO_FAILURE, served: 0,
     created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
@@ -76,7 +80,7 @@ function changeOf(message: StoredMessage): Partial<CertificateRow> {
       return { authority, serial, issuer, fingerprint, not_before: notBefore, not_after: notAfter, names: JSON.stringify(names), renew_at: renewAt || null, expires_in_days: null, ...NO_FAILURE };
     }
     case 'CertificateDeployed':
-      return NO_FAILURE;
+      return { ...NO_FAILURE, served: 1 };
     case 'CertificateRenewalPlanned':
       return { renew_at: message.data.renewAt };
     case 'CertificateFailed': {
@@ -88,8 +92,11 @@ function changeOf(message: StoredMessage): Partial<CertificateRow> {
     case 'CertificateRenewalStarted':
     case 'CertificateRevocationRequested':
       return NO_FAILURE;
+    case 'CertificateRevoked':
+    case 'CertificateRemovalRequested':
+      return { served: 0 };
     case 'CertificateRemoved':
-      return { ...NOTHING_ISSUED, ...NO_FAILURE };
+      return { ...NOTHING_ISSUED, ...NO_FAILURE, served: 0 };
     default:
       return {};
   }

@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
-import type { Certificate } from '#api/certificate.js';
+import type { Certificate, EdgeCertificate } from '#api/certificate.js';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
+import { PLANE_KEYRING } from '#domain/naming/naming.js';
 import type { Asker } from './access.js';
 import type { CertificateRow } from './certificates.projection.js';
 import { PageQuery } from './page-query.js';
@@ -27,10 +28,21 @@ export class CertificateQueries {
     return show(rows[0]);
   }
 
+  /** The plane's own for its base domain, with the hosts that serve it; for who runs the plane. */
+  async ofPlane(baseDomain: string): Promise<EdgeCertificate> {
+    const text = `SELECT * FROM ${this.schema}.certificates WHERE project_id = $1 AND domain = $2 AND status <> 'removed' ORDER BY host_id`;
+    const { rows } = await this.db.query<CertificateRow>({ name: 'certificates-of-plane', text, values: [PLANE_KEYRING, baseDomain] });
+    const own = rows.find(({ host_id }) => host_id === '');
+    if (!own) throw new ProblemError('not-found', `The plane has no certificate for *.${baseDomain}. It gets one with an ACME directory (HOSTPLANE_ACME_DIRECTORY) and a zone of ${baseDomain} that it may edit (HOSTPLANE_CLOUDFLARE_API_TOKEN).`);
+    const hosts = rows.filter(({ host_id }) => host_id !== '').map((row) => hostOf(row, own));
+    const { siteId: _, ...shown } = show(own);
+    return { ...shown, status: shown.status === 'deployed' && hosts.some(({ status }) => status !== 'deployed') ? 'issued' : shown.status, hosts };
+  }
+
   /** Newest first: of the projects that the asker may see, of one site which they have been found to see, or everybody's. */
   async page(asker: Asker | undefined, { siteId, status, limit, cursor }: CertificateQuery): Promise<{ items: Certificate[]; nextCursor?: string }> {
     const statement = new PageQuery()
-      .always("t.status <> 'removed'")
+      .always("t.status <> 'removed' AND t.site_id <> ''")
       .add('t.site_id = ?', siteId)
       .add('t.status = ?', status)
       .add('t.created_position < ?', cursor === undefined ? undefined : readCursor(cursor))
@@ -56,6 +68,12 @@ function show(row: CertificateRow): Certificate {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
+}
+
+/** Until a host has confirmed the newest one, it is not deployed there. */
+function hostOf(row: CertificateRow, { fingerprint }: CertificateRow): EdgeCertificate['hosts'][number] {
+  const status = row.status === 'deployed' && row.fingerprint !== fingerprint ? 'issued' : (row.status as Certificate['status']);
+  return { hostId: row.host_id, status, ...(row.last_error ? { lastError: row.last_error } : {}), ...(row.next_try_at ? { nextTryAt: row.next_try_at } : {}) };
 }
 
 /** What a domain shows of its certificate. */

@@ -1,13 +1,17 @@
 import { Controller, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { ProblemError } from '#api/problem.js';
-import type { InputOf } from '#api/route.js';
+import { API_BASE, type InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
+import type { Messages } from '#contracts/registry.js';
 import { ApiGatewayConfig } from './api-gateway.config.js';
 import { Answer } from './answer.js';
 import { ByCall, header, type Call } from './call.js';
+import { CertificateQueries } from './certificates.queries.js';
+import { Domains } from './domains.js';
 import { EdgeHistory } from './edge-history.js';
 import { EdgeRenderers } from './edge-renderers.js';
+import { Idempotency } from './idempotency.js';
 import { Input, Serves } from './serves.js';
 
 /** What the edges are configured with, for who runs the plane. */
@@ -17,6 +21,9 @@ export class EdgeController {
     private readonly config: ApiGatewayConfig,
     private readonly history: EdgeHistory,
     private readonly renderers: EdgeRenderers,
+    private readonly certificates: CertificateQueries,
+    private readonly domains: Domains,
+    private readonly idempotency: Idempotency,
   ) {}
 
   @Serves('showEdge')
@@ -31,6 +38,30 @@ export class EdgeController {
     const { text, hash } = this.renderers.render(format, moment);
     const { edge, table, servedHash, servedSince, confirmedAt } = moment;
     return { hostId, edge, format, revision: table.revision, hash, servedHash, servedSince, confirmedAt, isServed: hash === servedHash, text };
+  }
+
+  @Serves('showEdgeCertificate')
+  certificate(@ByCall() call: Call): Promise<object> {
+    mustSeeAll(call);
+    return this.certificates.ofPlane(this.config.HOSTPLANE_BASE_DOMAIN);
+  }
+
+  @Serves('renewEdgeCertificate')
+  renew(@Input() { body }: InputOf<Routes['renewEdgeCertificate']>, @ByCall() call: Call): Promise<Answer> {
+    return this.change(call, 'RenewEdgeCertificate', { newKey: body?.newKey ?? false });
+  }
+
+  @Serves('revokeEdgeCertificate')
+  revoke(@Input() { body }: InputOf<Routes['revokeEdgeCertificate']>, @ByCall() call: Call): Promise<Answer> {
+    return this.change(call, 'RevokeEdgeCertificate', { reason: body?.reason ?? 'unspecified' });
+  }
+
+  private change<K extends 'RenewEdgeCertificate' | 'RevokeEdgeCertificate'>(call: Call, type: K, wish: Messages[K]): Promise<Answer> {
+    mustSeeAll(call);
+    return this.idempotency.once(call, async () => {
+      await this.domains.ask(type, wish, call.causeFor('system'));
+      return new Answer(202, await this.certificates.ofPlane(this.config.HOSTPLANE_BASE_DOMAIN), { location: `${API_BASE}/edge/certificate` });
+    });
   }
 
   @Serves('traefikConfig')

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import type { Site } from '#api/site.js';
+import { PLANE_KEYRING } from '#domain/naming/naming.js';
 import { isLive, type SiteStatus } from '#domain/site/status.js';
 import { memberships, mustMay, roleJoin, seen, sightOf, theOneNamed, type Asker } from './access.js';
 import { PageQuery } from './page-query.js';
@@ -11,6 +12,7 @@ import type { SiteRow } from './sites.projection.js';
 export interface EdgeAddress {
   readonly baseDomain: string;
   readonly httpPort: number;
+  readonly httpsPort: number;
 }
 
 export interface SiteQuery {
@@ -24,7 +26,8 @@ export interface SiteQuery {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-type Joined = SiteRow & { operation_status: string | null };
+/** `…_until`: to when the certificate lasts that visitors get for the site's own name, and for its primary domain; null: they get none that anybody trusts. */
+type Joined = SiteRow & { operation_status: string | null; own_until: string | null; primary_until: string | null };
 type Found = Joined & { role: string | null };
 
 /** Sites as the members of their projects see them; nobody else finds them. */
@@ -55,7 +58,7 @@ export class SiteQueries {
       .add('t.created_position < ?', query.cursor === undefined ? undefined : readCursor(query.cursor))
       .statement({
         schema: this.schema, table: 'sites', asker: query.projectId === undefined ? asker : undefined, limit: query.limit,
-        columns: 't.*, o.status AS operation_status', joins: `LEFT JOIN ${this.schema}.operations o ON o.id = t.operation_id`,
+        columns: `t.*, o.status AS operation_status, ${this.https('t')}`, joins: `LEFT JOIN ${this.schema}.operations o ON o.id = t.operation_id`,
       });
     const { rows } = await this.db.query<Joined>(statement);
     return pageFrom(rows, query.limit, (row) => row.created_position, (row) => this.show(row));
@@ -88,20 +91,31 @@ export class SiteQueries {
 
   private async named(asker: Asker, name: string): Promise<Found | undefined> {
     const own = `${this.schema}.members m JOIN ${this.schema}.sites s ON s.project_id = m.project_id AND s.name = $1 AND s.status <> 'DESTROYED'`;
-    const text = `SELECT s.*, o.status AS operation_status, m.role FROM ${own} LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id
+    const text = `SELECT s.*, o.status AS operation_status, ${this.https('s')}, m.role FROM ${own} LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id
       WHERE ${memberships(2)} ORDER BY s.owner = $2 DESC, s.created_position LIMIT 2`;
     const { rows } = await this.db.query<Found>({ name: 'site-by-name', text, values: [name, ...sightOf(asker).slice(0, 2)] });
     return theOneNamed(rows, asker, 'site', name);
   }
 
   private select(): string {
-    return `SELECT s.*, o.status AS operation_status, m.role FROM ${this.schema}.sites s LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id`;
+    return `SELECT s.*, o.status AS operation_status, ${this.https('s')}, m.role FROM ${this.schema}.sites s LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id`;
+  }
+
+  private https(site: string): string {
+    const last = (where: string): string => `(SELECT max(c.not_after) FROM ${this.schema}.certificates c WHERE c.served = 1 AND ${where})`;
+    return `${last(`c.domain = '${this.edge.baseDomain}' AND c.project_id = '${PLANE_KEYRING}' AND c.host_id = ${site}.host_id`)} AS own_until, ${last(`c.domain = ${site}.primary_domain AND c.site_id = ${site}.id`)} AS primary_until`;
+  }
+
+  /** By HTTPS where visitors get a certificate for the name. */
+  private urlOf(hostname: string, until: string | null): string {
+    const isHttps = until !== null && until > new Date().toISOString();
+    const port = isHttps ? this.edge.httpsPort : this.edge.httpPort;
+    return `${isHttps ? 'https' : 'http'}://${hostname}${port === (isHttps ? 443 : 80) ? '' : `:${port}`}`;
   }
 
   private show(row: Joined): Site {
-    const port = this.edge.httpPort === 80 ? '' : `:${this.edge.httpPort}`;
     const release = row.release ?? row.next_release;
-    const own = `http://${row.hostname}.${this.edge.baseDomain}${port}`;
+    const own = this.urlOf(`${row.hostname}.${this.edge.baseDomain}`, row.own_until);
     return {
       id: row.id,
       name: row.name,
@@ -109,7 +123,7 @@ export class SiteQueries {
       status: row.status as Site['status'],
       power: row.power as Site['power'],
       ...this.healthOf(row),
-      url: row.primary_domain ? `http://${row.primary_domain}${port}` : own,
+      url: row.primary_domain ? this.urlOf(row.primary_domain, row.primary_until) : own,
       domains: Object.entries(JSON.parse(row.domains) as Record<string, Site['domains'][number]['status']>).map(([name, status]) => ({ name, status, primary: name === row.primary_domain })),
       runtime: row.runtime,
       projectId: row.project_id,

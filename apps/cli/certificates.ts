@@ -14,6 +14,9 @@ Examples:
   hostplane domain certificate renew shop.example.com
   hostplane domain certificate list --status failed`;
 
+/** A domain's, or the plane's own. */
+export type AnyCertificate = Omit<Certificate, 'siteId'> & { readonly siteId?: string };
+
 const POLL_MS = 500;
 const PROVEN_BY = { 'http-01': 'the edge (http-01)', 'dns-01': 'a TXT record that this plane sets (dns-01)', none: 'nothing: its authority asks for no proof' };
 
@@ -44,23 +47,23 @@ async function list({ client, terminal }: Session, options: { site?: string; sta
 }
 
 async function show(session: Session, name: string): Promise<void> {
-  print(session, (await session.client.call('showCertificate', { params: { name } })).body);
+  printCertificate(session, (await session.client.call('showCertificate', { params: { name } })).body);
 }
 
 async function upload(session: Session, name: string, options: { chain: string; key: string }): Promise<void> {
   const [chain, key] = await Promise.all([read(options.chain), read(options.key)]);
   const { body } = await session.client.call('uploadCertificate', { params: { name }, body: { chain, key } });
-  print(session, await settled(session, body, 'deployed'));
+  await finish(session, body, 'deployed');
 }
 
 async function renew(session: Session, name: string, { newKey }: { newKey?: boolean }): Promise<void> {
   const { body } = await session.client.call('renewCertificate', { params: { name }, body: { newKey } });
-  print(session, await settled(session, body, 'deployed'));
+  await finish(session, body, 'deployed');
 }
 
 async function revoke(session: Session, name: string, { reason }: { reason?: 'unspecified' | 'keyCompromise' | 'superseded' | 'cessationOfOperation' }): Promise<void> {
   const { body } = await session.client.call('revokeCertificate', { params: { name }, body: { reason } });
-  print(session, await settled(session, body, 'revoked'));
+  await finish(session, body, 'revoked');
 }
 
 async function withdraw(session: Session, name: string): Promise<void> {
@@ -68,8 +71,13 @@ async function withdraw(session: Session, name: string): Promise<void> {
   session.terminal.fields(body, { Withdrawn: body.domain });
 }
 
+async function finish(session: Session, first: Certificate, goal: Certificate['status']): Promise<void> {
+  const look = async (): Promise<Certificate> => (await session.client.call('showCertificate', { params: { name: first.domain } })).body;
+  printCertificate(session, await settled(session, first, goal, look, `hostplane domain certificate show ${first.domain}`));
+}
+
 /** Watches a certificate until it is as it should be, and says each change; with --no-wait answers at once. */
-async function settled({ client, terminal, options }: Session, first: Certificate, goal: Certificate['status']): Promise<Certificate> {
+export async function settled<C extends AnyCertificate>({ terminal, options }: Session, first: C, goal: Certificate['status'], look: () => Promise<C>, again: string): Promise<C> {
   if (options.wait === false) return first;
   const end = Date.now() + (options.timeout ?? 300) * 1000;
   let said = '';
@@ -78,12 +86,12 @@ async function settled({ client, terminal, options }: Session, first: Certificat
     if (line !== said) terminal.note(printable((said = line)));
     if (last.status === goal) return last;
     if (last.status === 'failed') throw new FailedError(`The certificate of ${last.domain} failed${last.failedStep ? ` at ${last.failedStep}` : ''}: ${last.lastError ?? 'no reason is known'}`);
-    if (Date.now() > end) throw new FailedError(`The certificate of ${last.domain} is still ${last.status}. It goes on; see it again with: hostplane domain certificate show ${last.domain}`);
-    last = (await client.call('showCertificate', { params: { name: first.domain } })).body;
+    if (Date.now() > end) throw new FailedError(`The certificate of ${last.domain} is still ${last.status}. It goes on; see it again with: ${again}`);
+    last = await look();
   }
 }
 
-function print({ terminal }: Session, one: Certificate): void {
+export function printCertificate({ terminal }: Session, one: AnyCertificate): void {
   if (terminal.isJson) return terminal.json(one);
   const time = (value: string | undefined): string | undefined => value && renderTime(value);
   terminal.fields(one, {
@@ -95,7 +103,7 @@ function print({ terminal }: Session, one: Certificate): void {
   if (found.length > 0) terminal.line(`\nFound\n${renderTable(['RESOLVER', 'TYPE', 'NAME', 'VALUE'], found)}`);
 }
 
-const warningOf = ({ expiresInDays, notAfter }: Certificate): string | undefined => (expiresInDays === undefined ? undefined : `ends within ${expiresInDays} days (${notAfter ? renderTime(notAfter) : ''}) and was not renewed`);
+const warningOf = ({ expiresInDays, notAfter }: AnyCertificate): string | undefined => (expiresInDays === undefined ? undefined : `ends within ${expiresInDays} days (${notAfter ? renderTime(notAfter) : ''}) and was not renewed`);
 
 async function read(file: string): Promise<string> {
   return readFile(file, 'utf8').catch((error: Error) => {

@@ -2,6 +2,7 @@ import { createTwoFilesPatch } from 'diff';
 import { Option, type Command } from 'commander';
 import type { EdgeConfig } from '#api/edge.js';
 import { apiCommand, withSession, type Session } from './command.js';
+import { addEdgeCertificateCommands } from './edge-certificate.js';
 import { addRulesCommand } from './edge-rules.js';
 import type { Io } from './terminal.js';
 
@@ -22,6 +23,7 @@ interface ShowOptions {
 export function addEdgeCommands(program: Command, io: Io): void {
   const edge = program.command('edge').description('what visitors come through').addHelpText('after', examples);
   addRulesCommand(edge, io);
+  addEdgeCertificateCommands(edge, io);
   const ofHost = (command: Command): Command =>
     command.option('--host <host>', "whose edge (default: the plane's first host)").addOption(new Option('--format <format>', 'in what form (default: what the edge itself has)').choices(['nginx', 'traefik', 'routes']));
   ofHost(apiCommand(edge, 'show', "a host's configuration, rendered from the log; for who runs the plane")).option('--at <moment>', 'as it was at a position of the log, or at a time').action(withSession(io, show));

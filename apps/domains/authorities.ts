@@ -23,6 +23,11 @@ export class Authorities {
     return this.all[0];
   }
 
+  /** Who issues for wildcards, and is trusted by everybody; undefined: nobody. */
+  get forWildcards(): CertificateAuthority | undefined {
+    return this.all.find(({ features }) => features.proofs.includes('dns-01'));
+  }
+
   find(name: string): CertificateAuthority | undefined {
     return this.all.find((one) => one.name === name);
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { parse } from 'tldts';
 import type { CertificateProof } from '#contracts/gen/hostplane/v1/certificate.js';
@@ -6,7 +7,7 @@ import { categoryOf, keyOf, type Cause, type StoredMessage } from '#contracts/me
 import { restUntil } from '#domain/certificate/caution.js';
 import { certificateDecider, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from '#domain/certificate/certificate.js';
 import { dueStep, proofsToRemove, type Step } from '#domain/certificate/due.js';
-import { UPLOADED } from '#domain/certificate/policy.js';
+import { OF_PLANE, UPLOADED } from '#domain/certificate/policy.js';
 import { isSame } from '#domain/certificate/proofs.js';
 import { domainDecider, type DomainEvent, type DomainName, type DomainState } from '#domain/domain-name/domain-name.js';
 import { routeDecider } from '#domain/route/route.js';
@@ -18,12 +19,15 @@ import { InTurn } from '#providers/in-turn.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { Authorities, Choice } from './authorities.js';
 import type { Issuance } from './issuance.js';
+import { bringing, isOfPlane, type PlaneCertificate } from './plane-certificate.js';
 
 interface Watched<S> {
   readonly state: S;
   readonly last: StoredMessage;
 }
 
+/** What hosts record of their edges. */
+const EDGES = 'edge-host';
 const TICK_MS = 500;
 /** Orders under way at once, over all domains: authorities take a few seconds each. */
 const ABREAST = 8;
@@ -45,6 +49,8 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   private readonly askRenewalAt = new Map<string, string>();
   private readonly turns = new InTurn(ABREAST);
   private readonly domainTurns = new InTurn();
+  private isCaughtUp = false;
+  private lastEdge: StoredMessage | undefined;
   private follower: Follower | undefined;
   private timer: NodeJS.Timeout | undefined;
   private unring: (() => void) | undefined;
@@ -53,14 +59,25 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
     private readonly store: EventStore,
     private readonly authorities: Authorities,
     private readonly issuance: Issuance,
+    private readonly plane: PlaneCertificate,
     private readonly onDoorbell: (ring: () => void) => () => void,
   ) {}
 
   onApplicationBootstrap(): void {
-    const follower = follow(this.store, { categories: [domainDecider.category, certificateDecider.category], apply: (messages) => this.take(messages) });
+    const follower = follow(this.store, { categories: [domainDecider.category, certificateDecider.category, EDGES], apply: (messages) => this.take(messages) });
     this.follower = follower;
     this.unring = this.onDoorbell(() => follower.wake());
     this.timer = setInterval(() => this.doWhatIsDue(), TICK_MS);
+    void this.catchUp(follower);
+  }
+
+  /** What is due is seen at the end of the log alone: half-way through it, much seems so that has been done. */
+  private async catchUp(follower: Follower): Promise<void> {
+    while (this.follower === follower && !this.isCaughtUp) {
+      this.isCaughtUp = await this.store.head().then((head) => follower.waitFor(head, SEEN_WITHIN_MS), () => false);
+      if (!this.isCaughtUp) await sleep(TICK_MS);
+    }
+    this.doWhatIsDue();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -73,7 +90,10 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   private take(messages: readonly StoredMessage[]): void {
     for (const message of messages) {
       const key = keyOf(message.streamId);
-      if (categoryOf(message.streamId) === domainDecider.category) {
+      if (message.type === 'EdgeStarted') {
+        this.plane.add(message.data.hostId);
+        this.lastEdge = message;
+      } else if (categoryOf(message.streamId) === domainDecider.category) {
         this.domains.set(key, { state: domainDecider.evolve(this.domains.get(key)?.state ?? domainDecider.initial, message as unknown as DomainEvent), last: message });
       } else {
         this.certificates.set(key, { state: certificateDecider.evolve(this.certificates.get(key)?.state ?? certificateDecider.initial, message as unknown as CertificateEvent), last: message });
@@ -83,6 +103,7 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   }
 
   private doWhatIsDue(): void {
+    if (!this.isCaughtUp) return;
     const now = new Date().toISOString();
     for (const { state, last } of this.domains.values()) {
       if (state.status === 'free' || state.status !== 'active' || !this.authorities.automatic) continue;
@@ -90,6 +111,7 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
       const { state: certificate, last: before } = this.certificates.get(claimId) ?? { state: certificateDecider.initial, last };
       if (certificate.status === 'none') this.begin(claimId, () => this.request(state, before));
     }
+    this.tendPlanes(now);
     for (const [id, { state, last }] of this.certificates) {
       const left = proofsToRemove(state, now);
       if (left.length > 0) this.begin(id, () => this.withdraw(id, last, left));
@@ -97,13 +119,38 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
       if (state.status !== 'removing' && !this.isWanted(id, state)) this.begin(id, () => this.record(id, last, 'remove', { type: 'RemoveCertificate', reason: 'Its domain is served no more.', now, policy: this.issuance.policy }));
       const step = dueStep(state, now, this.issuance.policy);
       if (step) this.begin(id, () => this.attend(id, state, last, step));
-      else if (state.status === 'deployed' && state.authority !== UPLOADED && (this.askRenewalAt.get(id) ?? '') <= now) this.begin(id, () => this.planRenewal(id, state, last));
+      else if (state.status === 'deployed' && ![UPLOADED, OF_PLANE].includes(state.authority) && (this.askRenewalAt.get(id) ?? '') <= now) this.begin(id, () => this.planRenewal(id, state, last));
     }
   }
 
+  /** The plane's own certificate, and hosts' copies of it. */
+  private tendPlanes(now: string): void {
+    const edge = this.lastEdge;
+    if (!edge) return;
+    const { id } = this.plane;
+    const own = this.stateOf(id);
+    if (own.status === 'none' && this.plane.mayBegin()) this.begin(id, () => this.requestPlanes(this.certificates.get(id)?.last ?? edge));
+    for (const copy of this.plane.copiesToBring(own, (other) => this.stateOf(other))) {
+      const { certificateId } = copy.of;
+      const last = this.certificates.get(certificateId)?.last ?? edge;
+      this.begin(certificateId, () => this.record(certificateId, last, `copy:${copy.certificate.fingerprint}`, { ...bringing(copy), now, policy: this.issuance.policy }));
+    }
+  }
+
+  private async requestPlanes(last: StoredMessage): Promise<number | undefined> {
+    const choice = await this.plane.possible();
+    if (!choice) return undefined;
+    return this.record(this.plane.id, last, 'request', { type: 'RequestCertificate', of: this.plane.of, authority: choice.authority.name, proof: choice.proof, now: new Date().toISOString() });
+  }
+
+  private stateOf(id: string): CertificateState {
+    return this.certificates.get(id)?.state ?? certificateDecider.initial;
+  }
+
   /** Whether its domain, by the same claim, is there. */
-  private isWanted(id: string, { of: { domain } }: Certificate): boolean {
-    const held = this.domains.get(domain)?.state;
+  private isWanted(id: string, { of }: Certificate): boolean {
+    if (isOfPlane(of)) return this.plane.isWanted(id, of, this.stateOf(this.plane.id));
+    const held = this.domains.get(of.domain)?.state;
     return held !== undefined && held.status !== 'free' && held.status !== 'removing' && held.claim.claimId === id;
   }
 
@@ -154,14 +201,16 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   /** Another order, unless too many were placed for the same registered domain: then it waits its turn, and its status says so. */
   private async order(certificate: Certificate, now: string): Promise<CertificateCommand> {
     const zone = registeredDomain(certificate);
-    const siblings = [...this.certificates.values()].flatMap(({ state }) => (state.status !== 'none' && registeredDomain(state) === zone ? [state] : []));
+    const siblings = [...this.certificates.values()].flatMap(({ state }) => (state.status !== 'none' && state.authority !== OF_PLANE && registeredDomain(state) === zone ? [state] : []));
     const notBefore = restUntil(siblings, now);
     if (notBefore === '') return this.issuance.order(certificate, () => this.choiceFor(certificate));
     const error = `So many certificates were issued for ${zone} within a week that its authority may refuse more.`;
     return { type: 'RecordFailure', order: certificate.orders + 1, step: 'order', error, notBefore, keepsOrder: false, now, policy: this.issuance.policy };
   }
 
-  private choiceFor({ of: { domain } }: Certificate): Choice {
+  private choiceFor({ of }: Certificate): Choice | Promise<Choice> {
+    if (isOfPlane(of)) return this.plane.choose();
+    const { domain } = of;
     const held = this.domains.get(domain)?.state;
     if (!held || held.status === 'free') throw new ProviderError(`${domain} is served no more.`, false);
     return this.authorities.forDomain(held);

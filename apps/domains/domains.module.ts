@@ -7,6 +7,7 @@ import { Authorities } from './authorities.js';
 import { chooseAuthorities } from './authorities.module.js';
 import { CertificateCommands } from './certificate.commands.js';
 import { CertificatePoller } from './certificate.poller.js';
+import { EdgeCertificateCommands } from './edge-certificate.commands.js';
 import { CertificateReactor } from './certificate.reactor.js';
 import { Checks } from './checks.js';
 import { chooseDns } from './dns.module.js';
@@ -15,6 +16,7 @@ import { DomainPoller } from './domain.poller.js';
 import { DomainReactor } from './domain.reactor.js';
 import type { DomainsSettings } from './domains.config.js';
 import { Issuance } from './issuance.js';
+import { PlaneCertificate } from './plane-certificate.js';
 import { certificatePolicy } from './policy.js';
 import { ProofRecords } from './proof-records.js';
 import { Records } from './records.js';
@@ -30,13 +32,14 @@ export class DomainsModule {
     const poller = new DomainPoller(store, checks, records, (ring) => bus.onDoorbell(ring));
     const authorities = chooseAuthorities(settings, bus, dns);
     const issuance = new Issuance(authorities, bus, new ProofRecords(dns, lookup), certificatePolicy(settings));
-    const certificates = new CertificatePoller(store, authorities, issuance, (ring) => bus.onDoorbell(ring));
+    const plane = new PlaneCertificate(settings.HOSTPLANE_BASE_DOMAIN, authorities);
+    const certificates = new CertificatePoller(store, authorities, issuance, plane, (ring) => bus.onDoorbell(ring));
     return {
       module: DomainsModule,
-      controllers: [RouteCommands, DomainCommands, DomainReactor, CertificateCommands, CertificateReactor],
+      controllers: [RouteCommands, DomainCommands, DomainReactor, CertificateCommands, EdgeCertificateCommands, CertificateReactor],
       providers: [
         { provide: EventStore, useValue: store }, { provide: Checks, useValue: checks }, { provide: Records, useValue: records }, { provide: DomainPoller, useValue: poller },
-        { provide: Authorities, useValue: authorities }, { provide: Issuance, useValue: issuance }, { provide: CertificatePoller, useValue: certificates },
+        { provide: Authorities, useValue: authorities }, { provide: Issuance, useValue: issuance }, { provide: PlaneCertificate, useValue: plane }, { provide: CertificatePoller, useValue: certificates },
       ],
     };
   }

@@ -24,10 +24,10 @@ export class Issuance {
   ) {}
 
   /** `choose` says who is asked and how the names are proven, or why nobody can be. */
-  order(certificate: Certificate, choose: () => Choice): Promise<CertificateCommand> {
+  order(certificate: Certificate, choose: () => Choice | Promise<Choice>): Promise<CertificateCommand> {
     const order = certificate.orders + 1;
     return this.step(order, 'order', false, async () => {
-      const { authority, proof } = choose();
+      const { authority, proof } = await choose();
       const { of: { names }, issued } = certificate;
       reached('certificate:order');
       const placed = await authority.order(names, proof === 'none' ? 'http-01' : proof, issued && certificate.authority === authority.name ? { replaces: issued.chain } : {});

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { crypto } from 'acme-client';
 import type { OpenedSecrets, SigningRequest } from '#contracts/gen/hostplane/v1/ask.js';
-import { accountKeyName } from '#domain/naming/naming.js';
+import { accountKeyName, PLANE_KEYRING } from '#domain/naming/naming.js';
 import { BusClient } from '#messaging/bus-client.js';
 import { BoxKeys } from '#messaging/sealed-box.js';
 import { silent, until } from '../../test/support/bus.js';
@@ -60,10 +60,14 @@ describe('the key of a certificate', () => {
 });
 
 describe('the key of the account at an authority', () => {
-  it('is made once for each authority, is nobody’s project’s, and that it was opened is recorded', async () => {
+  it('is made once for each authority, is nobody’s project’s and no host’s, and that it was opened is recorded', async () => {
     const [first, again, other] = [await account('pebble'), await account('pebble'), await account('other')];
     expect([first, first[0] === other[0], first[0]]).toEqual([again, false, expect.stringContaining('PRIVATE KEY')]);
     const about = (await world.events()).filter(({ data }) => (data as { name?: string }).name === accountKeyName('pebble'));
+    await expect(world.reveal({ projectId: PLANE_KEYRING, names: [accountKeyName('pebble')] })).rejects.toMatchObject({ code: 'forbidden', field: 'names' });
+    const name = `certificate/${randomUUID()}/1`;
+    await sign(PLANE_KEYRING, name);
+    expect((await world.reveal({ projectId: PLANE_KEYRING, names: [name] })).secrets[name]).toContain('PRIVATE KEY');
     expect(about.map(({ type, meta }) => [type, meta.owner])).toEqual([['SecretStored', 'system'], ['SecretOpened', 'system'], ['SecretOpened', 'system']]);
   });
 });

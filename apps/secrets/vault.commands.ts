@@ -2,6 +2,8 @@ import { Controller } from '@nestjs/common';
 import type { OpenedSecrets, VaultKey } from '#contracts/gen/hostplane/v1/ask.js';
 import type { OpenSecrets, ShowPublicKey } from '#contracts/gen/hostplane/v1/secret.js';
 import type { Cause, StoredMessage } from '#contracts/message.js';
+import { PLANE_KEYRING } from '#domain/naming/naming.js';
+import { Refusal } from '#domain/refusal.js';
 import { vaultDecider } from '#domain/secret/vault.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnAsk, OnCommand, type HandlerContext } from '#messaging/handlers.js';
@@ -70,6 +72,8 @@ export class VaultCommands {
 
   @OnAsk('OpenSecrets')
   async open(ask: OpenSecrets, cause: Cause): Promise<OpenedSecrets> {
+    const own = ask.names.find((name) => !name.startsWith('certificate/'));
+    if (ask.projectId === PLANE_KEYRING && own !== undefined) throw new Refusal('forbidden', `"${own.slice(0, 80)}" is the plane's own: hosts are given the keys of its certificates alone.`, 'names');
     return this.vault.open(ask, cause);
   }
 }

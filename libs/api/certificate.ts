@@ -43,6 +43,11 @@ export const certificate = certificateSummary.extend({
 });
 export type Certificate = z.output<typeof certificate>;
 
+export const edgeCertificate = certificate.omit({ siteId: true }).extend({
+  hosts: z.array(z.object({ hostId: z.string(), status: certificateStatus, lastError: z.string().optional(), nextTryAt: z.string().optional() })).describe('Those whose edges serve it, or are to'),
+});
+export type EdgeCertificate = z.output<typeof edgeCertificate>;
+
 export const certificatePage = pageOf(certificate);
 export const certificateFilter = pageQuery.extend({
   siteId: reference('site', 'Id or name of the site').optional(),

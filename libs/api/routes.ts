@@ -1,5 +1,5 @@
 import { allBackups, backup, backupAccepted, backupFilter, backupPage, backupRef, restoreInput, siteRemoval, volumeList } from './backup.js';
-import { certificate, certificateFilter, certificatePage, newCertificate, renewalInput, revocationInput } from './certificate.js';
+import { certificate, certificateFilter, certificatePage, edgeCertificate, newCertificate, renewalInput, revocationInput } from './certificate.js';
 import { domain, domainFilter, domainPage, domainRef, newDomain } from './domain.js';
 import { edgeConfig, edgeQuery, traefikQuery } from './edge.js';
 import { edgeRules, edgeRulesChange } from './edge-rules.js';
@@ -19,6 +19,7 @@ const accepted = <T extends NonNullable<Answered['schema']>>(schema: T) => ({
 });
 const ok = <T extends NonNullable<Answered['schema']>>(schema: T, description = 'As asked.') => ({ 200: { description, schema } });
 const acceptedDomain = { 202: { description: 'Accepted; the domain at Location shows how it goes on.', schema: domain, hasLocation: true } };
+const acceptedEdgeCertificate = { 202: { description: 'Accepted; the certificate at Location shows how it goes on.', schema: edgeCertificate, hasLocation: true } };
 const acceptedCertificate = { 202: { description: 'Accepted; the certificate at Location shows how it goes on.', schema: certificate, hasLocation: true } };
 const switchSite = (action: string, summary: string) =>
   ({ method: 'POST', path: `/sites/{id}/${action}`, summary, tag: 'sites', scope: 'write', right: 'sites:run', params: siteRef, idempotent: true, answers: accepted(siteAccepted) }) as const;
@@ -187,6 +188,17 @@ export const routes = {
 
   showEdge: {
     method: 'GET', path: '/edge', summary: "A host's edge configuration as it is or was, rendered from the log; for who runs the plane", tag: 'edge', scope: 'admin', right: 'edge:read', query: edgeQuery, answers: ok(edgeConfig),
+  },
+  showEdgeCertificate: {
+    method: 'GET', path: '/edge/certificate', summary: "Show the plane's own certificate, for the base domain and all names below it, and which hosts serve it; for who runs the plane", tag: 'edge', scope: 'admin', right: 'edge:read', answers: ok(edgeCertificate),
+  },
+  renewEdgeCertificate: {
+    method: 'POST', path: '/edge/certificate/renew', summary: "Get another one for the plane now; also after a failure, or when one was revoked", tag: 'edge', scope: 'admin', right: 'edge:write', body: renewalInput.optional(), idempotent: true,
+    answers: acceptedEdgeCertificate,
+  },
+  revokeEdgeCertificate: {
+    method: 'POST', path: '/edge/certificate/revoke', summary: "Have the plane's own certificate revoked by who issued it, and served no more", tag: 'edge', scope: 'admin', right: 'edge:write', body: revocationInput.optional(), idempotent: true,
+    answers: acceptedEdgeCertificate,
   },
   traefikConfig: {
     method: 'GET', path: '/traefik/config', summary: "The routes of a host for Traefik's HTTP provider; for who runs the plane", tag: 'edge', scope: 'admin', right: 'edge:read', query: traefikQuery,

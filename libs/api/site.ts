@@ -55,7 +55,7 @@ export const site = z.object({
     since: z.string().describe('When it was seen to become so'),
     detail: z.string().optional().describe('What was found instead'),
   }).optional().describe('How its host finds what is meant to run: seen anew every few seconds, and unknown when nobody can see it. Absent while it is not live, or meant to stand still'),
-  url: z.string().describe('Where visitors reach it'),
+  url: z.string().describe('Where visitors reach it; by HTTPS once they get a certificate for that name'),
   domains: z.array(z.object({ name: z.string(), status: domainStatus, primary: z.boolean() })).describe('Custom domains'),
   runtime: z.string(),
   projectId: z.string(),

@@ -4,6 +4,7 @@ import * as certificateProof from './gen/hostplane/v1/certificate_proof.js';
 import * as database from './gen/hostplane/v1/database.js';
 import * as domain from './gen/hostplane/v1/domain.js';
 import * as edge from './gen/hostplane/v1/edge.js';
+import * as edgeCertificate from './gen/hostplane/v1/edge_certificate.js';
 import * as edgeRules from './gen/hostplane/v1/edge_rules.js';
 import * as health from './gen/hostplane/v1/health.js';
 import * as home from './gen/hostplane/v1/home.js';
@@ -26,7 +27,7 @@ interface Codec<T> {
 type CodecsOf<M> = { [K in keyof M as M[K] extends { fromJSON(object: never): unknown } ? K : never]: M[K] };
 
 const codecs = {
-  ...only(backup), ...only(certificate), ...only(certificateProof), ...only(database), ...only(domain), ...only(edge), ...only(edgeRules), ...only(health), ...only(home), ...only(member), ...only(name), ...only(operation), ...only(pool),
+  ...only(backup), ...only(certificate), ...only(certificateProof), ...only(database), ...only(domain), ...only(edge), ...only(edgeCertificate), ...only(edgeRules), ...only(health), ...only(home), ...only(member), ...only(name), ...only(operation), ...only(pool),
   ...only(project), ...only(route), ...only(secret), ...only(site), ...only(token), ...only(workload),
 };
 

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { request } from 'node:https';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { run } from '../../apps/cli/program.js';
 import type { SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
 import { feed } from '../support/cloudflare-knot.js';
@@ -23,6 +26,7 @@ interface CertificateView extends Record<string, unknown> {
 }
 
 const BASE = 'apps.example.org';
+const WILDCARD = '/edge/certificate';
 /** Nothing listens there: what is proven by HTTP cannot be. */
 const NOBODY = '127.0.0.9';
 
@@ -92,6 +96,51 @@ describeAll('certificates that a TXT record proves', () => {
     for await (const part of response) text += String(part);
     return { text, names };
   }
+
+  it('come for the base domain: each site has HTTPS at once, by a certificate that is the plane’s own', async () => {
+    const own = await until('the hosts serve the wildcard', async () => {
+      const { body } = await plane.api.call<CertificateView>('GET', WILDCARD);
+      return body.status === 'deployed' && body;
+    });
+    expect(own).toMatchObject({ domain: BASE, names: expect.arrayContaining([BASE, `*.${BASE}`]), authority: 'acme', issuer: expect.stringContaining('Pebble'), renewAt: expect.any(String), proof: { kind: 'dns-01' }, hosts: [{ hostId: 'local', status: 'deployed' }] });
+    for (const name of ['shop', 'blog']) expect(await visit(`${name}.${BASE}`)).toMatchObject({ text: `I am ${name}`, names: expect.stringContaining(`DNS:*.${BASE}`) });
+    expect((await plane.api.site(sites.get('blog')!.id)).url).toBe(`https://blog.${BASE}:${plane.edgeTlsPort}`);
+    sites.set('late', await liveSite('late'));
+    expect((await visit(`late.${BASE}`)).text).toBe('I am late');
+    await proofsGone();
+
+    const { body: made } = await plane.api.call('POST', '/tokens', { name: 'ann', scopes: ['write'], owner: 'ann' });
+    const ann = plane.api.as(String(made['token']));
+    expect([(await ann.call('GET', WILDCARD)).status, (await ann.call('POST', `${WILDCARD}/revoke`)).status]).toEqual([403, 403]);
+    expect((await plane.api.call<{ items: unknown[] }>('GET', '/certificates?all=true')).body.items).toEqual([]);
+  });
+
+  it('of the base domain are renewed with another key, lost and brought back, revoked and had anew', async () => {
+    const out: string[] = [];
+    const cli = (...args: string[]) => {
+      out.length = 0;
+      const write = (text: string) => out.push(text);
+      return run(['edge', 'certificate', ...args], { out: { write }, err: { write }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } });
+    };
+    const serial = async () => String((await plane.api.call('GET', WILDCARD)).body['serial']);
+    const before = await serial();
+    expect([await cli('renew', '--new-key'), out.join('')]).toEqual([0, expect.stringMatching(/apps\.example\.org: deployed[^]*Hosts[^]*local +deployed/)]);
+    expect(await serial()).not.toBe(before);
+    expect((await visit(`blog.${BASE}`)).text).toBe('I am blog');
+
+    await plane.halt('provisioner');
+    rmSync(join(plane.folder, 'edge', 'tls'), { recursive: true });
+    await plane.start('provisioner');
+    await until('it is brought back from the vault', async () => (await visit(`blog.${BASE}`)).text === 'I am blog');
+
+    const revoked = await serial();
+    expect([await cli('revoke', '--reason', 'superseded'), await pebble.isRevoked(revoked)]).toEqual([0, true]);
+    await until('no host serves it', () => visit(`blog.${BASE}`).then(() => false, () => true));
+    await until('the URL says so', async () => (await plane.api.site(sites.get('blog')!.id)).url.startsWith('http://'));
+    expect(await cli('renew')).toBe(0);
+    expect((await visit(`blog.${BASE}`)).text).toBe('I am blog');
+    await proofsGone();
+  });
 
   it('come for a domain that no visitor reaches by HTTP, are served, and leave no record behind', async () => {
     const foreign = cloudflare.zones.plant({ type: 'TXT', name: '_acme-challenge.shop.example.com', content: '"of somebody else"' });

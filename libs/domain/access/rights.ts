@@ -30,6 +30,7 @@ const projectRights = {
 const ownRights = {
   'projects:create': 'make projects',
   'edge:read': "see what every host's edge is configured with; with the scope admin",
+  'edge:write': "renew and revoke the plane's own certificate; with the scope admin",
   'tokens:read': "see one's tokens",
   'tokens:write': 'issue and revoke tokens',
 } as const;

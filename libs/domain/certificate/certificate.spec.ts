@@ -153,6 +153,33 @@ describe('an uploaded certificate', () => {
   });
 });
 
+describe("the plane's own certificate", () => {
+  const own = { ...of, siteId: '', projectId: 'plane', hostId: '', domain: 'example.org', names: ['example.org', '*.example.org'] };
+  const wanted: CertificateCommand = { ...request, of: own } as CertificateCommand;
+  const placed: CertificateCommand = { ...order(1), proofs: [] } as CertificateCommand;
+  const copy: CertificateCommand = { type: 'UploadCertificate', of: { ...own, certificateId: 'copy', hostId: 'h2' }, certificate: issuedOne(1), authority: 'plane', now, policy };
+
+  it('is ready for hosts once it is issued, and asks none itself', () => {
+    on(wanted, placed).when(issue(1)).thenTypes('CertificateIssued', 'CertificateDeployed');
+    expect(state(wanted, placed, issue(1))).toMatchObject({ status: 'deployed', isDeployed: true, awaitsHost: false, renewAt: later(now, 60 * DAY) });
+  });
+  it('is gone once its authority has revoked it, and can be had anew', () => {
+    const revoked = [wanted, placed, issue(1), { type: 'RevokeCertificate', reason: '', now }] as const;
+    on(...revoked).when({ type: 'RecordRevoked', serial: '01', now, policy }).thenTypes('CertificateRevoked', 'CertificateRemoved', 'ForgetSecrets');
+    expect(dueStep(state(...revoked, { type: 'RecordRevoked', serial: '01', now, policy }, renewal), now, policy)).toBe('order');
+  });
+  it('is copied to a host, which serves all of its names, and is neither renewed nor warned of there; its key is not the copy’s to forget', () => {
+    given(decider).when(copy).thenTypes('CertificateRequested', 'CertificateIssued', 'EnsureCertificate');
+    const [, , command] = after(copy);
+    expect(command).toMatchObject({ data: { hostId: 'h2', projectId: 'plane', hostnames: ['example.org', '*.example.org'], certificate: issuedOne(1) } });
+    const served = [copy, answer(1)] as const;
+    expect([state(...served).renewAt, dueStep(state(...served), later(now, 89 * DAY), policy)]).toEqual(['', undefined]);
+    on(...served).when(copy).then();
+    on(...served).when({ ...copy, certificate: issuedOne(2) } as CertificateCommand).thenTypes('CertificateIssued', 'EnsureCertificate');
+    on(...served, { type: 'RemoveCertificate', reason: 'It is there no more.', now, policy }).when(answer(2)).thenTypes('CertificateRemoved');
+  });
+});
+
 describe('time', () => {
   it('brings renewal at two thirds of the lifetime, or when the authority suggests it', () => {
     expect(renewalTime(issuedOne(1))).toBe(later(now, 60 * DAY));

@@ -3,7 +3,7 @@ import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '../decider.js';
 import { decideCertificate } from './decide.js';
 import { evolveCertificate } from './evolve.js';
-import type { CertificatePolicy, ProofKind } from './policy.js';
+import type { CertificatePolicy, OF_PLANE, ProofKind } from './policy.js';
 import type { LeftProofs, ProofCommand } from './proofs.js';
 
 export type CertificateStatus = 'requested' | 'issuing' | 'issued' | 'deployed' | 'renewing' | 'failed' | 'revoking' | 'revoked' | 'removing';
@@ -16,6 +16,7 @@ export interface CertificateOf {
   /** Hostname that it is for. */
   readonly domain: string;
   readonly names: readonly string[];
+  /** Empty: no host serves it itself, hosts have copies of it. */
   readonly hostId: string;
 }
 
@@ -74,7 +75,8 @@ interface Timed {
 
 export type CertificateCommand =
   | { type: 'RequestCertificate'; of: CertificateOf; authority: string; proof: ProofKind; now: string }
-  | { type: 'UploadCertificate'; of: CertificateOf; certificate: IssuedCertificate } & Timed
+  /** `authority`: whoever brings it, unless it was a member. */
+  | { type: 'UploadCertificate'; of: CertificateOf; certificate: IssuedCertificate; authority?: typeof OF_PLANE } & Timed
   | { type: 'RecordOrder'; order: number; authority: string; proof: ProofKind; reference: string; proofs: readonly CertificateProof[] } & Timed
   | ProofCommand
   | { type: 'RecordIssued'; order: number; certificate: IssuedCertificate } & Timed

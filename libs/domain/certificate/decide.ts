@@ -2,7 +2,7 @@ import type { IssuedCertificate } from '#contracts/gen/hostplane/v1/certificate.
 import { Refusal } from '../refusal.js';
 import type { Certificate, CertificateCommand, CertificateEvent, CertificateState } from './certificate.js';
 import { awaitsDeployment } from './due.js';
-import { later, nextWarning, renewalTime, retryTime, UPLOADED, type ProofKind } from './policy.js';
+import { later, nextWarning, renewalTime, retryTime, OF_PLANE, UPLOADED, type ProofKind } from './policy.js';
 import { hasDnsProofs, idsOf, recordLook, recordProofsRemoved, recordRemovalDelay, workingStatus } from './proofs.js';
 
 type Of<T extends CertificateCommand['type']> = Extract<CertificateCommand, { type: T }>;
@@ -69,32 +69,40 @@ function proven(certificate: Certificate, now: string): CertificateEvent {
 }
 
 function issued(certificate: Certificate, { certificate: one, now, policy }: { certificate: IssuedCertificate; now: string; policy: Of<'RecordIssued'>['policy'] }, authority: string, before: IssuedCertificate | undefined): Events {
-  const { certificateId, hostId, siteId, projectId, domain } = certificate.of;
-  const turn = certificate.turn + 1;
-  const data = { ...idsOf(certificate), status: 'issued', certificate: one, turn, nextAt: later(now, policy.hostDelayMs), renewAt: authority === UPLOADED ? '' : renewalTime(one), authority };
+  const { certificateId, hostId, siteId, projectId, names } = certificate.of;
+  const turn = hostId === '' ? 0 : certificate.turn + 1;
+  const data = { ...idsOf(certificate), status: 'issued', certificate: one, turn, nextAt: turn === 0 ? '' : later(now, policy.hostDelayMs), renewAt: isBrought(authority) ? '' : renewalTime(one), authority };
+  const next: CertificateEvent = turn === 0 ? deployed(certificate, one) : { type: 'EnsureCertificate', data: { certificateId, hostId, siteId, projectId, hostnames: [...names], certificate: one, turn } };
   return [
     { type: 'CertificateIssued', data },
-    { type: 'EnsureCertificate', data: { certificateId, hostId, siteId, projectId, hostnames: [domain], certificate: one, turn } },
+    next,
     ...(before?.keySecret === one.keySecret ? [] : forget(certificate, before)),
   ];
 }
 
+const isBrought = (authority: string): boolean => authority === UPLOADED || authority === OF_PLANE;
+
+function deployed(certificate: Certificate, one: IssuedCertificate | undefined): CertificateEvent {
+  return { type: 'CertificateDeployed', data: { ...idsOf(certificate), status: 'deployed', fingerprint: one?.fingerprint ?? '' } };
+}
+
 /** The key of a certificate that is not used again is opened for nobody any more. */
-function forget({ of: { projectId } }: Certificate, before: IssuedCertificate | undefined): Events {
-  return before?.keySecret ? [{ type: 'ForgetSecrets', data: { projectId, names: [before.keySecret] } }] : [];
+function forget({ of: { projectId }, authority }: Certificate, before: IssuedCertificate | undefined): Events {
+  return before?.keySecret && authority !== OF_PLANE ? [{ type: 'ForgetSecrets', data: { projectId, names: [before.keySecret] } }] : [];
 }
 
 function upload(command: Of<'UploadCertificate'>, state: CertificateState): Events {
+  const { authority = UPLOADED } = command;
   if (state.status === 'removing') throw new Refusal('conflict', 'The certificate before it is being removed. Try again in a moment.');
   if (state.status === 'none') {
-    const begun = requested(command, UPLOADED, '');
-    const { certificateId, siteId, projectId } = command.of;
-    const certificate: Certificate = { status: 'requested', of: command.of, authority: UPLOADED, orders: state.orders, turn: state.turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
-    return certificateId && siteId && projectId ? [begun, ...issued(certificate, command, UPLOADED, undefined)] : [];
+    const begun = requested(command, authority, '');
+    const { certificateId, projectId } = command.of;
+    const certificate: Certificate = { status: 'requested', of: command.of, authority, orders: state.orders, turn: state.turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
+    return certificateId && projectId ? [begun, ...issued(certificate, command, authority, undefined)] : [];
   }
   if (state.status === 'revoking' || (state.status === 'revoked' && state.awaitsHost)) throw new Refusal('conflict', 'The certificate before it is being revoked. Try again in a moment.');
   if (state.issued?.fingerprint === command.certificate.fingerprint) return [];
-  return issued(state, command, UPLOADED, state.issued);
+  return issued(state, command, authority, state.issued);
 }
 
 function recordFailure({ order, step, error, notBefore, keepsOrder, now, policy }: Of<'RecordFailure'>, certificate: Certificate): Events {
@@ -119,12 +127,12 @@ function answerHost({ turn, error, now, policy }: Of<'AnswerHost'>, certificate:
   const { status } = certificate;
   if (status === 'removing' || status === 'revoked') {
     if (error !== '') return [];
-    return [{ type: 'CertificateRemoved', data: { ...idsOf(certificate), status: status === 'removing' ? 'removed' : 'revoked' } }, ...forget(certificate, certificate.issued)];
+    return [gone(certificate, status === 'removing' ? 'removed' : 'revoked'), ...forget(certificate, certificate.issued)];
   }
   const isProof = certificate.order !== undefined;
   if (error === '') {
     if (isProof) return [proven(certificate, now)];
-    return [{ type: 'CertificateDeployed', data: { ...idsOf(certificate), status: 'deployed', fingerprint: certificate.issued?.fingerprint ?? '' } }];
+    return [deployed(certificate, certificate.issued)];
   }
   const tries = certificate.tries + 1;
   const data = { ...idsOf(certificate), status: 'failed', step: isProof ? 'proof' : 'deployment', error, tries, nextAt: retryTime(now, tries, '', policy), keepsOrder: false };
@@ -135,12 +143,12 @@ function answerHost({ turn, error, now, policy }: Of<'AnswerHost'>, certificate:
 function askHostAgain({ now, policy }: Of<'AskHostAgain'>, certificate: Certificate): Events {
   const mayDeploy = awaitsDeployment(certificate);
   if (certificate.nextAt === '' || certificate.nextAt > now || !(certificate.awaitsHost || mayDeploy)) return [];
-  const { certificateId, hostId, siteId, projectId, domain } = certificate.of;
+  const { certificateId, hostId, siteId, projectId, names } = certificate.of;
   const turn = certificate.turn + 1;
   const again: CertificateEvent = { type: 'CertificateAskedAgain', data: { ...idsOf(certificate), status: mayDeploy ? 'issued' : certificate.status, turn, nextAt: later(now, policy.hostDelayMs) } };
   if (certificate.status === 'removing' || certificate.status === 'revoked') return [again, { type: 'RemoveCertificate', data: { certificateId, hostId, siteId, turn } }];
   if (certificate.order) return [again, { type: 'EnsureProofs', data: { certificateId, hostId, siteId, proofs: certificate.order.proofs.filter(({ type }) => type === 'http-01'), turn } }];
-  return [again, { type: 'EnsureCertificate', data: { certificateId, hostId, siteId, projectId, hostnames: [domain], certificate: certificate.issued, turn } }];
+  return [again, { type: 'EnsureCertificate', data: { certificateId, hostId, siteId, projectId, hostnames: [...names], certificate: certificate.issued, turn } }];
 }
 
 function renew({ reason, newKey, authority, now }: Of<'RenewCertificate'>, certificate: Certificate): Events {
@@ -179,11 +187,16 @@ function revoke({ reason, now }: Of<'RevokeCertificate'>, certificate: Certifica
 function recordRevoked({ serial, now, policy }: Of<'RecordRevoked'>, certificate: Certificate): Events {
   if (certificate.status !== 'revoking' || certificate.issued?.serial !== serial) return [];
   const { certificateId, hostId, siteId } = certificate.of;
-  const turn = certificate.turn + 1;
+  const turn = hostId === '' ? 0 : certificate.turn + 1;
+  if (turn === 0) return [{ type: 'CertificateRevoked', data: { ...idsOf(certificate), status: 'revoked', serial, turn, nextAt: '' } }, gone(certificate, 'revoked'), ...forget(certificate, certificate.issued)];
   return [
     { type: 'CertificateRevoked', data: { ...idsOf(certificate), status: 'revoked', serial, turn, nextAt: later(now, policy.hostDelayMs) } },
     { type: 'RemoveCertificate', data: { certificateId, hostId, siteId, turn } },
   ];
+}
+
+function gone(certificate: Certificate, status: 'removed' | 'revoked'): CertificateEvent {
+  return { type: 'CertificateRemoved', data: { ...idsOf(certificate), status } };
 }
 
 function remove({ reason, now, policy }: Of<'RemoveCertificate'>, certificate: Certificate): Events {
@@ -191,6 +204,6 @@ function remove({ reason, now, policy }: Of<'RemoveCertificate'>, certificate: C
   const { certificateId, hostId, siteId } = certificate.of;
   const turn = certificate.mayBeOnHost ? certificate.turn + 1 : 0;
   const wanted: CertificateEvent = { type: 'CertificateRemovalRequested', data: { ...idsOf(certificate), status: 'removing', reason, turn, nextAt: turn > 0 ? later(now, policy.hostDelayMs) : '' } };
-  if (turn === 0) return [wanted, { type: 'CertificateRemoved', data: { ...idsOf(certificate), status: 'removed' } }, ...forget(certificate, certificate.issued)];
+  if (turn === 0) return [wanted, gone(certificate, 'removed'), ...forget(certificate, certificate.issued)];
   return [wanted, { type: 'RemoveCertificate', data: { certificateId, hostId, siteId, turn } }];
 }

@@ -1,6 +1,6 @@
 import type { CertificateProof } from '#contracts/gen/hostplane/v1/certificate.js';
 import type { Certificate, CertificateState } from './certificate.js';
-import { nextWarning, type CertificatePolicy } from './policy.js';
+import { nextWarning, OF_PLANE, type CertificatePolicy } from './policy.js';
 
 /** What is to be done for a certificate: ask the host again, order, prove, have it issued, revoke, renew, warn of its end. */
 export type Step = 'ask-host' | 'order' | 'prove' | 'issue' | 'revoke' | 'renew' | 'warn';
@@ -10,7 +10,7 @@ export function dueStep(certificate: Certificate, now: string, policy: Certifica
   const { issued, renewAt, warned, status } = certificate;
   if (isPast(certificate.nextAt, now)) return nextStep(certificate);
   if (status === 'deployed' && isPast(renewAt, now)) return 'renew';
-  const warning = issued && !['removing', 'revoking', 'revoked'].includes(status) ? nextWarning(issued.notAfter, renewAt, warned, policy) : undefined;
+  const warning = issued && certificate.authority !== OF_PLANE && !['removing', 'revoking', 'revoked'].includes(status) ? nextWarning(issued.notAfter, renewAt, warned, policy) : undefined;
   return warning && warning.at <= now ? 'warn' : undefined;
 }
 

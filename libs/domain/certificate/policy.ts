@@ -1,6 +1,9 @@
 /** Authority of what somebody brought. */
 export const UPLOADED = 'uploaded';
 
+/** Authority of a host's copy of the plane's own certificate: what it is copied from is renewed, revoked and warned of, and has the key. */
+export const OF_PLANE = 'plane';
+
 /** How names are proven to an authority; none: it asks for no proof. */
 export type ProofKind = 'http-01' | 'dns-01' | 'none';
 
