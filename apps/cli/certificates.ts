@@ -12,7 +12,10 @@ Examples:
   hostplane domain certificate show shop.example.com
   hostplane domain certificate upload shop.example.com --chain fullchain.pem --key privkey.pem
   hostplane domain certificate renew shop.example.com
-  hostplane domain certificate list --status failed`;
+  hostplane domain certificate list --status failed
+
+A domain whose records this plane sets is proven by a TXT record, which it sets, looks for and removes (dns-01); the edge proves all others (http-01), for which port 80
+of the domain has to lead to it. "show" says which, what was expected and what was found. That of the base domain: hostplane edge certificate`;
 
 /** A domain's, or the plane's own. */
 export type AnyCertificate = Omit<Certificate, 'siteId'> & { readonly siteId?: string };

@@ -174,7 +174,7 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
     const { state: route } = await loadState(this.store, routeDecider, siteId);
     if (route.status === 'absent') return undefined;
     const of = { certificateId: claimId, siteId, projectId, domain: name, names: [name], hostId: route.hostId };
-    const { authority, proof } = this.authorities.forDomain(domain);
+    const { authority, proof } = this.authorities.plan(domain);
     return this.record(claimId, last, 'request', { type: 'RequestCertificate', of, authority: authority.name, proof, now: new Date().toISOString() });
   }
 
@@ -213,7 +213,7 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
     const { domain } = of;
     const held = this.domains.get(domain)?.state;
     if (!held || held.status === 'free') throw new ProviderError(`${domain} is served no more.`, false);
-    return this.authorities.forDomain(held);
+    return this.authorities.choose(held);
   }
 
   /** A record that another order wants by now, which an authority may give the same proof, is that one's to remove. */

@@ -41,6 +41,9 @@ export const domainsConfig = z.object({
   HOSTPLANE_ACME_EAB_HMAC_KEY: z.string().optional(),
   /** Further roots (PEM) that the directory's own certificate may come from. */
   HOSTPLANE_ACME_CA_FILE: folder().optional(),
+  /** Whether names that visitors reach by Cloudflare's proxy alone, or by a tunnel, get certificates that only that proxy trusts. */
+  HOSTPLANE_ORIGIN_CERTIFICATES: oneOf('off', 'cloudflare').default('off'),
+  HOSTPLANE_ORIGIN_CERTIFICATE_DAYS: oneOf('7', '30', '90', '365', '730', '1095', '5475').default('365'),
   /** After the first failure to get a certificate; doubled after each, up to the longest. Five minutes keep below Let's Encrypt's five failures an hour. */
   HOSTPLANE_CERTIFICATE_RETRY_SECONDS: wholeNumber(1, 86_400).default(300),
   /** How long a record that proves a name to an authority may stay unseen in the DNS. */
@@ -50,6 +53,9 @@ export const domainsConfig = z.object({
 }).superRefine((settings, context) => {
   const [kid, key] = [settings.HOSTPLANE_ACME_EAB_KID, settings.HOSTPLANE_ACME_EAB_HMAC_KEY];
   if ((kid === undefined) !== (key === undefined)) context.addIssue({ code: 'custom', path: [kid === undefined ? 'HOSTPLANE_ACME_EAB_KID' : 'HOSTPLANE_ACME_EAB_HMAC_KEY'], message: 'HOSTPLANE_ACME_EAB_KID and HOSTPLANE_ACME_EAB_HMAC_KEY belong together.' });
+  const say = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message });
+  if (settings.HOSTPLANE_ORIGIN_CERTIFICATES !== 'off' && settings.HOSTPLANE_CLOUDFLARE_API_TOKEN === undefined) say('HOSTPLANE_CLOUDFLARE_API_TOKEN', `HOSTPLANE_ORIGIN_CERTIFICATES is ${settings.HOSTPLANE_ORIGIN_CERTIFICATES}, so a token with SSL and Certificates Edit of the zones is needed.`);
+  else if (settings.HOSTPLANE_ORIGIN_CERTIFICATES !== 'off' && settings.HOSTPLANE_DNS_PROXIED === 'no' && settings.HOSTPLANE_TUNNEL === 'off') say('HOSTPLANE_ORIGIN_CERTIFICATES', "only Cloudflare's proxy trusts such certificates, so visitors have to come through it: set HOSTPLANE_DNS_PROXIED=yes, or HOSTPLANE_TUNNEL; otherwise take HOSTPLANE_ACME_DIRECTORY.");
   if (settings.HOSTPLANE_TUNNEL !== 'off' && settings.HOSTPLANE_TUNNEL_ID === undefined) context.addIssue({ code: 'custom', path: ['HOSTPLANE_TUNNEL_ID'], message: `HOSTPLANE_TUNNEL is ${settings.HOSTPLANE_TUNNEL}, so the tunnel's id is needed.` });
 });
 

@@ -30,7 +30,7 @@ export class DomainsModule {
     const dns = await chooseDns(settings, store);
     const records = new Records(dns, settings);
     const poller = new DomainPoller(store, checks, records, (ring) => bus.onDoorbell(ring));
-    const authorities = chooseAuthorities(settings, bus, dns);
+    const authorities = await chooseAuthorities(settings, bus, dns);
     const issuance = new Issuance(authorities, bus, new ProofRecords(dns, lookup), certificatePolicy(settings));
     const plane = new PlaneCertificate(settings.HOSTPLANE_BASE_DOMAIN, authorities);
     const certificates = new CertificatePoller(store, authorities, issuance, plane, (ring) => bus.onDoorbell(ring));

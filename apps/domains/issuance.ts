@@ -30,7 +30,7 @@ export class Issuance {
       const { authority, proof } = await choose();
       const { of: { names }, issued } = certificate;
       reached('certificate:order');
-      const placed = await authority.order(names, proof === 'none' ? 'http-01' : proof, issued && certificate.authority === authority.name ? { replaces: issued.chain } : {});
+      const placed = await authority.order(names, proof === 'none' ? 'http-01' : proof, issued && certificate.issuedBy === authority.name ? { replaces: issued.chain } : {});
       reached('certificate:ordered');
       return { type: 'RecordOrder', order, authority: authority.name, proof, ...placed, now: now(), policy: this.policy };
     });
@@ -74,18 +74,18 @@ export class Issuance {
     });
   }
 
-  revoke({ issued, authority, orders }: Certificate, reason: RevocationReason): Promise<CertificateCommand> {
+  revoke({ issued, issuedBy, orders }: Certificate, reason: RevocationReason): Promise<CertificateCommand> {
     return this.step(orders, 'revocation', false, async () => {
       reached('certificate:revoke');
-      await this.authorities.get(authority).revoke(issued!.chain, reason);
+      await this.authorities.get(issuedBy).revoke(issued!.chain, reason);
       reached('certificate:revoked');
       return { type: 'RecordRevoked', serial: issued!.serial, now: now(), policy: this.policy };
     });
   }
 
   /** When its authority would like it to be renewed; undefined: it does not say. One instant of the window, always the same for a certificate. */
-  async renewal({ issued, authority }: Certificate): Promise<{ renewAt: string; reason: string; askAgainAt: string } | undefined> {
-    const known = this.authorities.find(authority);
+  async renewal({ issued, issuedBy }: Certificate): Promise<{ renewAt: string; reason: string; askAgainAt: string } | undefined> {
+    const known = this.authorities.find(issuedBy);
     if (!issued || !known) return undefined;
     const window = await known.renewal(issued.chain);
     if (!window) return undefined;

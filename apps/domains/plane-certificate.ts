@@ -1,5 +1,6 @@
 import { deriveId } from '#contracts/ids.js';
 import type { IssuedCertificate } from '#contracts/gen/hostplane/v1/certificate.js';
+import { reached } from '#contracts/probe.js';
 import type { CertificateOf, CertificateState } from '#domain/certificate/certificate.js';
 import { OF_PLANE } from '#domain/certificate/policy.js';
 import { PLANE_KEYRING } from '#domain/naming/naming.js';
@@ -50,6 +51,7 @@ export class PlaneCertificate {
     this.lookAgainAt = Date.now() + LOOK_AGAIN_MS;
     const { dns } = this.authorities;
     const authority = this.authorities.forWildcards;
+    reached('certificate:zone');
     return dns && authority && (await dns.zoneOf(this.baseDomain)) !== undefined ? { authority, proof: 'dns-01' } : undefined;
   }
 

@@ -32,6 +32,8 @@ function description(): Document {
   }) as unknown as Record<string, unknown>;
   const kept = Object.fromEntries(Object.entries(whole['paths'] as object).filter(([path]) => KEPT.test(path)));
   const paths = resolved(kept, whole) as Record<string, Record<string, { parameters: unknown[]; responses: Record<string, unknown> }>>;
+  // Its lists of certificates have pages by now, and what was revoked says so (https://developers.cloudflare.com/api/resources/origin_ca_certificates/).
+  paths['/certificates']!['get']!.parameters.push({ in: 'query', name: 'page', schema: { type: 'integer', minimum: 1 } }, { in: 'query', name: 'per_page', schema: { type: 'integer', minimum: 5, maximum: 50 } });
   paths['/zones/{zone_id}/dns_records']!['get']!.parameters.push({ in: 'query', name: 'name.exact', schema: { type: 'string', maxLength: 255 } });
   // A refusal is described as a good answer and a bad one at once, which nothing can be.
   for (const { responses } of Object.values(paths).flatMap((path) => Object.values(path)).filter((one) => one?.responses)) {

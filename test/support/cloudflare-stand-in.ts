@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { cloudflareApi, failure } from './cloudflare-spec.js';
+import { CloudflareOrigin } from './cloudflare-origin.js';
 import { CloudflareTunnels } from './cloudflare-tunnels.js';
 import { CloudflareZones } from './cloudflare-zones.js';
 import type { Answered, Asked, DescribedApi } from './described-api.js';
@@ -18,19 +19,20 @@ export const CLOUDFLARE_TOKEN = 'a-token-of-cloudflare-that-nobody-may-see';
 const ROOT = '/client/v4';
 
 /**
- * Cloudflare's API as a client sees it: zones, records and tunnels with state, every request and answer checked against its own description. Each further part of the
+ * Cloudflare's API as a client sees it: zones, records, tunnels and origin certificates with state, every request and answer checked against its own description. Each further part of the
  * API is a file of its own that gives `operations()` by the description's ids.
  */
 export class CloudflareStandIn {
   readonly zones = new CloudflareZones();
   readonly tunnels = new CloudflareTunnels();
+  readonly origin = new CloudflareOrigin((name) => this.zones.holding(name)?.id);
   readonly faults: CloudflareFault[] = [];
   /** `<method> <path>` of all that was asked. */
   readonly asked: string[] = [];
   private readonly api: DescribedApi;
 
   private constructor(private readonly server: Server) {
-    this.api = cloudflareApi({ ...this.zones.operations(), ...this.tunnels.operations() });
+    this.api = cloudflareApi({ ...this.zones.operations(), ...this.tunnels.operations(), ...this.origin.operations() });
   }
 
   static async start(...zones: string[]): Promise<CloudflareStandIn> {

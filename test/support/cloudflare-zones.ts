@@ -44,6 +44,11 @@ export class CloudflareZones {
     return [...this.zones.values()].find((zone) => zone.name === name)!;
   }
 
+  /** The zone that a name belongs to. */
+  holding(name: string): ZoneRow | undefined {
+    return [...this.zones.values()].filter((zone) => name === zone.name || name.endsWith(`.${zone.name}`)).sort((a, b) => b.name.length - a.name.length)[0];
+  }
+
   /** All records of all zones, ours and others'. */
   all(): RecordRow[] {
     return [...this.zones.values()].flatMap(({ records }) => [...records.values()]);
@@ -51,7 +56,7 @@ export class CloudflareZones {
 
   /** Makes a record by hand, in the zone that it belongs to. */
   plant(record: Partial<RecordRow> & Pick<RecordRow, 'type' | 'name' | 'content'>): RecordRow {
-    const zone = [...this.zones.values()].filter(({ name }) => record.name === name || record.name.endsWith(`.${name}`)).sort((a, b) => b.name.length - a.name.length)[0]!;
+    const zone = this.holding(record.name)!;
     const row: RecordRow = { id: publicId(), ttl: 1, proxied: false, comment: null, tags: [], ...record };
     zone.records.set(row.id, row);
     this.changed(zone);

@@ -31,7 +31,7 @@ export interface Answered {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type Operation = (asked: Asked & { readonly params: Readonly<Record<string, string>> }) => Answered;
+export type Operation = (asked: Asked & { readonly params: Readonly<Record<string, string>> }) => Answered | Promise<Answered>;
 
 export interface DescribedApiOptions {
   readonly vendor: string;
@@ -85,10 +85,10 @@ export class DescribedApi {
     return this.options.invalid;
   }
 
-  run(id: string, asked: Parameters<Operation>[0]): Answered {
+  async run(id: string, asked: Parameters<Operation>[0]): Promise<Answered> {
     const operation = this.options.operations[id];
     if (!operation) return this.unknown(asked);
-    const answer = operation(asked);
+    const answer = await operation(asked);
     if (this.options.describedWrongly?.has(id)) return answer;
     const { errors } = this.backend.validateResponse(answer.body, id, answer.status);
     if (errors) this.seen.add(`The answer ${answer.status} of ${id} is not as described: ${JSON.stringify(errors)}`.slice(0, LONGEST));

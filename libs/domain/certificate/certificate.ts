@@ -44,6 +44,8 @@ export interface Certificate {
   readonly order?: Order;
   /** The newest that was issued. */
   readonly issued?: IssuedCertificate;
+  /** Who issued that one; empty: nobody yet. */
+  readonly issuedBy: string;
   /** The host has confirmed the newest. */
   readonly isDeployed: boolean;
   /** The next one gets another key than this one has. */

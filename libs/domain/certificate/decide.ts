@@ -97,7 +97,7 @@ function upload(command: Of<'UploadCertificate'>, state: CertificateState): Even
   if (state.status === 'none') {
     const begun = requested(command, authority, '');
     const { certificateId, projectId } = command.of;
-    const certificate: Certificate = { status: 'requested', of: command.of, authority, orders: state.orders, turn: state.turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
+    const certificate: Certificate = { status: 'requested', of: command.of, authority, issuedBy: '', orders: state.orders, turn: state.turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
     return certificateId && projectId ? [begun, ...issued(certificate, command, authority, undefined)] : [];
   }
   if (state.status === 'revoking' || (state.status === 'revoked' && state.awaitsHost)) throw new Refusal('conflict', 'The certificate before it is being revoked. Try again in a moment.');

@@ -27,7 +27,7 @@ function changed(next: Certificate, event: Change): Certificate {
       return { ...next, ...(next.order && { order: { ...next.order, isProven: true } }), awaitsHost: false, nextAt: event.data.nextAt };
     case 'CertificateIssued': {
       const { certificate, renewAt, turn, nextAt, authority } = event.data;
-      return { ...withoutOrder(next), authority, ...(certificate && { issued: certificate }), isDeployed: false, wantsNewKey: false, renewAt, warned: 0, tries: 0, error: '', ...asked(next, turn, nextAt) };
+      return { ...withoutOrder(next), authority, ...(certificate && { issued: certificate, issuedBy: authority }), isDeployed: false, wantsNewKey: false, renewAt, warned: 0, tries: 0, error: '', ...asked(next, turn, nextAt) };
     }
     case 'CertificateDeployed':
       return { ...next, isDeployed: true, awaitsHost: false, nextAt: '', tries: 0, error: '' };
@@ -54,7 +54,7 @@ function changed(next: Certificate, event: Change): Certificate {
 function requested({ orders, turn, left }: CertificateState, data: Extract<CertificateEvent, { type: 'CertificateRequested' }>['data']): Certificate {
   const { certificateId, siteId, projectId, domain, names, hostId, authority, nextAt } = data;
   const of: CertificateOf = { certificateId, siteId, projectId, domain, names, hostId };
-  return { status: 'requested', of, authority, orders, turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt, renewAt: '', warned: 0, ...(left && { left }) };
+  return { status: 'requested', of, authority, issuedBy: '', orders, turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt, renewAt: '', warned: 0, ...(left && { left }) };
 }
 
 /** After a revocation it can be asked for anew; otherwise that is its end. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Cloudflare from 'cloudflare';
 import { reached } from '#contracts/probe.js';
+import { RateLimited } from '../certificate-authority.js';
 import { ProviderError } from '../provider-error.js';
 
 export interface CloudflareSettings {
@@ -12,6 +13,8 @@ export interface CloudflareSettings {
   readonly callMs?: number;
   /** Before the second try; doubled before each further one. */
   readonly pauseMs?: number;
+  /** Whether a call that came too often is waited with and sent again; yes, unless told. */
+  readonly waitsWhenLimited?: boolean;
 }
 
 /** One call: what it is to do, in words, and the point that a process passes when it changes something. */
@@ -40,8 +43,10 @@ export class CloudflareApi {
   private readonly client: Cloudflare;
   private readonly attempts: number;
   private readonly pauseMs: number;
+  private readonly waitsWhenLimited: boolean;
 
-  constructor({ token, url, attempts = 4, callMs = 15_000, pauseMs = 500 }: CloudflareSettings) {
+  constructor({ token, url, attempts = 4, callMs = 15_000, pauseMs = 500, waitsWhenLimited = true }: CloudflareSettings) {
+    this.waitsWhenLimited = waitsWhenLimited;
     this.attempts = attempts;
     this.pauseMs = pauseMs;
     // What the client would read from CLOUDFLARE_* by itself is set here, so that the environment has no say.
@@ -61,7 +66,7 @@ export class CloudflareApi {
       } catch (error) {
         const { again, afterMs = 0, error: told } = outcomeOf(call, error);
         const waitMs = Math.max(afterMs, pauseMs);
-        if (!again || attempt >= this.attempts || waitMs > LONGEST_PAUSE_MS) throw told;
+        if (!again || (told instanceof RateLimited && !this.waitsWhenLimited) || attempt >= this.attempts || waitMs > LONGEST_PAUSE_MS) throw told;
         await sleep(waitMs);
       }
     }
@@ -81,7 +86,10 @@ function outcomeOf(call: Call, error: unknown): Outcome {
   const errors = said(error.error);
   const message = `Cloudflare could not ${call.what}: ${status}${errors.text}.${advice(status)}`;
   if (status < 500 && errors.codes.some((code) => CHANGED_MEANWHILE.has(code))) return { error: new LookAgain(message, false, { cause: error }), again: false };
-  if (status === 429) return { error: new ProviderError(message, true, { cause: error }), again: true, afterMs: retryAfterMs(headers?.get('retry-after')) };
+  if (status === 429) {
+    const afterMs = retryAfterMs(headers?.get('retry-after'));
+    return { error: new RateLimited(message, afterMs > 0 ? new Date(Date.now() + afterMs).toISOString() : '', { cause: error }), again: true, afterMs };
+  }
   if (status < 500) return { error: new ProviderError(message, false, { cause: error }), again: false };
   return call.isCreation ? { error: new LookAgain(message, true, { cause: error }), again: false } : { error: new ProviderError(message, true, { cause: error }), again: true };
 }
@@ -103,7 +111,7 @@ function said(body: unknown): { readonly codes: readonly number[]; readonly text
 }
 
 function advice(status: number): string {
-  if (status === 401 || status === 403) return ' Check HOSTPLANE_CLOUDFLARE_API_TOKEN: it needs Zone Read and DNS Edit of these zones, and Cloudflare Tunnel Edit of the account for a tunnel that is managed there.';
+  if (status === 401 || status === 403) return ' Check HOSTPLANE_CLOUDFLARE_API_TOKEN: it needs Zone Read and DNS Edit of these zones, SSL and Certificates Edit for origin certificates, and Cloudflare Tunnel Edit of the account for a tunnel that is managed there.';
   return '';
 }
 

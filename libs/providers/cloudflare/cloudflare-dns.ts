@@ -2,52 +2,34 @@ import type { DnsProvider, DnsRecordWish } from '../dns.js';
 import { ProviderError } from '../provider-error.js';
 import { LookAgain, type CloudflareApi } from './cloudflare-api.js';
 import { bodyOf, isOurs, isSame, markOf, planFor, wishOf, type Plan, type ShownRecord } from './requests.js';
+import { PER_PAGE, Zones, type Zone, type ZonesOptions } from './zones.js';
 
-export interface CloudflareDnsOptions {
+export interface CloudflareDnsOptions extends ZonesOptions {
   /** Id that this plane's records bear. */
   readonly plane: () => Promise<string>;
-  /** Zones that may be changed; without it all that the token shows. */
-  readonly zones?: readonly string[] | undefined;
-  /** How long the account's zones are remembered. */
-  readonly zonesForMs?: number;
 }
 
-interface Zone {
-  readonly id: string;
-  readonly name: string;
-  readonly hasTags: boolean;
-}
-
-/** A zone as Cloudflare shows it, as far as it matters here. */
-interface ShownZone {
-  readonly id: string;
-  readonly name: string;
-  readonly plan?: { readonly legacy_id?: string };
-}
-
-/** Plans whose records may have tags (https://developers.cloudflare.com/dns/manage-dns-records/reference/record-attributes/). */
-const PAID = new Set(['pro', 'business', 'enterprise']);
-/** Of anything at Cloudflare on one page; more are read page by page. */
-const PER_PAGE = 50;
 /** A zone is looked at before each change and after it: this often somebody else may be quicker. */
 const LOOKS = 6;
 
 /** Records in zones at Cloudflare. A zone is looked at, changed, and looked at again until it is as it should be. */
 export class CloudflareDns implements DnsProvider {
   readonly name = 'cloudflare';
-  private known: { readonly zones: Promise<readonly Zone[]>; readonly until: number } | undefined;
+  private readonly zones: Zones;
 
   constructor(
     private readonly api: CloudflareApi,
     private readonly options: CloudflareDnsOptions,
-  ) {}
+  ) {
+    this.zones = new Zones(api, options);
+  }
 
   async zoneOf(name: string): Promise<string | undefined> {
-    return (await this.find(name))?.name;
+    return (await this.zones.holding(name))?.name;
   }
 
   async ensure(wish: DnsRecordWish): Promise<void> {
-    const [zone, plane] = await Promise.all([this.find(wish.name), this.options.plane()]);
+    const [zone, plane] = await Promise.all([this.zones.holding(wish.name), this.options.plane()]);
     if (!zone) throw new ProviderError(`The ${wish.type} record ${wish.name} cannot be made: it is in no zone that this plane may change.`, false);
     let last: unknown;
     for (let look = 1; look <= LOOKS; look++) {
@@ -59,7 +41,7 @@ export class CloudflareDns implements DnsProvider {
   }
 
   async remove(wish: DnsRecordWish): Promise<void> {
-    const [zone, plane] = await Promise.all([this.find(wish.name), this.options.plane()]);
+    const [zone, plane] = await Promise.all([this.zones.holding(wish.name), this.options.plane()]);
     if (!zone) return;
     const what = `remove the ${wish.type} record ${wish.name}`;
     for (let look = 1; look <= LOOKS; look++) {
@@ -71,38 +53,11 @@ export class CloudflareDns implements DnsProvider {
   }
 
   async list(name: string): Promise<readonly DnsRecordWish[]> {
-    const zone = (await this.zones()).find((one) => one.name === name);
+    const zone = (await this.zones.all()).find((one) => one.name === name);
     if (!zone) return [];
     const plane = await this.options.plane();
     const ours = await this.records(zone, `list the records of ${name}`, { comment: { startswith: markOf(plane) } });
     return ours.filter((record) => isOurs(record, plane)).flatMap((record) => wishOf(record) ?? []);
-  }
-
-  private async find(name: string): Promise<Zone | undefined> {
-    const within = (await this.zones()).filter((zone) => name === zone.name || name.endsWith(`.${zone.name}`));
-    return within.sort((a, b) => b.name.length - a.name.length)[0];
-  }
-
-  private async zones(): Promise<readonly Zone[]> {
-    if (this.known && this.known.until > Date.now()) return this.known.zones;
-    const zones = this.readZones();
-    this.known = { zones, until: Date.now() + (this.options.zonesForMs ?? 60_000) };
-    return zones.catch((error: unknown) => {
-      this.known = undefined;
-      throw error;
-    });
-  }
-
-  /** Only zones that Cloudflare answers for: what is set in another one has no effect. */
-  private async readZones(): Promise<readonly Zone[]> {
-    const zones: Zone[] = [];
-    const call = { what: 'list the zones that its token may see' };
-    for (let page = await this.api.ask(call, (client) => client.zones.list({ status: 'active', per_page: PER_PAGE })); ; page = await this.api.ask(call, () => page.getNextPage())) {
-      for (const { id, name, plan } of page.result as readonly ShownZone[]) zones.push({ id, name, hasTags: PAID.has(plan?.legacy_id ?? '') });
-      if (page.result.length < PER_PAGE) break;
-    }
-    const { zones: allowed } = this.options;
-    return allowed ? zones.filter(({ name }) => allowed.includes(name)) : zones;
   }
 
   private recordsAt(zone: Zone, name: string): Promise<readonly ShownRecord[]> {
