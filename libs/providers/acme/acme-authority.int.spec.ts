@@ -109,6 +109,12 @@ describeWithPebble('ACME with pebble', () => {
     }
   });
 
+  it('finds its account again after a death, whether or not there is somebody to write to', async () => {
+    for (const email of ['', 'me@example.com', '']) await expect(make({ email }).order([freshName()], 'http-01')).resolves.toMatchObject({ proofs: [{ type: 'http-01' }] });
+    const accountKeyOfNobody = freshKey();
+    for (let time = 0; time < 2; time++) await expect(make({ email: '', accountKey: () => Promise.resolve(accountKeyOfNobody) }).order([freshName()], 'http-01')).resolves.toMatchObject({ proofs: [{ type: 'http-01' }] });
+  });
+
   it('is told that an authority which cannot be reached may be later', async () => {
     const gone = await startPebble();
     await gone.stop();

@@ -149,9 +149,17 @@ export class AcmeAuthority implements CertificateAuthority {
     const { directoryUrl, email, eab } = this.settings;
     const client = new Client({ directoryUrl, accountKey: await this.settings.accountKey(), ...(eab && { externalAccountBinding: { ...eab } }) });
     reached('acme:account');
-    await client.createAccount({ termsOfServiceAgreed: true, ...(email && { contact: [`mailto:${email}`] }) });
+    const isThere = await client.createAccount({ onlyReturnExisting: true }).then(() => true, isUnknown);
+    // Said again to an account that is there, it changes who is written to; without anybody there is nothing to say, and authorities refuse that.
+    if (!isThere || email) await client.createAccount({ termsOfServiceAgreed: true, ...(email && { contact: [`mailto:${email}`] }) });
     return client;
   }
+}
+
+/** There is no account of this key yet (RFC 8555, 7.3.1). */
+function isUnknown(error: Error): false {
+  if (error.message.includes('accountDoesNotExist')) return false;
+  throw error;
 }
 
 async function proofOf(client: Client, { identifier, challenges }: Authorization, type: 'http-01' | 'dns-01'): Promise<CertificateProof> {
