@@ -11,12 +11,12 @@ const [acme, origin] = [authority('acme', 'http-01', 'dns-01'), authority('cloud
 const dns = {} as DnsProvider;
 
 const claim = { name: 'shop.example.com', claimId: 'c', siteId: 's', projectId: 'p', ownerId: 'o', challenge: 'x', redirectTo: '', redirectStatus: 0 };
-/** A domain for which the plane has set a record, proxied or not; without one its owner has. */
-function domain(proxied?: boolean): DomainName {
+/** A domain for which the plane has set a record, proxied or not, or is about to; without one its owner has. */
+function domain(proxied?: boolean, isSet = proxied !== undefined): DomainName {
   const records = proxied === undefined ? [] : [{ purpose: 'ownership', type: 'TXT', name: '_c.shop.example.com', value: 'x', proxied: false }, { purpose: 'pointing', type: 'A', name: claim.name, value: '192.0.2.1', proxied }];
   const [requested] = domainDecider.decide({ type: 'RequestDomain', claim, expected: [], managed: records, now: '2026-01-01T00:00:00.000Z', policy: { firstDelayMs: 1, longestDelayMs: 1, deadlineMs: 1, edgeDelayMs: 1 } }, domainDecider.initial);
   const set: DomainEvent = { type: 'DomainRecordsSet', data: { name: claim.name, siteId: 's', claimId: 'c', status: 'pending', attempt: 1, nextCheckAt: '', records } };
-  return [requested!, ...(records.length > 0 ? [set] : [])].reduce(domainDecider.evolve, domainDecider.initial) as DomainName;
+  return [requested!, ...(isSet ? [set] : [])].reduce(domainDecider.evolve, domainDecider.initial) as DomainName;
 }
 
 describe('who is asked for the certificate of a domain, and what proves it', () => {
@@ -33,6 +33,7 @@ describe('who is asked for the certificate of a domain, and what proves it', () 
   it("nothing, by Cloudflare's own authority, where visitors come by its proxy alone", () => {
     const authorities = new Authorities([origin, acme], dns);
     expect([domain(true), domain(false), domain()].map((one) => chosen(authorities, one))).toEqual([['cloudflare-origin', 'none'], ['acme', 'dns-01'], ['acme', 'http-01']]);
+    expect(chosen(authorities, domain(true, false))).toEqual(['acme', 'http-01']);
     expect(authorities.forWildcards?.name).toBe('acme');
   });
 

@@ -83,9 +83,9 @@ export class PlaneCertificate {
   }
 }
 
-/** The plane's certificate, while anybody may serve it. */
+/** What may be served: nothing of what was revoked is left there. */
 function servable(own: CertificateState): IssuedCertificate | undefined {
-  return own.status === 'none' || ['revoked', 'removing'].includes(own.status) ? undefined : own.issued;
+  return own.status === 'none' ? undefined : own.issued;
 }
 
 /** It belongs to no project, but to the plane or one of its hosts. */
