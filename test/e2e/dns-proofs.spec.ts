@@ -109,6 +109,8 @@ describeAll('certificates that a TXT record proves', () => {
     expect((await visit(`late.${BASE}`)).text).toBe('I am late');
     await proofsGone();
 
+    expect((await plane.api.call('GET', '/edge')).body).toMatchObject({ isServed: true, text: expect.stringContaining(`"*.${BASE}"`) });
+
     const { body: made } = await plane.api.call('POST', '/tokens', { name: 'ann', scopes: ['write'], owner: 'ann' });
     const ann = plane.api.as(String(made['token']));
     expect([(await ann.call('GET', WILDCARD)).status, (await ann.call('POST', `${WILDCARD}/revoke`)).status]).toEqual([403, 403]);
