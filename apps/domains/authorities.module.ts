@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { BusClient } from '#messaging/bus-client.js';
-import { AcmeAuthority, knownDirectories } from '#providers/acme/acme-authority.js';
 import type { CertificateAuthority } from '#providers/certificate-authority.js';
 import type { DnsProvider } from '#providers/dns.js';
 import type { OriginDays } from '#providers/cloudflare/origin-authority.js';
@@ -10,7 +9,7 @@ import type { DomainsSettings } from './domains.config.js';
 
 /** Who is asked for certificates, as it is configured. */
 export async function chooseAuthorities(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>, dns: DnsProvider | undefined): Promise<Authorities> {
-  const known = [await originOf(settings), acmeOf(settings, bus)];
+  const known = [await originOf(settings), await acmeOf(settings, bus)];
   return new Authorities(known.flatMap((one) => one ?? []), dns);
 }
 
@@ -22,9 +21,10 @@ async function originOf(settings: DomainsSettings): Promise<CertificateAuthority
   return new CloudflareOriginAuthority(new CloudflareApi({ token, url, callMs, waitsWhenLimited: false }), { zones, days: Number(settings.HOSTPLANE_ORIGIN_CERTIFICATE_DAYS) as OriginDays });
 }
 
-function acmeOf(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>): CertificateAuthority | undefined {
+async function acmeOf(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>): Promise<CertificateAuthority | undefined> {
   const { HOSTPLANE_ACME_DIRECTORY: directory, HOSTPLANE_ACME_EAB_KID: kid, HOSTPLANE_ACME_EAB_HMAC_KEY: hmacKey, HOSTPLANE_ACME_CA_FILE: caFile } = settings;
   if (!directory) return undefined;
+  const { AcmeAuthority, knownDirectories } = await import('#providers/acme/acme-authority.js');
   const directoryUrl = knownDirectories[directory] ?? directory;
   return new AcmeAuthority({
     directoryUrl,
