@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { buildImages } from '../images/build-images.js';
@@ -14,12 +14,19 @@ const SUITES = ['unit', 'int', 'e2e', 'chaos'] as const;
 type Suite = (typeof SUITES)[number];
 
 /**
- * Suites with real parts mostly wait for them, so two lanes run abreast, and a lane's specs one by one. All that use a Docker Engine are in one lane: an engine (20.10) on
- * which two planes make and remove dozens of containers at once can lose count of a network's endpoints, and then never removes it.
+ * Suites with real parts mostly wait for them, so two lanes run abreast, each one spec after the other. All that use a Docker Engine are in one lane: an engine (20.10) on which
+ * two planes make and remove dozens of containers at once can lose count of a network's endpoints, and then never removes it.
  */
-const LANES = ['engine', 'others'] as const;
+const LANES = ['engine', 'any'] as const;
 type Lane = (typeof LANES)[number];
 const SPECS: Readonly<Record<Exclude<Suite, 'unit'>, string>> = { int: '{libs,apps,infra}/**/*.int.spec.ts', e2e: 'test/e2e/**/*.spec.ts', chaos: 'test/chaos/**/*.spec.ts' };
+
+/** What one run of jest is given. */
+interface Batch {
+  readonly suite: Exclude<Suite, 'unit'>;
+  readonly lane: Lane;
+  readonly specs: readonly string[];
+}
 
 interface Outcome {
   readonly name: string;
@@ -44,8 +51,8 @@ async function main(): Promise<number> {
   try {
     if (parts?.missing.length && process.env['CI']) outcomes.push({ name: 'real parts', passed: 0, failed: parts.missing.length, skipped: 0, tookMs: 0 });
     if (suites.includes('unit')) outcomes.push(await runSuite('unit', {}));
-    const inLanes = SUITES.filter((suite) => suite !== 'unit').filter((suite) => suites.includes(suite));
-    outcomes.push(...(await Promise.all(LANES.map((lane) => runLane(lane, inLanes, parts?.env ?? {})))).flat());
+    const waiting = SUITES.filter((suite) => suite !== 'unit').filter((suite) => suites.includes(suite)).flatMap(batchesOf);
+    outcomes.push(...(await Promise.all(LANES.map((lane) => runLane(lane, waiting, parts?.env ?? {})))).flat());
   } finally {
     parts?.engine?.stop();
   }
@@ -89,26 +96,37 @@ async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]
   return { env: { HOSTPLANE_NATS_SERVER: nats.program }, missing, engine };
 }
 
-async function runLane(lane: Lane, suites: readonly Exclude<Suite, 'unit'>[], env: NodeJS.ProcessEnv): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for (const suite of suites) {
-    const specs = globSync(SPECS[suite], { cwd: ROOT }).filter((file) => laneOf(file) === lane);
-    if (specs.length > 0) outcomes.push(await runSuite(suite, env, { lane, specs }));
-  }
-  return outcomes;
+/** Those of chaos, which take minutes, go one by one, to whichever lane is free. */
+function batchesOf(suite: Batch['suite']): Batch[] {
+  const specs = globSync(SPECS[suite], { cwd: ROOT }).sort();
+  const [engine, any] = [specs.filter(usesEngine), specs.filter((spec) => !usesEngine(spec))];
+  const together: Batch[] = [{ suite, lane: 'engine', specs: engine }, ...(suite === 'chaos' ? [] : [{ suite, lane: 'any', specs: any } as const])];
+  return [...together.filter(({ specs: some }) => some.length > 0), ...(suite === 'chaos' ? any.map((spec) => ({ suite, lane: 'any', specs: [spec] }) as const) : [])];
 }
 
 /** A spec that needs an engine says so, or its tests could not be skipped where there is none. */
-function laneOf(spec: string): Lane {
-  return readFileSync(join(ROOT, spec), 'utf8').includes('describeWithDocker(') ? 'engine' : 'others';
+function usesEngine(spec: string): boolean {
+  return readFileSync(join(ROOT, spec), 'utf8').includes('describeWithDocker(');
 }
 
-async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, part?: { lane: Lane; specs: readonly string[] }): Promise<Outcome> {
-  const name = part ? `${suite}, ${part.lane}` : suite;
+/** Does what is its own first, and then whatever waits and may be done in any lane. */
+async function runLane(lane: Lane, waiting: Batch[], env: NodeJS.ProcessEnv): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (;;) {
+    const own = waiting.findIndex((batch) => batch.lane === lane);
+    const next = own >= 0 ? own : waiting.findIndex((batch) => batch.lane === 'any');
+    if (next < 0) return outcomes;
+    const [batch] = waiting.splice(next, 1);
+    outcomes.push(await runSuite(batch!.suite, env, batch));
+  }
+}
+
+async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, batch?: Batch): Promise<Outcome> {
+  const name = batch ? `${suite}, ${batch.specs.length === 1 ? basename(batch.specs[0]!, '.spec.ts') : batch.lane === 'engine' ? 'with an engine' : 'without one'}` : suite;
   say.line(`\n${pc.bold(name)}`);
   const folder = mkdtempSync(join(tmpdir(), 'hostplane-tests-'));
   const report = join(folder, 'report.json');
-  const which = part ? ['--runInBand', '--runTestsByPath', ...part.specs] : [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`];
+  const which = batch ? ['--runInBand', '--runTestsByPath', ...batch.specs] : [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`];
   const began = Date.now();
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--json', '--outputFile', report, ...which];
   // jest says nothing before a file is done, and some files take minutes.
@@ -160,7 +178,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): 
 function summary(outcomes: readonly Outcome[], missing: readonly string[]): number {
   say.line(`\n${pc.bold('summary')}`);
   for (const { name, passed, failed, skipped, tookMs } of outcomes) {
-    say.line(`  ${(failed ? pc.red('✗') : pc.green('✓'))} ${name.padEnd(14)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped  ${(tookMs / 1000).toFixed(1).padStart(6)} s`);
+    say.line(`  ${(failed ? pc.red('✗') : pc.green('✓'))} ${name.padEnd(34)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped  ${(tookMs / 1000).toFixed(1).padStart(6)} s`);
   }
   for (const line of missing) say.warn(`Missing here: ${line}`);
   const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0);
