@@ -5,6 +5,7 @@ import { projectStatus } from '#api/project.js';
 import type { StoredMessage } from '#contracts/message.js';
 import type { MessageOf, MessageType } from '#contracts/registry.js';
 import { siteStatuses } from '#domain/site/status.js';
+import { projectDecider, useOf, type Project, type ProjectCommand } from '#domain/project/project.js';
 import { projectStatuses } from '#domain/project/status.js';
 import { domainsTable } from './domains.projection.js';
 import { foldBatch, type KeyedRow, type KeyedTable } from './keyed-table.js';
@@ -53,6 +54,33 @@ describe('a project is shown', () => {
     const released: MessageOf<'SiteReleased'> = { type: 'SiteReleased', data: { ...place, memoryBytes: 7, cpuMillis: 5, diskBytes: 9 } };
     expect(fold(projectsTable, 'project/p', asked, admitted, measured)).toMatchObject({ used_sites: 1, used_memory: 7, used_cpu: 5, used_disk: 9 });
     expect(fold(projectsTable, 'project/p', asked, admitted, measured, released)).toMatchObject({ used_sites: 0, used_memory: 0, used_cpu: 0, used_disk: 0 });
+  });
+});
+
+describe('what a project uses', () => {
+  it('is shown as the project itself counts it, whatever happens', () => {
+    const id = fc.constantFrom('a', 'b', 'c');
+    const usual = { sites: null, memoryBytes: null, cpuMillis: null, diskBytes: null };
+    const amount = fc.integer({ min: 0, max: 9 });
+    const command: fc.Arbitrary<ProjectCommand> = fc.oneof(
+      fc.record({ type: fc.constant('AdmitSite' as const), siteId: id, runtime: fc.constant('docker'), needsAddress: fc.constant(false), usual: fc.constant(usual), needs: fc.record({ sites: fc.constant(1), memoryBytes: amount, cpuMillis: amount, diskBytes: amount }), data: fc.option(fc.record({ takenOver: fc.constantFrom('', 'a', 'x'), bytes: amount }), { nil: undefined }), server: fc.option(fc.constant({ memoryBytes: 100, cpuMillis: 50 }), { nil: undefined }) }),
+      fc.record({ type: fc.constant('MeasureSite' as const), siteId: id, diskBytes: amount, usual: fc.constant(usual) }),
+      fc.record({ type: fc.constant('MeasureProject' as const), data: fc.uniqueArray(fc.record({ dataId: fc.constantFrom('a', 'b', 'x'), bytes: amount }), { selector: ({ dataId }) => dataId }), revision: fc.integer({ min: 1, max: 30 }) }),
+      fc.record({ type: fc.constant('ReleaseSite' as const), siteId: id, dataId: fc.constantFrom('a', 'b', 'c', 'x'), isDataKept: fc.boolean() }),
+    );
+    fc.assert(fc.property(fc.array(command, { maxLength: 30 }), (commands) => {
+      const asked: MessageOf<'ProjectRequested'> = { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '10.77.0.0/24' } };
+      let state = projectDecider.evolve(projectDecider.initial, asked);
+      const events: MessageOf<MessageType>[] = [asked];
+      for (const one of commands) {
+        const decided = projectDecider.decide(one, state);
+        state = decided.reduce(projectDecider.evolve, state);
+        events.push(...decided);
+      }
+      const { sites, memoryBytes, cpuMillis, diskBytes, writtenBytes } = useOf(state as Project);
+      const row = fold(projectsTable, 'project/p', ...events)!;
+      expect([row.used_sites, row.used_memory, row.used_cpu, row.used_disk + row.used_written, row.used_written]).toEqual([sites, memoryBytes, cpuMillis, diskBytes, writtenBytes]);
+    }));
   });
 });
 

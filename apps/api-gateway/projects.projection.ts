@@ -11,7 +11,10 @@ export type ProjectRow = {
   used_sites: number;
   used_memory: number;
   used_cpu: number;
+  /** By uploads. */
   used_disk: number;
+  /** By what sites have written. */
+  used_written: number;
   /** JSON of what was set of it, as it is stored. */
   quota: string | null;
   created_position: number;
@@ -24,7 +27,7 @@ export const projectsTable: KeyedTable<ProjectRow> = {
   table: 'projects',
   columns: {
     id: 'text', owner: 'text', name: 'text', host_id: 'text', status: 'text', last_error: 'text',
-    used_sites: 'integer', used_memory: 'bigint', used_cpu: 'bigint', used_disk: 'bigint', quota: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
+    used_sites: 'integer', used_memory: 'bigint', used_cpu: 'bigint', used_disk: 'bigint', used_written: 'bigint', quota: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['owner, name', 'created_position DESC'],
   keyOf: (message) => (message.streamId.startsWith('project/') ? keyOf(message.streamId) : undefined),
@@ -39,7 +42,7 @@ export const projectsTable: KeyedTable<ProjectRow> = {
 function requested({ data, position, recordedAt }: StoredMessage<'ProjectRequested'>): ProjectRow {
   return {
     id: data.projectId, owner: data.ownerId, name: data.name, host_id: data.hostId, status: 'pending', last_error: null,
-    used_sites: 0, used_memory: 0, used_cpu: 0, used_disk: 0, quota: null,
+    used_sites: 0, used_memory: 0, used_cpu: 0, used_disk: 0, used_written: 0, quota: null,
     created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
 }
@@ -66,6 +69,16 @@ function changeOf(row: ProjectRow, message: StoredMessage): Partial<ProjectRow> 
       const { memoryBytes, cpuMillis, diskBytes } = message.data;
       return { used_sites: row.used_sites - 1, used_memory: row.used_memory - memoryBytes, used_cpu: row.used_cpu - cpuMillis, used_disk: row.used_disk - diskBytes };
     }
+    case 'ProjectMeasured':
+      return { used_written: message.data.writtenBytes };
+    case 'DataExpected':
+      return { used_written: row.used_written + message.data.bytes };
+    case 'DataFreed':
+      return { used_written: row.used_written - message.data.bytes };
+    case 'DatabaseServerJoined':
+      return { used_memory: row.used_memory + message.data.memoryBytes, used_cpu: row.used_cpu + message.data.cpuMillis };
+    case 'DatabaseServerLeft':
+      return { used_memory: row.used_memory - message.data.memoryBytes, used_cpu: row.used_cpu - message.data.cpuMillis };
     case 'ProjectQuotaSet':
       return { quota: JSON.stringify(message.data.quota ?? {}) };
     default:

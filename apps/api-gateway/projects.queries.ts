@@ -79,7 +79,10 @@ export class ProjectQueries {
       id: row.id, name: row.name, status: row.status as Project['status'], owner: row.owner, ...(row.role ? { role: row.role as NonNullable<Project['role']> } : {}),
       hostId: row.host_id, siteCount: row.site_count,
       quota: quotaOf(wishOf(JSON.parse(row.quota ?? '{}') as object), this.usual),
-      use: { sites: row.used_sites, memoryBytes: row.used_memory, cpuMillis: row.used_cpu, diskBytes: row.used_disk },
+      use: {
+        sites: row.used_sites, memoryBytes: row.used_memory, cpuMillis: row.used_cpu,
+        diskBytes: row.used_disk + row.used_written, uploadBytes: row.used_disk, writtenBytes: row.used_written,
+      },
       ...(row.last_error ? { lastError: row.last_error } : {}),
       createdAt: row.created_at, updatedAt: row.updated_at,
     };

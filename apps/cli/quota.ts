@@ -17,7 +17,7 @@ export function addQuotaCommand(project: Command, io: Io): void {
     .option('--sites <n>', 'how many sites at most, or unlimited', limit)
     .option('--memory <size>', 'memory of its containers, for example 2G, or unlimited', limit)
     .option('--cpu <cores>', 'cores of its containers, for example 1.5, or unlimited', (said: string) => (said === 'unlimited' ? null : Math.round(cores(said) * 1000)))
-    .option('--disk <size>', 'its uploads, for example 500M, or unlimited', limit)
+    .option('--disk <size>', 'its uploads and what its sites write, for example 500M, or unlimited', limit)
     .option('--reset', 'back to what the plane allows every project')
     .action(withSession(io, quota));
 }
@@ -35,7 +35,8 @@ function fieldsOf({ quota: most, use }: Project): Record<string, string> {
   const line = (used: number, of: number | null, unit: (amount: number) => string = String): string => `${unit(used)} of ${of === null ? 'unlimited' : unit(of)}`;
   return {
     Sites: line(use.sites, most.sites), Memory: line(use.memoryBytes, most.memoryBytes, size),
-    Cores: line(use.cpuMillis, most.cpuMillis, (millis) => String(millis / 1000)), Disk: line(use.diskBytes, most.diskBytes, size),
+    Cores: line(use.cpuMillis, most.cpuMillis, (millis) => String(millis / 1000)),
+    Disk: `${line(use.diskBytes, most.diskBytes, size)}${use.writtenBytes > 0 ? ` (${size(use.uploadBytes)} by uploads, ${size(use.writtenBytes)} written by sites)` : ''}`,
   };
 }
 

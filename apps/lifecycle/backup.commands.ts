@@ -4,6 +4,7 @@ import type { BackUpSite, BackupRequested, DeleteBackup, RestoreBackedUp } from 
 import type { Cause } from '#contracts/message.js';
 import { backupDecider, type Backup, type BackupState } from '#domain/backup/backup.js';
 import { Refusal } from '#domain/refusal.js';
+import { keepsData } from '#domain/site/needs.js';
 import { siteDecider, type Site } from '#domain/site/site.js';
 import { authorized, type Within } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
@@ -36,16 +37,17 @@ export class BackupCommands {
     const backup = await this.taken(ask.backupId);
     const { operationId, backupId } = ask;
     const { siteId, releaseId, content } = backup.request;
+    const bytes = backup.ref?.sizeBytes ?? 0;
     const { state: site } = await loadState(this.store, siteDecider, siteId);
     if (site.status === 'ABSENT') throw new Refusal('not-found', 'There is no such site.');
     if (ask.name !== '') {
       const { operationId: _, ...was } = site.request;
       const request = { ...was, siteId: ask.siteId, operationId, ownerId: ask.ownerId, name: ask.name, dataId: '', backupId, releaseId, content };
-      return this.sites.admit(request, cause);
+      return this.sites.admit(request, cause, keepsData(request) ? bytes : 0);
     }
     const command = { type: 'RestoreSite', operationId, backupId, dataId: restoredDataId(site, ask.dataId), releaseId, content } as const;
     const { position } = await handle(this.store, cause, [on(siteDecider, siteId, command)], {
-      then: () => [authorized(cause, withinOf(site), 'backups:restore'), ...(content ? [this.sites.measured(site, content)] : [])],
+      then: () => [authorized(cause, withinOf(site), 'backups:restore'), ...(content ? [this.sites.measured(site, content)] : []), ...(keepsData(site.request) ? [this.sites.replaced(site, bytes)] : [])],
     });
     return { resourceId: siteId, operationId, position };
   }

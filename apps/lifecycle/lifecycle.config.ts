@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { baseDomain, bytes, cidr, hostId, logLevel, oneOf, port, url, wholeNumber } from '#boot/fields.js';
 import { quotaFields } from '#boot/quota.js';
+import { databaseServer } from '#domain/site/needs.js';
 
 /** What the lifecycle service needs of its environment. */
 export const lifecycleConfig = z.object({
@@ -19,6 +20,8 @@ export const lifecycleConfig = z.object({
   /** What a container takes of its project's quota that has no limits of its own, as hosts give it. */
   HOSTPLANE_MEMORY_LIMIT: bytes().default(512 * 1024 ** 2),
   HOSTPLANE_CPU_LIMIT_MILLIS: wholeNumber(1, 1_000_000).default(1_000),
+  /** What a project's own database server takes of it. */
+  HOSTPLANE_DATABASE_MEMORY_LIMIT: bytes().default(databaseServer.memoryBytes),
   ...quotaFields,
   /** Backups kept of each site, the newest; 0: all. */
   HOSTPLANE_BACKUPS_KEPT: wholeNumber(0, 10_000).default(7),
@@ -41,6 +44,7 @@ export abstract class LifecycleConfig implements LifecycleSettings {
   abstract readonly HOSTPLANE_STEP_DEADLINE_SECONDS: number;
   abstract readonly HOSTPLANE_MEMORY_LIMIT: number;
   abstract readonly HOSTPLANE_CPU_LIMIT_MILLIS: number;
+  abstract readonly HOSTPLANE_DATABASE_MEMORY_LIMIT: number;
   abstract readonly HOSTPLANE_QUOTA_SITES: number | null;
   abstract readonly HOSTPLANE_QUOTA_MEMORY: number | null;
   abstract readonly HOSTPLANE_QUOTA_CPU_MILLIS: number | null;

@@ -11,13 +11,14 @@ import { OperationPoller } from './operation.poller.js';
 import { ProjectCommands } from './project.commands.js';
 import { RepairPoller } from './repair.poller.js';
 import { SiteCommands } from './site.commands.js';
+import { UsageReactor } from './usage.reactor.js';
 
 @Module({})
 export class LifecycleModule {
   static with(settings: LifecycleSettings, store: EventStore): DynamicModule {
     return {
       module: LifecycleModule,
-      controllers: [SiteCommands, ProjectCommands, MemberCommands, BackupCommands, OperationCommands, OperationReactor, DomainReactor],
+      controllers: [SiteCommands, ProjectCommands, MemberCommands, BackupCommands, OperationCommands, OperationReactor, DomainReactor, UsageReactor],
       providers: [{ provide: EventStore, useValue: store }, { provide: LifecycleConfig, useValue: settings }, SiteCommands, OperationReactor, OperationPoller, BackupPoller, RepairPoller],
     };
   }

@@ -12,13 +12,14 @@ import { leave } from './take-over.js';
 export function settleSite(operation: OperationState, site: SiteState): readonly Part[] {
   const settlement = settlementOf(operation) as SiteCommand | undefined;
   if (!settlement || site.status === 'ABSENT') return [];
-  const { siteId, projectId, ownerId, name, hostname } = site.request;
+  const { siteId, projectId, ownerId, name, hostname, dataId } = site.request;
   const parts = [on(siteDecider, siteId, settlement), ...settleTaken(settlement, site)];
   if (settlement.type !== 'FinishDestroy') return parts;
   const release = { type: 'ReleaseName', holderId: siteId } as const;
   return [
     ...parts,
-    on(projectDecider, projectId, { type: 'ReleaseSite', siteId }),
+    // Of a site that was never live nothing is kept but what it had taken over.
+    on(projectDecider, projectId, { type: 'ReleaseSite', siteId, dataId: site.dataId || siteId, isDataKept: site.keepsData && (site.wasActive || dataId !== '') }),
     on(nameDecider, siteNameKey(ownerId, name), release),
     on(hostnameDecider, hostname, release),
     ...leave(site.request, site.keepsData),

@@ -6,12 +6,11 @@ import { streamId, type Cause } from '#contracts/message.js';
 import type { Right } from '#domain/access/rights.js';
 import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
 import { checkName, hostLabels } from '#domain/naming/names.js';
-import { projectDecider, type Project } from '#domain/project/project.js';
+import { projectDecider, type KeptData, type Project, type ProjectCommand } from '#domain/project/project.js';
 import { secretIdOf } from '#domain/naming/naming.js';
 import { Refusal } from '#domain/refusal.js';
 import { secretGuard } from '#domain/secret/guard.js';
-import type { Amounts } from '#domain/project/quota.js';
-import { needsOf } from '#domain/site/needs.js';
+import { databaseServer, keepsData, needsOf } from '#domain/site/needs.js';
 import { checkRequest, defaultRuntime } from '#domain/site/request.js';
 import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
 import { authorized, type Within } from '#eventstore/authorized.js';
@@ -42,14 +41,13 @@ export class SiteCommands {
     return this.admit({ ...wish, ...inherited, runtime, backupId: '', releaseId: '', content: undefined, hostId: '', hostname: '', address: '', subnet: '' }, cause);
   }
 
-  /** Takes a new site into its project, which gives it its host, names and address. */
-  async admit(request: SiteRequested, cause: Cause): Promise<Accepted> {
-    const { projectId, siteId, operationId, runtime } = request;
+  /** Takes a new site into its project, which gives it its host, names and address. `restoredBytes`: how much data it begins with. */
+  async admit(request: SiteRequested, cause: Cause, restoredBytes = 0): Promise<Accepted> {
+    const { projectId, siteId, operationId } = request;
     checkName(request.name, 'site');
     checkRequest(request);
     return this.admissions.run(projectId, async () => {
-      const admit = { type: 'AdmitSite', siteId, runtime, needsAddress: runtime === 'docker', needs: this.needsOf(request), usual: usualQuota(this.config) } as const;
-      const { position } = await handle(this.store, cause, [on(projectDecider, projectId, admit)], {
+      const { position } = await handle(this.store, cause, [on(projectDecider, projectId, this.admission(request, restoredBytes))], {
         then: ([project], log) => this.claim(request, project as Project, cause, log),
         ahead: streamsOf(request),
       });
@@ -83,6 +81,12 @@ export class SiteCommands {
     return on(projectDecider, projectId, { type: 'MeasureSite', siteId, diskBytes: content?.sizeBytes ?? 0, usual: usualQuota(this.config) });
   }
 
+  /** A part for the append that brings a backup's data back to its site: the project has room for it. */
+  replaced(site: Site, bytes: number): Part {
+    const { projectId, siteId } = site.request;
+    return on(projectDecider, projectId, { type: 'ReplaceData', dataId: site.dataId || siteId, bytes, usual: usualQuota(this.config) });
+  }
+
   @OnAsk('SwitchSite')
   async switch(ask: SwitchSite, cause: Cause): Promise<Accepted> {
     return this.change(ask.siteId, { type: 'SwitchSite', operationId: ask.operationId, action: ask.action }, { cause, right: 'sites:run' });
@@ -109,8 +113,12 @@ export class SiteCommands {
     ];
   }
 
-  private needsOf(request: SiteRequested): Amounts {
-    return needsOf(request, { memoryBytes: this.config.HOSTPLANE_MEMORY_LIMIT, cpuMillis: this.config.HOSTPLANE_CPU_LIMIT_MILLIS });
+  private admission(request: SiteRequested, restoredBytes: number): ProjectCommand {
+    const { siteId, runtime, dataId, wordpress } = request;
+    const data: KeptData | undefined = keepsData(request) ? { takenOver: dataId, bytes: restoredBytes } : undefined;
+    const server = wordpress?.database === 'own' ? { memoryBytes: this.config.HOSTPLANE_DATABASE_MEMORY_LIMIT, cpuMillis: databaseServer.cpuMillis } : undefined;
+    const needs = needsOf(request, { memoryBytes: this.config.HOSTPLANE_MEMORY_LIMIT, cpuMillis: this.config.HOSTPLANE_CPU_LIMIT_MILLIS });
+    return { type: 'AdmitSite', siteId, runtime, needsAddress: runtime === 'docker', needs, usual: usualQuota(this.config), data, server };
   }
 
   private async freeLabel(name: string, siteId: string, log: StreamReader): Promise<string> {

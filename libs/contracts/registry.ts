@@ -17,6 +17,7 @@ import * as route from './gen/hostplane/v1/route.js';
 import * as secret from './gen/hostplane/v1/secret.js';
 import * as site from './gen/hostplane/v1/site.js';
 import * as token from './gen/hostplane/v1/token.js';
+import * as usage from './gen/hostplane/v1/usage.js';
 import * as workload from './gen/hostplane/v1/workload.js';
 
 interface Codec<T> {
@@ -28,7 +29,7 @@ type CodecsOf<M> = { [K in keyof M as M[K] extends { fromJSON(object: never): un
 
 const codecs = {
   ...only(backup), ...only(certificate), ...only(certificateProof), ...only(database), ...only(domain), ...only(edge), ...only(edgeCertificate), ...only(edgeRules), ...only(health), ...only(home), ...only(member), ...only(name), ...only(operation), ...only(pool),
-  ...only(project), ...only(route), ...only(secret), ...only(site), ...only(token), ...only(workload),
+  ...only(project), ...only(route), ...only(secret), ...only(site), ...only(token), ...only(usage), ...only(workload),
 };
 
 /** Every message that can be stored or sent: its type name and the shape of its data, as proto has it. */

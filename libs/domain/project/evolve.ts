@@ -1,6 +1,8 @@
+import { evolveServer } from './database-server.js';
 import { wishOf } from './quota.js';
 import type { Place, Project, ProjectEvent, ProjectState } from './project.js';
 import { canProjectMove, type ProjectStatus } from './status.js';
+import { evolveWritten, unwritten } from './written.js';
 
 type Sites = Project['sites'];
 
@@ -18,7 +20,7 @@ export function foldProject(state: ProjectState, events: readonly ProjectEvent[]
 function evolve(state: ProjectState, event: ProjectEvent, toChange: (sites: Sites) => Map<string, Place>): ProjectState {
   if (state.status === 'absent') {
     if (event.type !== 'ProjectRequested') throw new Error(`${event.type} for a project that was never requested.`);
-    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), runtimes: new Set(), quota: {}, lastAddress: '' };
+    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), runtimes: new Set(), quota: {}, lastAddress: '', written: unwritten };
   }
   switch (event.type) {
     case 'ProjectProvisioningStarted':
@@ -51,6 +53,13 @@ function evolve(state: ProjectState, event: ProjectEvent, toChange: (sites: Site
       sites.delete(event.data.siteId);
       return { ...state, sites };
     }
+    case 'ProjectMeasured':
+    case 'DataExpected':
+    case 'DataFreed':
+      return { ...state, written: evolveWritten(state.written, event) };
+    case 'DatabaseServerJoined':
+    case 'DatabaseServerLeft':
+      return { ...state, server: evolveServer(state.server, event) };
     default:
       return state;
   }

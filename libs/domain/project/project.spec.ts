@@ -70,7 +70,7 @@ describe('a project', () => {
     fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), site), { maxLength: 60 }), (moves) => {
       let state: ProjectState = projectDecider.evolve(projectDecider.initial, requested);
       for (const [admit, siteId] of moves) {
-        const events = projectDecider.decide(admit ? { type: 'AdmitSite', siteId, needsAddress: true, ...room } : { type: 'ReleaseSite', siteId }, state);
+        const events = projectDecider.decide(admit ? { type: 'AdmitSite', siteId, needsAddress: true, ...room } : { type: 'ReleaseSite', siteId, dataId: siteId, isDataKept: false }, state);
         for (const event of events) state = projectDecider.evolve(state, event);
         const held = state.status === 'absent' ? [] : [...state.sites.values()].map(({ address }) => address);
         expect(new Set(held).size).toBe(held.length);
@@ -119,7 +119,7 @@ describe('a quota', () => {
   it('below what is used stops growth and nothing else', () => {
     const full = [requested, takes('a'), takes('b'), set({ sites: 1, memoryBytes: 0 })];
     given(projectDecider, ...full).when(admit('c')).refused('quota-exceeded');
-    given(projectDecider, ...full).when({ type: 'ReleaseSite', siteId: 'a' }).then({ type: 'SiteReleased', data: { projectId: 'p', siteId: 'a', memoryBytes: 512 * MIB, cpuMillis: 1000, diskBytes: 0 } });
+    given(projectDecider, ...full).when({ type: 'ReleaseSite', siteId: 'a', dataId: 'a', isDataKept: false }).then({ type: 'SiteReleased', data: { projectId: 'p', siteId: 'a', memoryBytes: 512 * MIB, cpuMillis: 1000, diskBytes: 0 } });
     given(projectDecider, requested, takes('a'), set({ memoryBytes: 0 })).when(admit('b', { ...nothing, sites: 1 })).thenTypes('SiteAdmitted');
   });
   it('counts the content that a site begins with', () => {

@@ -1,12 +1,14 @@
-import type { ProjectRequested } from '#contracts/gen/hostplane/v1/project.js';
+import type { DataBytes, ProjectRequested } from '#contracts/gen/hostplane/v1/project.js';
 import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '../decider.js';
 import { checkName } from '../naming/names.js';
 import { leasable } from '../network/ipv4.js';
 import { Refusal } from '../refusal.js';
+import { join, leave, serverNeeds, serverUse, type OwnServer, type ServerLimits } from './database-server.js';
 import { evolveProject, foldProject } from './evolve.js';
-import { mustFit, nothing, plus, quotaOf, sameWish, wishToProto, type Amounts, type Quota, type QuotaWish } from './quota.js';
+import { mustFit, nothing, plus, quotaOf, sameWish, wishToProto, type Amounts, type Quota, type QuotaWish, type Use } from './quota.js';
 import { canProjectMove, type ProjectStatus } from './status.js';
+import { free, takeOn, writtenBytes, type Written } from './written.js';
 
 /** A site's place in its project. */
 export interface Place extends Amounts {
@@ -26,6 +28,18 @@ export interface Project {
   readonly quota: QuotaWish;
   /** The address that was leased last. */
   readonly lastAddress: string;
+  /** What the sites have written, beside their uploads. */
+  readonly written: Written;
+  /** The database server that it has for itself. */
+  readonly server?: OwnServer | undefined;
+}
+
+/** What a site keeps itself, in volumes or a database. */
+export interface KeptData {
+  /** Whose data it takes over, which is there already; empty: nobody's. */
+  readonly takenOver: string;
+  /** How much it begins with; 0: it has still to write it. */
+  readonly bytes: number;
 }
 export type ProjectState = { readonly status: 'absent' } | Project;
 
@@ -38,15 +52,20 @@ export type ProjectCommand =
   | { type: 'DeleteProject'; operationId: string }
   | { type: 'FinishDelete'; operationId: string }
   | { type: 'FailDelete'; operationId: string; step: string; error: string }
-  /** `usual` is the quota where the project has none of its own. */
-  | { type: 'AdmitSite'; siteId: string; runtime: string; needsAddress: boolean; needs: Amounts; usual: Quota }
+  /** `usual` is the quota where the project has none of its own. `data`: the site writes. `server`: of a site with its database on the project's own. */
+  | { type: 'AdmitSite'; siteId: string; runtime: string; needsAddress: boolean; needs: Amounts; usual: Quota; data?: KeptData | undefined; server?: ServerLimits | undefined }
   | { type: 'MeasureSite'; siteId: string; diskBytes: number; usual: Quota }
+  /** So much is to take the place of a site's data: it must fit. */
+  | { type: 'ReplaceData'; dataId: string; bytes: number; usual: Quota }
+  | { type: 'MeasureProject'; data: readonly DataBytes[]; revision: number }
   | { type: 'SetQuota'; quota: QuotaWish }
-  | { type: 'ReleaseSite'; siteId: string };
+  /** `dataId`: whose data the site had. */
+  | { type: 'ReleaseSite'; siteId: string; dataId: string; isDataKept: boolean };
 
 export type ProjectEventType =
   | 'ProjectRequested' | 'ProjectProvisioningStarted' | 'ProjectStarted' | 'ProjectFailed' | 'ProjectRetryRequested'
-  | 'ProjectDeletionRequested' | 'ProjectDeletionFailed' | 'ProjectDeleted' | 'SiteAdmitted' | 'SiteReleased' | 'SiteMeasured' | 'ProjectQuotaSet';
+  | 'ProjectDeletionRequested' | 'ProjectDeletionFailed' | 'ProjectDeleted' | 'SiteAdmitted' | 'SiteReleased' | 'SiteMeasured' | 'ProjectQuotaSet'
+  | 'ProjectMeasured' | 'DataExpected' | 'DataFreed' | 'DatabaseServerJoined' | 'DatabaseServerLeft';
 export type ProjectEvent = MessageOf<ProjectEventType>;
 
 /**
@@ -64,8 +83,12 @@ export const projectDecider: Decider<ProjectState, ProjectCommand, ProjectEventT
         return admit(state, command);
       case 'MeasureSite':
         return measure(state, command);
+      case 'ReplaceData':
+        return replace(state, command);
+      case 'MeasureProject':
+        return takeOn(state, command.data, command.revision);
       case 'ReleaseSite':
-        return release(state, command.siteId);
+        return release(state, command);
       case 'SetQuota':
         return sameWish(state.quota, command.quota) ? [] : [{ type: 'ProjectQuotaSet', data: { projectId: state.request.projectId, quota: wishToProto(command.quota) } }];
       default:
@@ -90,12 +113,18 @@ function admit(project: Project, command: Extract<ProjectCommand, { type: 'Admit
   if (['failed', 'deleting', 'deleted'].includes(project.status)) {
     throw new Refusal('conflict', `The project "${project.request.name}" is ${project.status} and takes no new sites.${project.status === 'failed' ? ' Retry it first: its lastError says what was wrong.' : ''}`, 'projectId');
   }
-  mustFit(quotaOf(project.quota, command.usual), useOf(project), command.needs);
+  const { siteId, runtime, needs, data, server } = command;
+  const asked = [{ ...nothing, diskBytes: data?.bytes ?? 0 }, serverNeeds(project.server, server)].reduce(plus, needs);
+  mustFit(quotaOf(project.quota, command.usual), useOf(project), asked, data !== undefined && data.takenOver === '');
   const address = command.needsAddress ? freeAddress(project) : '';
-  const { memoryBytes, cpuMillis, diskBytes } = command.needs;
-  const ids = { projectId: project.request.projectId, siteId: command.siteId };
-  const admitted: ProjectEvent = { type: 'SiteAdmitted', data: { ...ids, runtime: command.runtime, address, memoryBytes, cpuMillis } };
-  return diskBytes === 0 ? [admitted] : [admitted, { type: 'SiteMeasured', data: { ...ids, diskBytes, grownBy: diskBytes } }];
+  const { memoryBytes, cpuMillis, diskBytes } = needs;
+  const ids = { projectId: project.request.projectId, siteId };
+  return [
+    { type: 'SiteAdmitted', data: { ...ids, runtime, address, memoryBytes, cpuMillis } },
+    ...(diskBytes === 0 ? [] : [{ type: 'SiteMeasured', data: { ...ids, diskBytes, grownBy: diskBytes } } as const]),
+    ...(data?.bytes ? [{ type: 'DataExpected', data: { ...ids, bytes: data.bytes } } as const] : []),
+    ...join(project, siteId, data?.takenOver ?? '', server),
+  ];
 }
 
 /** A site that grows must fit; one that shrinks always does. */
@@ -107,16 +136,28 @@ function measure(project: Project, { siteId, diskBytes, usual }: Extract<Project
   return [{ type: 'SiteMeasured', data: { projectId: project.request.projectId, siteId, diskBytes, grownBy } }];
 }
 
-function release(project: Project, siteId: string): readonly ProjectEvent[] {
+/** For a while both are there; what is asked for is how much more there is afterwards. */
+function replace(project: Project, { dataId, bytes, usual }: Extract<ProjectCommand, { type: 'ReplaceData' }>): readonly ProjectEvent[] {
+  mustFit(quotaOf(project.quota, usual), useOf(project), { ...nothing, diskBytes: bytes - (project.written.measured.get(dataId) ?? 0) });
+  return [];
+}
+
+function release(project: Project, { siteId, dataId, isDataKept }: Extract<ProjectCommand, { type: 'ReleaseSite' }>): readonly ProjectEvent[] {
   const place = project.sites.get(siteId);
   if (!place) return [];
   const { memoryBytes, cpuMillis, diskBytes } = place;
-  return [{ type: 'SiteReleased', data: { projectId: project.request.projectId, siteId, memoryBytes, cpuMillis, diskBytes } }];
+  return [
+    { type: 'SiteReleased', data: { projectId: project.request.projectId, siteId, memoryBytes, cpuMillis, diskBytes } },
+    ...free(project, siteId, isDataKept ? '' : dataId),
+    ...leave(project, siteId, isDataKept ? dataId : ''),
+  ];
 }
 
-/** What all sites of a project hold. */
-export function useOf({ sites }: Project): Amounts {
-  return [...sites.values()].reduce(plus, nothing);
+/** What all sites of a project hold, what they have written, and what its own database server may use. */
+export function useOf({ sites, written, server }: Project): Use {
+  const held = [...sites.values()].reduce(plus, serverUse(server));
+  const bytes = writtenBytes(written);
+  return { ...held, diskBytes: held.diskBytes + bytes, writtenBytes: bytes };
 }
 
 /** Goes round, so that an address that came free rests for as long as it can: a visitor may still be on a slow way to it. */
@@ -130,7 +171,7 @@ function freeAddress(project: Project): string {
   throw new Refusal('conflict', `All ${count} addresses of the project's network ${project.request.subnet} are in use. Delete a site, or use another project.`);
 }
 
-type Advance = Exclude<ProjectCommand, { type: 'RequestProject' | 'AdmitSite' | 'MeasureSite' | 'ReleaseSite' | 'SetQuota' }>;
+type Advance = Exclude<ProjectCommand, { type: 'RequestProject' | 'AdmitSite' | 'MeasureSite' | 'ReplaceData' | 'MeasureProject' | 'ReleaseSite' | 'SetQuota' }>;
 
 function advance(project: Project, command: Advance): readonly ProjectEvent[] {
   const data = { projectId: project.request.projectId, operationId: command.operationId };

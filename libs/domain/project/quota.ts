@@ -9,6 +9,12 @@ export interface Amounts {
   readonly diskBytes: number;
 }
 
+/** What a project has. */
+export interface Use extends Amounts {
+  /** What of the disk its sites have written, and did not come as an upload. */
+  readonly writtenBytes: number;
+}
+
 export type Dimension = keyof Amounts;
 
 /** What a project may have at most. Null: as much as there is. */
@@ -48,22 +54,41 @@ export function wishOf(stored: StoredQuota | undefined): QuotaWish {
   return Object.fromEntries(said);
 }
 
-/** Refuses growth beyond the quota, naming each limit, what is used and what was asked. What does not grow is never refused, however far above it is. */
-export function mustFit(quota: Quota, used: Amounts, asked: Amounts): void {
+/**
+ * Refuses growth beyond the quota, naming each limit, what is used and what was asked. What does not grow is never refused, however far above it is. What
+ * `isToWrite` asks for no disk now, and needs some: it is refused where nothing is left.
+ */
+export function mustFit(quota: Quota, used: Use, asked: Amounts, isToWrite = false): void {
   const over = dimensions.filter((one) => {
     const most = quota[one];
-    return most !== null && asked[one] > 0 && used[one] + asked[one] > most;
+    if (most === null) return false;
+    return asked[one] > 0 ? used[one] + asked[one] > most : one === 'diskBytes' && isToWrite && used.diskBytes >= most;
   });
   if (over.length === 0) return;
-  const said = over.map((one) => `${names[one]}: ${shown(one, used[one])} of ${shown(one, quota[one] ?? 0)} are used, ${shown(one, asked[one])} more were asked for`);
+  const said = over.map((one) => `${names[one]}: ${shown(one, used[one])} of ${shown(one, quota[one] ?? 0)} are used${one === 'diskBytes' ? partsOf(used) : ''}, ${wanted(one, asked[one])}`);
   throw new Refusal('quota-exceeded', `The project's quota does not allow this. ${said.join('; ')}. Free some of it, or raise the quota.`, over[0]);
 }
 
 const names: Readonly<Record<Dimension, string>> = { sites: 'sites', memoryBytes: 'memory', cpuMillis: 'cpu', diskBytes: 'disk' };
 
+function partsOf({ diskBytes, writtenBytes }: Use): string {
+  return writtenBytes === 0 ? '' : ` (${bytes(diskBytes - writtenBytes)} by uploads, ${bytes(writtenBytes)} written by sites)`;
+}
+
+function wanted(dimension: Dimension, amount: number): string {
+  return amount > 0 ? `${shown(dimension, amount)} more were asked for` : 'and nothing is left for what the site is going to write';
+}
+
 function shown(dimension: Dimension, amount: number): string {
   if (dimension === 'sites') return String(amount);
-  if (dimension === 'cpuMillis') return `${amount / 1000} cores`;
-  const at = [1024 ** 3, 1024 ** 2, 1024].find((size) => amount >= size && amount % size === 0) ?? 1;
-  return at === 1 ? `${amount} bytes` : `${amount / at} ${{ [1024 ** 3]: 'GiB', [1024 ** 2]: 'MiB', 1024: 'KiB' }[at]}`;
+  return dimension === 'cpuMillis' ? `${amount / 1000} cores` : bytes(amount);
+}
+
+/** Whole where it can be; what was measured seldom is, and is rounded to tenths. */
+function bytes(amount: number): string {
+  const units = [[1024 ** 3, 'GiB'], [1024 ** 2, 'MiB'], [1024, 'KiB']] as const;
+  const whole = units.find(([size]) => amount >= size && amount % size === 0);
+  if (whole) return `${amount / whole[0]} ${whole[1]}`;
+  const [size, unit] = units.find(([one]) => amount >= one && one > 1024) ?? [1, 'bytes'];
+  return size === 1 ? `${amount} bytes` : `${(amount / size).toFixed(1)} ${unit}`;
 }

@@ -1,4 +1,4 @@
-import { staticContainer } from '#domain/site/needs.js';
+import { databaseServer, staticContainer } from '#domain/site/needs.js';
 
 /** How an image that serves files is run: what it serves, from where, as whom. */
 export interface StaticImage {
@@ -63,7 +63,7 @@ export const defaultSettings = {
   staticLimits: { memoryBytes: staticContainer.memoryBytes, cpus: staticContainer.cpuMillis / 1000, pids: 64 },
   appLimits: { memoryBytes: 512 * MIB, cpus: 1, pids: 256 },
   wordpress: { image: 'wordpress:6.8-php{php}-apache', phpVersion: '8.3', user: '33:33' },
-  database: { image: 'mariadb:11.8', user: '999:999', limits: { memoryBytes: 1024 * MIB, cpus: 2, pids: 1024 } },
+  database: { image: 'mariadb:11.8', user: '999:999', limits: { memoryBytes: databaseServer.memoryBytes, cpus: databaseServer.cpuMillis / 1000, pids: 1024 } },
   healthyWithinMs: 60_000,
   stopWithinSeconds: 10,
   logMaxSize: '10m',

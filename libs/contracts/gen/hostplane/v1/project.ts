@@ -141,6 +141,63 @@ export interface SiteMeasured {
   grownBy: number;
 }
 
+/** What a site's volumes and database hold. */
+export interface DataBytes {
+  /** Whose data it is: a site's id, or the data id that a site was given. */
+  dataId: string;
+  bytes: number;
+}
+
+/** What the project's sites have written, as its host measured it last. */
+export interface ProjectMeasured {
+  projectId: string;
+  /** All of it, in place of what was measured before. */
+  data: DataBytes[];
+  /** What counts as written from now on: this, and what is still expected. */
+  writtenBytes: number;
+  /** By how much that is more than before; negative when it is less. */
+  grownBy: number;
+  /** Position of the host's own record of it. */
+  revision: number;
+}
+
+/** A site begins with so much data of a backup. It counts until it is measured. */
+export interface DataExpected {
+  projectId: string;
+  siteId: string;
+  bytes: number;
+}
+
+/** What a site had written, or was expected to bring, is gone with it. */
+export interface DataFreed {
+  projectId: string;
+  siteId: string;
+  /** Empty: what it has written stays. */
+  dataId: string;
+  bytes: number;
+}
+
+/** A site has its database on a server of the project's own. */
+export interface DatabaseServerJoined {
+  projectId: string;
+  siteId: string;
+  /** Data on that server which the site takes over; empty: none. */
+  dataId: string;
+  /** What the server takes of the quota; zero when it was there already. */
+  memoryBytes: number;
+  cpuMillis: number;
+}
+
+export interface DatabaseServerLeft {
+  projectId: string;
+  siteId: string;
+  /** Data that stays there, and the server with it; empty: none. */
+  dataId: string;
+  /** What comes free of the quota; zero when the server stays. */
+  memoryBytes: number;
+  cpuMillis: number;
+}
+
 export const CreateProject: MessageFns<CreateProject> = {
   fromJSON(object: any): CreateProject {
     return {
@@ -748,6 +805,252 @@ export const SiteMeasured: MessageFns<SiteMeasured> = {
     }
     if (message.grownBy !== 0) {
       obj.grownBy = Math.round(message.grownBy);
+    }
+    return obj;
+  },
+};
+
+export const DataBytes: MessageFns<DataBytes> = {
+  fromJSON(object: any): DataBytes {
+    return {
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+    };
+  },
+
+  toJSON(message: DataBytes): unknown {
+    const obj: any = {};
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    return obj;
+  },
+};
+
+export const ProjectMeasured: MessageFns<ProjectMeasured> = {
+  fromJSON(object: any): ProjectMeasured {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      data: globalThis.Array.isArray(object?.data)
+        ? object.data.map((e: any) => DataBytes.fromJSON(e))
+        : [],
+      writtenBytes: isSet(object.writtenBytes)
+        ? globalThis.Number(object.writtenBytes)
+        : isSet(object.written_bytes)
+        ? globalThis.Number(object.written_bytes)
+        : 0,
+      grownBy: isSet(object.grownBy)
+        ? globalThis.Number(object.grownBy)
+        : isSet(object.grown_by)
+        ? globalThis.Number(object.grown_by)
+        : 0,
+      revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+    };
+  },
+
+  toJSON(message: ProjectMeasured): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.data?.length) {
+      obj.data = message.data.map((e) => DataBytes.toJSON(e));
+    }
+    if (message.writtenBytes !== 0) {
+      obj.writtenBytes = Math.round(message.writtenBytes);
+    }
+    if (message.grownBy !== 0) {
+      obj.grownBy = Math.round(message.grownBy);
+    }
+    if (message.revision !== 0) {
+      obj.revision = Math.round(message.revision);
+    }
+    return obj;
+  },
+};
+
+export const DataExpected: MessageFns<DataExpected> = {
+  fromJSON(object: any): DataExpected {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+    };
+  },
+
+  toJSON(message: DataExpected): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    return obj;
+  },
+};
+
+export const DataFreed: MessageFns<DataFreed> = {
+  fromJSON(object: any): DataFreed {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+    };
+  },
+
+  toJSON(message: DataFreed): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    return obj;
+  },
+};
+
+export const DatabaseServerJoined: MessageFns<DatabaseServerJoined> = {
+  fromJSON(object: any): DatabaseServerJoined {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
+      memoryBytes: isSet(object.memoryBytes)
+        ? globalThis.Number(object.memoryBytes)
+        : isSet(object.memory_bytes)
+        ? globalThis.Number(object.memory_bytes)
+        : 0,
+      cpuMillis: isSet(object.cpuMillis)
+        ? globalThis.Number(object.cpuMillis)
+        : isSet(object.cpu_millis)
+        ? globalThis.Number(object.cpu_millis)
+        : 0,
+    };
+  },
+
+  toJSON(message: DatabaseServerJoined): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
+    }
+    if (message.memoryBytes !== 0) {
+      obj.memoryBytes = Math.round(message.memoryBytes);
+    }
+    if (message.cpuMillis !== 0) {
+      obj.cpuMillis = Math.round(message.cpuMillis);
+    }
+    return obj;
+  },
+};
+
+export const DatabaseServerLeft: MessageFns<DatabaseServerLeft> = {
+  fromJSON(object: any): DatabaseServerLeft {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : "",
+      memoryBytes: isSet(object.memoryBytes)
+        ? globalThis.Number(object.memoryBytes)
+        : isSet(object.memory_bytes)
+        ? globalThis.Number(object.memory_bytes)
+        : 0,
+      cpuMillis: isSet(object.cpuMillis)
+        ? globalThis.Number(object.cpuMillis)
+        : isSet(object.cpu_millis)
+        ? globalThis.Number(object.cpu_millis)
+        : 0,
+    };
+  },
+
+  toJSON(message: DatabaseServerLeft): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.dataId !== "") {
+      obj.dataId = message.dataId;
+    }
+    if (message.memoryBytes !== 0) {
+      obj.memoryBytes = Math.round(message.memoryBytes);
+    }
+    if (message.cpuMillis !== 0) {
+      obj.cpuMillis = Math.round(message.cpuMillis);
     }
     return obj;
   },
