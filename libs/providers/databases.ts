@@ -9,6 +9,14 @@ export interface DatabaseSecrets {
   readonly password: string;
 }
 
+/** What databases take of the disk. */
+export interface DatabaseSizes {
+  /** By the name of the database. */
+  readonly bytes: ReadonlyMap<string, number>;
+  /** Every server has said what it holds. Otherwise nothing follows from what is not among them. */
+  readonly isWhole: boolean;
+}
+
 /**
  * Where sites have their databases. A server is brought up with the first database that it is to hold and goes with the last one; its data is
  * never taken away while it holds any. The name of a database and of its one user follow from `dataId`; the user may do everything in it
@@ -29,6 +37,9 @@ export interface DatabaseServer {
    * root password is asked for only when there is a server to sign in to.
    */
   remove(spec: DatabaseSpec, keepData: boolean, rootPassword: () => Promise<string>, signal?: AbortSignal): Promise<void>;
+
+  /** What each database of this plane takes of this host's disk, kept ones too. No server is brought up for it. */
+  sizes(signal?: AbortSignal): Promise<DatabaseSizes>;
 
   /** Hands out what a database holds as SQL of one moment, while it goes on being used; returns once `take` has it and it was seen to be whole. */
   export(spec: DatabaseSpec, secrets: DatabaseSecrets, take: (sql: Readable) => Promise<void>, signal?: AbortSignal): Promise<void>;

@@ -14,6 +14,12 @@ export interface Volume {
   readonly bytes: number;
 }
 
+/** Which volumes are looked at; what is left out makes no difference. */
+export interface VolumeFilter {
+  readonly projectId?: string;
+  readonly role?: Volume['role'];
+}
+
 /** Takes one folder of a site's data: where the workload sees it, and what is in it as a tar with owners and modes. */
 export type TakeTree = (path: string, tar: Readable) => Promise<void>;
 
@@ -23,8 +29,8 @@ export type TakeTree = (path: string, tar: Readable) => Promise<void>;
  * Every verb may be called twice, or again after a crash half-way. Only what bears this plane's labels is seen or touched.
  */
 export interface SiteStorage {
-  /** Every volume of a project, and how many bytes are in it. */
-  volumes(projectId: string, signal?: AbortSignal): Promise<readonly Volume[]>;
+  /** Every volume of this plane that the filter lets through, and how many bytes are in it. Where there is none, nothing is measured. */
+  volumes(filter: VolumeFilter, signal?: AbortSignal): Promise<readonly Volume[]>;
 
   /**
    * Hands out the data, one folder after the other, as it is at one moment: the site stands still from the first to the last, and goes on

@@ -121,6 +121,18 @@ export function databaseContract(name: string, open: () => Promise<DatabaseWorld
       expect(await read(heir, secret)).toEqual({ said: 'kept' });
     });
 
+    it('says what each database takes of the disk, kept ones and those of a server of its own too, and none that is gone', async () => {
+      const [kept, own, gone, secret] = [fresh(), fresh('own'), fresh(), password()];
+      expect(await world.databases.sizes()).toEqual({ bytes: new Map(), isWhole: true });
+      await Promise.all([ensure(kept, secret), ensure(own, secret), ensure(gone, secret)]);
+      await note(own, secret, 'x');
+      expect((await world.ask(own, userOf(own, secret), `USE ${databaseOf(own)}; INSERT INTO notes SELECT REPEAT(MD5(seq), 1900) FROM seq_1_to_60`)).problem).toBeUndefined();
+      await remove(kept, true);
+      await remove(gone);
+      const { bytes, isWhole } = await world.restarted().sizes();
+      expect([[...bytes.keys()].sort(), isWhole, bytes.get(databaseOf(own))! > 3 * 1024 ** 2, bytes.get(databaseOf(kept))! < 1024 ** 2]).toEqual([[kept, own].map(databaseOf).sort(), true, true, true]);
+    });
+
     it('comes back by itself with everything after a power cut', async () => {
       const [spec, secret] = [fresh(), password()];
       await ensure(spec, secret);

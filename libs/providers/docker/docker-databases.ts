@@ -1,13 +1,15 @@
 import type { Readable } from 'node:stream';
 import type { DockerOptions } from 'dockerode';
 import type { DatabaseSpec } from '#contracts/gen/hostplane/v1/database.js';
-import type { DatabaseSecrets, DatabaseServer } from '../databases.js';
+import type { DatabaseSecrets, DatabaseServer, DatabaseSizes } from '../databases.js';
 import { databaseUser, wordpressDatabase } from '#domain/naming/naming.js';
 import { InTurn } from '../in-turn.js';
 import { dumpDatabase, loadDatabase, type Login } from './database-dump.js';
 import { serverIdOf, type DatabaseSettings } from './database-requests.js';
 import { DatabaseContainer } from './database-server.js';
+import { databaseSizes } from './database-sizes.js';
 import { Engine } from './engine.js';
+import { LABEL } from './requests.js';
 import { defaultSettings, type DockerSettings } from './settings.js';
 import { COUNT_SQL, ensureSql, freshSql, READY_SQL, removeSql } from './sql.js';
 
@@ -42,6 +44,17 @@ export class DockerDatabases implements DatabaseServer {
       });
       if (left === '0') await server.remove(signal);
     });
+  }
+
+  async sizes(signal?: AbortSignal): Promise<DatabaseSizes> {
+    const ours = { [LABEL.plane]: this.settings.plane };
+    const [servers, volumes] = await Promise.all([this.engine.containers({ ...ours, [LABEL.role]: 'database' }, signal), this.engine.volumes({ ...ours, [LABEL.role]: 'database-data' }, signal)]);
+    const running = new Map(servers.flatMap(({ Id, State, Labels }) => (State === 'running' ? [[Labels[LABEL.server], Id] as const] : [])));
+    const sizes = await Promise.all(volumes.map(async ({ Labels }) => {
+      const id = running.get(Labels[LABEL.server]);
+      return id === undefined ? undefined : databaseSizes(this.engine, id, signal);
+    }));
+    return { bytes: new Map(sizes.flatMap((known) => [...(known ?? [])])), isWhole: sizes.every((known) => known !== undefined) };
   }
 
   async export(spec: DatabaseSpec, { rootPassword, password }: DatabaseSecrets, take: (sql: Readable) => Promise<void>, signal?: AbortSignal): Promise<void> {

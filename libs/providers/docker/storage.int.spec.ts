@@ -138,11 +138,12 @@ describeWithDocker("docker's storage", () => {
     const spec = freshSpec();
     await runtime.ensure(spec);
     await inside(spec, 'busybox dd if=/dev/zero of=/data/big bs=1M count=3');
-    const volumes = await runtime.storage.volumes(projectId);
+    const volumes = await runtime.storage.volumes({ projectId });
     expect(volumes.map(({ path, role, dataId }) => ({ path, role, dataId })).sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([{ path: '/data', role: 'data', dataId: spec.siteId }, { path: '/more', role: 'data', dataId: spec.siteId }]);
     expect(volumes.find(({ path }) => path === '/data')!.bytes).toBeGreaterThanOrEqual(3 * 2 ** 20);
-    expect(await runtime.storage.volumes(randomUUID())).toEqual([]);
+    expect(await runtime.storage.volumes({ role: 'data' })).toEqual(volumes);
+    for (const none of [{ projectId: randomUUID() }, { projectId, role: 'release' }] as const) expect(await runtime.storage.volumes(none)).toEqual([]);
     await expect(runtime.storage.removeData(spec.siteId)).rejects.toMatchObject({ name: 'ProviderError', retryable: false });
-    expect(await runtime.storage.volumes(projectId)).toHaveLength(2);
+    expect(await runtime.storage.volumes({ projectId })).toHaveLength(2);
   });
 });

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { VolumeInspectInfo } from 'dockerode';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { InTurn } from '../in-turn.js';
-import type { SiteStorage, TakeTree, Volume } from '../site-storage.js';
+import type { SiteStorage, TakeTree, Volume, VolumeFilter } from '../site-storage.js';
 import type { Engine } from './engine.js';
 import { imageHere } from './images.js';
 import { dataIdOf, dataVolumeRequest, LABEL, UPLOAD_FOLDER, uploadRequest } from './requests.js';
@@ -23,14 +23,14 @@ export class DockerStorage implements SiteStorage {
     private readonly settings: DockerSettings,
   ) {}
 
-  async volumes(projectId: string, signal?: AbortSignal): Promise<readonly Volume[]> {
-    const ofProject = await this.engine.volumes(this.ours({ [LABEL.project]: projectId }), signal);
-    const found = ofProject.filter(({ Labels }) => SHOWN_ROLES.has(Labels[LABEL.role] ?? ''));
+  async volumes({ projectId, role }: VolumeFilter, signal?: AbortSignal): Promise<readonly Volume[]> {
+    const wanted = { ...(projectId !== undefined && { [LABEL.project]: projectId }), ...(role !== undefined && { [LABEL.role]: role }) };
+    const found = (await this.engine.volumes(this.ours(wanted), signal)).filter(({ Labels }) => SHOWN_ROLES.has(Labels[LABEL.role] ?? ''));
     if (found.length === 0) return [];
     const sizes = await this.turns.run('sizes', () => this.engine.volumeSizes(signal));
     return found.map(({ Name, Labels }) => ({
       name: Name,
-      projectId,
+      projectId: Labels[LABEL.project] ?? '',
       dataId: Labels[LABEL.site] ?? '',
       role: Labels[LABEL.role] === 'data' ? 'data' : 'release',
       path: Labels[LABEL.path] ?? this.settings.staticImage.docroot,

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SiteStorage, Volume } from '../site-storage.js';
+import type { SiteStorage, Volume, VolumeFilter } from '../site-storage.js';
 import { missing } from './releases.js';
 import { readRecord } from './site-record.js';
 
@@ -8,13 +8,14 @@ import { readRecord } from './site-record.js';
 export class FilesStorage implements SiteStorage {
   constructor(private readonly options: { readonly sitesFolder: string; readonly plane: string }) {}
 
-  async volumes(projectId: string): Promise<readonly Volume[]> {
+  async volumes({ projectId, role = 'release' }: VolumeFilter): Promise<readonly Volume[]> {
+    if (role !== 'release') return [];
     const found: Volume[] = [];
     for (const siteId of (await readdir(this.options.sitesFolder).catch(missing)) ?? []) {
       const folder = join(this.options.sitesFolder, siteId);
       const record = siteId.startsWith('.') ? undefined : await readRecord(folder);
-      if (record?.plane !== this.options.plane || record.projectId !== projectId) continue;
-      found.push({ name: siteId, projectId, dataId: siteId, role: 'release', path: '', bytes: await bytesIn(join(folder, 'releases')) });
+      if (record?.plane !== this.options.plane || (projectId !== undefined && record.projectId !== projectId)) continue;
+      found.push({ name: siteId, projectId: record.projectId, dataId: siteId, role: 'release', path: '', bytes: await bytesIn(join(folder, 'releases')) });
     }
     return found;
   }
