@@ -16,7 +16,7 @@ const owners = {
   lifecycle: ['access/members', 'site/(site|decide|evolve)', 'project/project', 'network/pool', 'naming/claim', 'backup/backup', 'operation/(operation|workflows)'],
   domains: ['route/route', 'domain-name/(domain-name|decide|evolve)', 'certificate/(certificate|decide|evolve)'],
   secrets: ['secret/(keyring|secret|vault)'],
-  provisioner: ['answers'],
+  provisioner: ['answers', 'usage/usage'],
   'api-gateway': ['token/token'],
 };
 

@@ -92,7 +92,9 @@ describeWithDocker('the docker database server itself', () => {
     await world.ask(spec, { user: 'nobody', password: '' }, '');
     for (const harm of [['stop', '-t', '10', name], ['rm', '-f', name]]) {
       await docker(...harm);
+      expect(await world.databases.sizes()).toEqual({ bytes: new Map(), isWhole: false });
       await world.databases.ensure(spec, secrets);
+      expect(await world.databases.sizes()).toMatchObject({ isWhole: true });
     }
     await docker('rm', '-f', name);
     await world.databases.remove(spec, false, async () => ROOT);
