@@ -44,5 +44,9 @@ export class VolumesController {
 }
 
 function listed(items: readonly Volume[]): object {
-  return { items, bytes: items.reduce((sum, { bytes }) => sum + bytes, 0) };
+  return { items, bytes: bytesOf(items), writtenBytes: bytesOf(items.filter(({ role }) => role !== 'release')) };
+}
+
+function bytesOf(items: readonly Volume[]): number {
+  return items.reduce((sum, { bytes }) => sum + bytes, 0);
 }

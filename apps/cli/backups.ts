@@ -34,6 +34,13 @@ export async function listVolumes({ client, terminal }: Session, id: string): Pr
   terminal.table(body, ['HOLDS', 'AT', 'SIZE', 'NAME'], rows, 'The site has no volumes.');
 }
 
+/** The same of a project: those of destroyed sites too. */
+export async function listProjectVolumes({ client, terminal }: Session, id: string): Promise<void> {
+  const { body } = await client.call('listProjectVolumes', { params: { id } });
+  const rows = body.items.map((one: Volume) => [one.role, one.path, renderBytes(one.bytes), one.siteId ?? 'no site', one.name]);
+  terminal.table(body, ['HOLDS', 'AT', 'SIZE', 'OF', 'NAME'], rows, 'The project has no volumes.');
+}
+
 /** Takes a site away once a backup of it is there. */
 export async function removeWithBackup(session: Session, id: string): Promise<void> {
   const { client, terminal } = session;

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Project } from '#api/project.js';
+import { listProjectVolumes } from './backups.js';
 import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { FailedError } from './exit-codes.js';
 import { addMemberCommands } from './members.js';
@@ -17,6 +18,7 @@ export function addProjectCommands(program: Command, io: Io): void {
     operationCommand(project, `${verb} <project>`, what).action(withSession(io, (session, id: string) => switchSites(session, `${verb}Project` as Switch, id)));
   }
   operationCommand(project, 'delete <project>', 'delete a project that has no sites').action(withSession(io, remove));
+  apiCommand(project, 'volumes <project>', 'its volumes and databases, those of destroyed sites too, and what is in them').action(withSession(io, listProjectVolumes));
   addMemberCommands(project, io);
   addQuotaCommand(project, io);
 }

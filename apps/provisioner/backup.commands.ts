@@ -7,12 +7,12 @@ import { databaseOf } from '#domain/operation/wordpress-steps.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnAsk, OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
-import type { Volume } from '#providers/site-storage.js';
 import { answer } from './answer.js';
 import { Backups, type SiteData } from './backups.js';
 import { ProgressBoard } from './progress.js';
 import { Runtimes } from './runtimes.js';
 import { SiteDatabases } from './site-databases.js';
+import { Usage, type Listed } from './usage.js';
 
 type BackupCommand = StoredMessage<'TakeBackup' | 'RestoreBackup' | 'RemoveBackup' | 'RemoveData'>;
 interface Ids {
@@ -32,6 +32,7 @@ export class BackupCommands {
     private readonly backups: Backups,
     private readonly progress: ProgressBoard,
     private readonly databases: SiteDatabases,
+    private readonly usage: Usage,
   ) {}
 
   @OnCommand('TakeBackup')
@@ -74,9 +75,8 @@ export class BackupCommands {
   }
 
   @OnAsk('ListVolumes')
-  async volumes({ projectId }: ListVolumes): Promise<{ volumes: readonly Volume[] }> {
-    const lists = await Promise.all(this.runtimes.all.map(async ({ storage }) => storage?.volumes(projectId) ?? []));
-    return { volumes: lists.flat() };
+  async volumes({ projectId }: ListVolumes): Promise<{ volumes: readonly Listed[] }> {
+    return { volumes: await this.usage.list(projectId) };
   }
 
   @OnAsk('ShowProgress')

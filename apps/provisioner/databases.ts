@@ -1,4 +1,4 @@
-import type { DatabaseServer } from '#providers/databases.js';
+import type { DatabaseServer, DatabaseSizes } from '#providers/databases.js';
 import { ProviderError } from '#providers/provider-error.js';
 
 /** The database servers of this host, by the runtime whose sites reach them. */
@@ -14,5 +14,11 @@ export class Databases {
     const found = this.available.find(({ name }) => name === runtime);
     if (!found) throw new ProviderError(`This host has no database server for a site on "${runtime}".`, false);
     return found;
+  }
+
+  /** What every database of this host takes of its disk. */
+  async sizes(signal?: AbortSignal): Promise<DatabaseSizes> {
+    const all = await Promise.all(this.available.map((server) => server.sizes(signal)));
+    return { bytes: new Map(all.flatMap(({ bytes }) => [...bytes])), isWhole: all.every(({ isWhole }) => isWhole) };
   }
 }

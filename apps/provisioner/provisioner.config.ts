@@ -39,6 +39,8 @@ export const provisionerConfig = z.object({
   HOSTPLANE_HEALTH_DEADLINE_SECONDS: wholeNumber(1, 3600).default(60),
   /** How often it is looked whether what is meant to run does; 0: never. */
   HOSTPLANE_OBSERVE_SECONDS: wholeNumber(0, 3600).default(10),
+  /** How often it is measured what sites have written into volumes and databases; 0: never. */
+  HOSTPLANE_MEASURE_SECONDS: wholeNumber(0, 86_400).default(300),
   /** With the token: apps run at this Coolify unless somebody asks for docker. */
   COOLIFY_API_URL: url('http', 'https').optional(),
   COOLIFY_API_TOKEN: z.string().optional(),

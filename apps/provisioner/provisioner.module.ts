@@ -31,9 +31,12 @@ import { ProgressBoard } from './progress.js';
 import { followRoutes } from './routes.projection.js';
 import { chooseTunnel } from './tunnel.module.js';
 import { Tunnelled, TunnelPoller } from './tunnel.poller.js';
+import { RecordedUsage } from './recorded-usage.projection.js';
 import { Runtimes } from './runtimes.js';
 import { SiteDatabases } from './site-databases.js';
 import { chooseDatabases, chooseRuntimes, contentFolder } from './runtimes.module.js';
+import { Usage } from './usage.js';
+import { Measuring, UsagePoller } from './usage.poller.js';
 import { Vault } from './vault.js';
 import { EdgeDoor } from './visit.js';
 import { WordPressCommands } from './wordpress.commands.js';
@@ -59,6 +62,7 @@ export class ProvisionerModule {
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
     const databases = chooseDatabases(settings, plane, runtimes);
     const vault = new Vault(bus);
+    const recorded = new RecordedUsage(settings.HOSTPLANE_HOST_ID);
     return {
       module: ProvisionerModule,
       controllers: [WorkloadCommands, WordPressCommands, DatabaseCommands, BackupCommands, EdgeCommands, CertificateCommands],
@@ -76,6 +80,9 @@ export class ProvisionerModule {
         { provide: InstalledSites, useValue: new InstalledSites(settings.HOSTPLANE_HOST_ID) },
         { provide: MeantWorkloads, useValue: new MeantWorkloads(settings.HOSTPLANE_HOST_ID) },
         { provide: Watch, useValue: { hostId: settings.HOSTPLANE_HOST_ID, everyMs: settings.HOSTPLANE_OBSERVE_SECONDS * 1000 } satisfies Watch },
+        { provide: RecordedUsage, useValue: recorded },
+        { provide: Usage, useValue: new Usage(store, runtimes, databases, recorded, { hostId: settings.HOSTPLANE_HOST_ID, isRecording: settings.HOSTPLANE_MEASURE_SECONDS > 0 }) },
+        { provide: Measuring, useValue: { everyMs: settings.HOSTPLANE_MEASURE_SECONDS * 1000 } satisfies Measuring },
         { provide: Backups, useValue: backups },
         ProgressBoard,
         EdgePoller,
@@ -84,6 +91,7 @@ export class ProvisionerModule {
         CertificatesPoller,
         CronPoller,
         HealthPoller,
+        UsagePoller,
       ],
     };
   }

@@ -41,9 +41,13 @@ export const siteRemoval = z.strictObject({
 export const volume = z.object({
   name: z.string(),
   siteId: z.string().optional().describe('The site that it is of; absent when none has it now'),
-  role: z.enum(['data', 'release']).describe('data: what the site keeps itself. release: content that was published'),
-  path: z.string().describe('Where the site sees it; empty where there is no container'),
+  role: z.enum(['data', 'database', 'release']).describe('data, database: what the site has written itself. release: content that was published'),
+  path: z.string().describe('Where the site sees it; empty of a database, and where there is no container'),
   bytes: z.int(),
 });
 export type Volume = z.output<typeof volume>;
-export const volumeList = z.object({ items: z.array(volume), bytes: z.int().describe('All of them together') });
+export const volumeList = z.object({
+  items: z.array(volume),
+  bytes: z.int().describe('All of them together'),
+  writtenBytes: z.int().describe('Those of the roles data and database: what of them the quota of the disk counts. Of releases it counts the uploads'),
+});

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
@@ -5,6 +7,7 @@ import Docker from 'dockerode';
 import { run } from '../../apps/cli/program.js';
 import { testImage } from '../../infra/images/recipes.js';
 import { visit, type SiteView } from '../support/api.js';
+import { tarGz } from '../support/archives.js';
 import { until } from '../support/bus.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
@@ -37,7 +40,7 @@ describeWithDocker('the data of a WordPress site', () => {
     expect(await container.wait()).toMatchObject({ StatusCode: 0 });
     await container.commit({ repo: REPO, tag: '8.4', changes: 'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["apache2-foreground"]' });
     await container.remove({ v: true });
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}` } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}`, HOSTPLANE_MEASURE_SECONDS: '1' } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
   });
   afterEach(async () => {
@@ -68,6 +71,11 @@ describeWithDocker('the data of a WordPress site', () => {
   async function destroy({ id }: SiteView, query: string): Promise<SiteView> {
     expect((await plane.api.call('DELETE', `/sites/${id}${query}`)).status).toBe(202);
     return plane.api.settled(id, ['DESTROYED'], 60_000);
+  }
+  /** Whether a rebuild of the read model from the log would give what is there. */
+  function compared(): { code: number | null; said: string } {
+    const done = spawnSync(process.execPath, [join(import.meta.dirname, '../../dist/infra/start/operate.js'), 'compare'], { env: { ...process.env, HOSTPLANE_DATA: plane.folder, NO_COLOR: '1' }, encoding: 'utf8' });
+    return { code: done.status, said: done.stdout + done.stderr };
   }
   const container = async () => (await docker.listContainers({ all: true, filters: { label: [label, 'hostplane.role=workload'] } }))[0]!;
   const database = async () => (await docker.listContainers({ all: true, filters: { label: [label, 'hostplane.role=database'] } }))[0]!;
@@ -133,6 +141,52 @@ describeWithDocker('the data of a WordPress site', () => {
     await plane.operation(String((await plane.api.call('PATCH', `/sites/${site.id}`, { phpVersion: '8.3' })).body['operationId']), 'succeeded');
     expect((await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: ['plugin', 'list'] })).body).toMatchObject({ code: 'unsupported', detail: expect.stringMatching(/no wp-cli/) });
   }, 120_000);
+
+  it('counts for the quota of its project, as the list of its volumes says, until it is gone; what does not fit is refused', async () => {
+    const MIB = 1024 ** 2;
+    interface Project { readonly id: string; readonly use: { readonly memoryBytes: number; readonly cpuMillis: number; readonly diskBytes: number; readonly uploadBytes: number; readonly writtenBytes: number } }
+    const projectId = (await plane.api.call<Project>('POST', '/projects', { name: 'counted' })).body.id;
+    const use = async () => (await plane.api.call<Project>('GET', `/projects/${projectId}`)).body.use;
+    const volumes = async () => (await plane.api.call<{ items: { role: string; bytes: number; siteId?: string }[]; writtenBytes: number }>('GET', `/projects/${projectId}/volumes`)).body;
+    const agree = async () => until('the use is what the list says', async () => (await volumes()).writtenBytes === (await use()).writtenBytes, 10_000);
+    const site = await live({ name: 'counted', projectId, database: 'own' });
+    expect(await use()).toMatchObject({ memoryBytes: (512 + 1024) * MIB, cpuMillis: 3000, uploadBytes: 0 });
+    await until('what was installed is counted', async () => (await use()).writtenBytes > MIB, 15_000);
+    const before = (await use()).writtenBytes;
+    const { Id } = await container();
+    const exec = await docker.getContainer(Id).exec({ Cmd: ['sh', '-c', 'mkdir -p wp-content/uploads && dd if=/dev/urandom of=wp-content/uploads/film bs=1M count=8'], User: '33:33', AttachStdout: true, AttachStderr: true });
+    for await (const chunk of await exec.start({})) void chunk;
+    await until('the film is counted', async () => (await use()).writtenBytes >= before + 7 * MIB, 15_000);
+    await agree();
+    const found = await volumes();
+    expect([found.items.map(({ role }) => role).sort(), found.items.every(({ siteId }) => siteId === site.id), found.items.every(({ bytes }) => bytes > 100_000)]).toEqual([['data', 'database'], true, true]);
+
+    await plane.api.call('PUT', `/projects/${projectId}/quota`, { diskBytes: found.writtenBytes + 100 });
+    const pages = (await plane.api.call<SiteView>('POST', '/sites', { name: 'pages', kind: 'static', projectId })).body;
+    await plane.api.settled(pages.id, ['ACTIVE']);
+    const upload = await plane.api.call('PUT', `/sites/${pages.id}/content`, await tarGz({ 'index.html': randomBytes(2_000).toString('hex') }));
+    expect(upload).toMatchObject({ status: 409, body: { code: 'quota-exceeded', detail: expect.stringMatching(/disk: [\d.]+ MiB of .* are used \(0 bytes by uploads, [\d.]+ MiB written by sites\), [\d.]+ (KiB|bytes) more were asked for/) } });
+    await plane.api.call('PUT', `/projects/${projectId}/quota`, { diskBytes: MIB });
+    const another = { name: 'another', kind: 'wordpress', projectId };
+    expect(await plane.api.call('POST', '/sites', another)).toMatchObject({ status: 409, body: { code: 'quota-exceeded', detail: expect.stringMatching(/disk: .* of 1 MiB are used .* nothing is left/) } });
+    expect((await visit(site.url)).status).toBe(200);
+    const out: string[] = [];
+    const io = { out: { write: (text: string) => out.push(text) }, err: { write: () => undefined }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } };
+    expect([await run(['project', 'quota', 'counted'], io), await run(['project', 'volumes', 'counted'], io), out.join('')]).toEqual([0, 0, expect.stringMatching(/Disk +[\d.]+M of 1M \(0 by uploads, [\d.]+M written by sites\)[\s\S]*^database .*hp_/m)]);
+
+    await destroy(site, '?keepData=true');
+    expect(await use()).toMatchObject({ memoryBytes: 1024 * MIB, cpuMillis: 2000 });
+    await agree();
+    expect([(await use()).writtenBytes > before, (await volumes()).items.filter(({ siteId }) => siteId === undefined).length]).toEqual([true, 2]);
+    const heir = await live({ name: 'heir', projectId, restoreFrom: site.id });
+    expect(compared()).toMatchObject({ code: 0, said: expect.stringContaining('equal to the log') });
+    await destroy(heir, '');
+    expect(await use()).toMatchObject({ memoryBytes: 0, cpuMillis: 0, diskBytes: 0, writtenBytes: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect([await use(), await volumes(), compared().code]).toMatchObject([{ diskBytes: 0 }, { writtenBytes: 0 }, 0]);
+    expect((await plane.api.call('POST', '/sites', another)).status).toBe(202);
+    await plane.api.settled((await plane.api.site('another')).id, ['ACTIVE'], 90_000);
+  }, 240_000);
 
   it('is there again by itself when the database server, and when everything, was killed', async () => {
     const site = await live({ name: 'killed' });
