@@ -21,7 +21,7 @@ export class MortalPlane {
 
   private constructor(
     readonly plane: Plane,
-    readonly log: pg.Pool,
+    private readonly log: pg.Pool,
     private readonly faults: Faults,
   ) {}
 
@@ -44,6 +44,23 @@ export class MortalPlane {
     this.faults.forget();
     await this.story(`traced-${runtime}`, runtime);
     return this.faults.passed();
+  }
+
+  /** The points of a site that is served from files: those of both processes, of all handlers that its story comes to. */
+  async steps(): Promise<readonly Passing[]> {
+    const passed = await this.traced('files');
+    const handled = new Set(passed.flatMap(({ point }) => /^handler:(.*):received$/.exec(point)?.[1] ?? []));
+    const steps = passed.filter(({ point }) => !point.startsWith('handler:') || handled.has(point.split(':')[1] ?? ''));
+    expect(new Set(steps.map(({ process }) => process))).toEqual(new Set(['control-plane', 'provisioner']));
+    expect(steps.filter(isStep).length).toBeGreaterThan(40);
+    return steps;
+  }
+
+  /** Each position of the log is taken. */
+  async expectWholeLog(): Promise<void> {
+    const { rows } = await this.log.query<{ gaps: string }>('SELECT max(seq) - count(*) AS gaps FROM log.messages');
+    expect(Number(rows[0]?.gaps)).toBe(0);
+    process.stderr.write(`  ${this.killed.length} kills\n`);
   }
 
   /** Dies at each of the points: the process itself, or a server that it relies on. Nearly all of them must come again in each telling, or nothing was proved. */
@@ -109,6 +126,9 @@ export class MortalPlane {
     return Object.fromEntries(rows.map(({ type, count }) => [type, Number(count)]));
   }
 }
+
+/** Points of the story itself: what a process passes while it only waits is not a step of it. */
+export const isStep = ({ point }: Passing): boolean => !point.startsWith('relay:') && !point.endsWith(':acked');
 
 /** The edge may be starting again. */
 async function settledVisit(url: string, status: number): Promise<{ status: number }> {
