@@ -106,7 +106,7 @@ function batchesOf(suite: Batch['suite']): Batch[] {
 
 /** A spec that needs an engine says so, or its tests could not be skipped where there is none. */
 function usesEngine(spec: string): boolean {
-  return readFileSync(join(ROOT, spec), 'utf8').includes('describeWithDocker(');
+  return /describeWith(Docker|OwnEngine)\(/.test(readFileSync(join(ROOT, spec), 'utf8'));
 }
 
 /** Does what is its own first, and then whatever waits and may be done in any lane. */
