@@ -41,6 +41,8 @@ export class RepairPoller implements OnApplicationBootstrap, OnApplicationShutdo
   private take(message: StoredMessage): void {
     if (message.type !== 'WorkloadObserved') return;
     const { siteId, state } = message.data;
+    // What went down with its engine or its host is not what kept going down before: earlier repairs say nothing of it.
+    if (state === 'unknown') this.repairs.delete(siteId);
     if (state === 'healthy' || state === 'unknown') this.ailing.delete(siteId);
     else this.ailing.set(siteId, message);
   }
