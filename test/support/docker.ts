@@ -22,6 +22,9 @@ export const describeWithKnot = needing('knot', ['/usr/sbin/knotd', '/usr/local/
 /** `describe` for what needs a real certificate authority, pebble, and the DNS that it asks. */
 export const describeWithPebble = needing('pebble and knot', existsSync(pebbleProgram()) && ['/usr/sbin/knotd', '/usr/local/sbin/knotd'].some((path) => existsSync(path)));
 
+/** `describe` for what stops and kills a Docker Engine of its own. */
+export const describeWithOwnEngine = needing('root, dockerd, and a Docker Engine to take images from', answers && process.getuid?.() === 0 && spawnSync('dockerd', ['--version'], { env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } }).status === 0);
+
 function needing(part: string, isThere: boolean): (name: string, tests: () => void) => void {
   if (isThere || process.env['CI']) return (name, tests) => describe(name, tests);
   return (name, tests) => describe.skip(`${name} (skipped: needs ${part}, see npm test)`, tests);
