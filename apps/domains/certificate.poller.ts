@@ -32,8 +32,9 @@ const TICK_MS = 500;
 /** Orders under way at once, over all domains: authorities take a few seconds each. */
 const ABREAST = 8;
 const SEEN_WITHIN_MS = 5_000;
-/** Somebody on the bus is away, or the log is: no reason to hurry. */
-const REST_MS = 5_000;
+/** Somebody on the bus is away, or the log is: only starting, perhaps, and if not, no reason to hurry. */
+const FIRST_REST_MS = 250;
+const LONGEST_REST_MS = 5_000;
 
 /**
  * Sees to it that each active domain has a certificate, and does what is due for each: the next step with its authority, asking a host again, renewal, a warning of
@@ -44,7 +45,7 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   private readonly certificates = new Map<string, Watched<CertificateState>>();
   private readonly domains = new Map<string, Watched<DomainState>>();
   private readonly busy = new Set<string>();
-  private readonly resting = new Map<string, number>();
+  private readonly resting = new Map<string, { readonly untilMs: number; readonly restMs: number }>();
   /** When each authority is to be asked again for the time of a renewal, by certificate. */
   private readonly askRenewalAt = new Map<string, string>();
   private readonly turns = new InTurn(ABREAST);
@@ -155,15 +156,17 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   }
 
   private begin(id: string, work: () => Promise<number | undefined>): void {
-    if (this.busy.has(id) || (this.resting.get(id) ?? 0) > Date.now()) return;
+    if (this.busy.has(id) || (this.resting.get(id)?.untilMs ?? 0) > Date.now()) return;
     this.busy.add(id);
     void this.turns
       .run('', async () => {
         const position = await work();
+        this.resting.delete(id);
         if (position !== undefined) await this.follower?.waitFor(position, SEEN_WITHIN_MS);
       })
       .catch((error: unknown) => {
-        this.resting.set(id, Date.now() + REST_MS);
+        const restMs = Math.min(LONGEST_REST_MS, 2 * (this.resting.get(id)?.restMs ?? FIRST_REST_MS / 2));
+        this.resting.set(id, { untilMs: Date.now() + restMs, restMs });
         if (this.follower) this.log.warn(`The certificate ${id} could not be attended to, it is tried again: ${(error as Error).message}`);
       })
       .finally(() => this.busy.delete(id));
