@@ -1,17 +1,26 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import Docker from 'dockerode';
 import pg from 'pg';
 import { openApi } from '#api/openapi.js';
-import { testImage } from '../../infra/images/recipes.js';
+import { adminPasswordKey, databasePasswordKey } from '#domain/naming/naming.js';
+import { accountKey, authorityName } from '../../apps/domains/account-key.js';
 import { run } from '../../apps/cli/program.js';
+import { testImage } from '../../infra/images/recipes.js';
+import { freePort } from '../../infra/start/ports.js';
 import type { SiteView } from '../support/api.js';
-import { describeWithDocker } from '../support/docker.js';
+import { until } from '../support/bus.js';
+import { CLOUDFLARE_TOKEN, CloudflareStandIn } from '../support/cloudflare-stand-in.js';
+import { describeWithDocker, describeWithPebble } from '../support/docker.js';
+import { Knot } from '../support/knot.js';
+import { Pebble } from '../support/pebble.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { onBus, rootPassword, secretOf } from '../support/wordpress.js';
 
 jest.setTimeout(180_000);
 
@@ -19,12 +28,24 @@ const plant = (what: string) => `planted-${what}-${randomBytes(12).toString('hex
 /** Something that must be found, or the search proves nothing. */
 const PLAIN = `plain-${randomBytes(6).toString('hex')}`;
 
-describeWithDocker('a secret, wherever a user put it,', () => {
+interface DomainView extends Record<string, unknown> {
+  readonly status: string;
+  readonly expected: readonly { purpose: string; name: string; value: string }[];
+  readonly certificate?: { readonly status: string };
+}
+
+describeWithDocker('a secret,', () => describeWithPebble('wherever a user put it or the plane made it,', () => {
   let plane: Plane;
   let projectId: string;
   let app: SiteView;
   let failed: SiteView;
+  let blog: SiteView;
   let copy: string;
+  let knot: Knot;
+  let pebble: Pebble;
+  /** There is none where Cloudflare's description is not. */
+  let cloudflare: CloudflareStandIn | undefined;
+  const docker = new Docker();
   /** By what they are. */
   const planted = new Map<string, string>(['env', 'failing-env', 'stored', 'replaced', 'by-cli'].map((what) => [what, plant(what)]));
   const said: string[] = [];
@@ -41,12 +62,24 @@ describeWithDocker('a secret, wherever a user put it,', () => {
     copy = mkdtempSync(join(tmpdir(), 'hostplane-planted-'));
     const masterKey = randomBytes(32).toString('base64');
     planted.set('master key', masterKey);
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_MASTER_KEY: masterKey, LOG_LEVEL: 'debug', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '10' } });
+    cloudflare = await CloudflareStandIn.start('example.com').catch(() => undefined);
+    if (cloudflare) planted.set('cloudflare token', CLOUDFLARE_TOKEN);
+    knot = await Knot.start('example.org', 'example.com');
+    const httpPort = await freePort('127.0.0.1');
+    pebble = await Pebble.start({ dns: knot.address, httpPort });
+    plane = await startPlane({ env: {
+      HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_MASTER_KEY: masterKey, LOG_LEVEL: 'debug', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '20', HOSTPLANE_EDGE_HTTP_PORT: String(httpPort),
+      HOSTPLANE_DNS_RESOLVERS: knot.address, HOSTPLANE_PUBLIC_ADDRESSES: '127.0.0.1', HOSTPLANE_DOMAIN_CHECK_SECONDS: '1', HOSTPLANE_DOMAIN_LONGEST_CHECK_SECONDS: '1',
+      HOSTPLANE_ACME_DIRECTORY: pebble.directoryUrl, HOSTPLANE_ACME_CA_FILE: pebble.caFile,
+      ...(cloudflare && { HOSTPLANE_CLOUDFLARE_API_TOKEN: CLOUDFLARE_TOKEN, HOSTPLANE_CLOUDFLARE_API_URL: cloudflare.url }),
+    } });
     projectId = (await plane.api.call<SiteView>('POST', '/projects', { name: PLAIN })).body.id;
     await plantEverywhere();
+    await plantWithDomains();
   });
   afterAll(async () => {
     await plane?.stop();
+    await Promise.all([pebble?.stop(), knot?.stop(), cloudflare?.close()]);
     rmSync(copy, { recursive: true, force: true });
   });
 
@@ -77,9 +110,36 @@ describeWithDocker('a secret, wherever a user put it,', () => {
     said.push(...problems.map(({ body }) => JSON.stringify(body)));
   }
 
+  /** What the plane makes by itself: the passwords of a WordPress, the key of its certificate, and that of the account at the authority. */
+  async function plantWithDomains(): Promise<void> {
+    const { api } = plane;
+    const created = await api.call<SiteView>('POST', '/sites', { projectId, name: 'journal', kind: 'wordpress' });
+    blog = await api.settled(created.body.id, ['ACTIVE', 'FAILED'], 90_000);
+    expect(blog.lastError ?? blog.status).toBe('ACTIVE');
+    planted.set('administrator of WordPress', await secretOf(plane, projectId, adminPasswordKey(blog.id)));
+    planted.set('database of WordPress', await secretOf(plane, projectId, databasePasswordKey(blog.id)));
+    planted.set('database server', await rootPassword(plane));
+    const { body } = await api.call<DomainView>('POST', `/sites/${blog.id}/domains`, { name: 'journal.example.org' });
+    const token = body.expected.find(({ purpose }) => purpose === 'ownership')!;
+    await knot.set('example.org', `${token.name}. TXT "${token.value}"`, 'journal.example.org. A 127.0.0.1');
+    await until('the domain is served by HTTPS', async () => (await api.call<DomainView>('GET', '/domains/journal.example.org')).body.certificate?.status === 'deployed', 60_000);
+    if (cloudflare) {
+      cloudflare.fail(/^POST .*dns_records/, 'status', { status: 403 });
+      await api.call('POST', `/sites/${blog.id}/domains`, { name: 'journal.example.com' });
+      let told = '';
+      await until('a record is refused', async () => /Cloudflare/.test((told = JSON.stringify((await api.call('GET', '/domains/journal.example.com')).body))), 30_000);
+      said.push(told);
+    }
+    const [file] = readdirSync(join(plane.folder, 'edge', 'tls'));
+    planted.set('key of a certificate', lineOf(readFileSync(join(plane.folder, 'edge', 'tls', file!), 'utf8')));
+    planted.set("key of the authority's account", lineOf(await onBus(plane, (bus) => accountKey(bus, authorityName(pebble.directoryUrl)))));
+  }
+  /** The first line of a PEM that tells one key from another. */
+  const lineOf = (pem: string) => pem.split('\n')[2]!;
+
   /** Every GET of the OpenAPI document with what there is, as text. */
   async function answers(): Promise<string> {
-    const own: Record<string, string[]> = { project: [projectId], site: [app.id, failed.id], operation: [app, failed].map((site) => site.operationId).filter(Boolean), token: [], member: ['admin'], secret: ['mail'] };
+    const own: Record<string, string[]> = { project: [projectId], site: [app.id, failed.id, blog.id], domain: ['journal.example.org'], operation: [app, failed, blog].map((site) => site.operationId).filter(Boolean), token: [], member: ['admin'], secret: ['mail'] };
     const texts: string[] = [];
     for (const [path, methods] of Object.entries(openApi('1').paths)) {
       const get = methods['get'] as { parameters: { name: string; in: string; schema: { 'x-resource'?: string } }[] } | undefined;
@@ -125,12 +185,14 @@ describeWithDocker('a secret, wherever a user put it,', () => {
   /** As it is, in base64 and in hex. */
   const forms = (secret: string) => [secret, Buffer.from(secret).toString('base64').slice(0, -4), Buffer.from(secret).toString('hex')];
   const filesWith = (text: string, folder: string) => spawnSync('grep', ['-r', '-a', '-l', '-F', '-e', text, folder], { encoding: 'utf8' }).stdout.split('\n').filter((line) => line !== '');
+  /** A certificate's key is where the edge reads it, for the edge alone. */
+  const belongs = (what: string, file: string) => what === 'key of a certificate' && file.startsWith(join(plane.folder, 'edge', 'tls'));
 
   it('is in use where it belongs', async () => {
-    expect([app.status, failed.status, failed.lastError]).toEqual(['ACTIVE', 'FAILED', expect.stringMatching(/listening on/)]);
+    expect([app.lastError ?? app.status, failed.status, failed.lastError]).toEqual(['ACTIVE', 'FAILED', expect.stringMatching(/listening on/)]);
     const reply = await plane.api.call('POST', `${secretPath('mail')}/reveal`);
     expect(reply.body).toEqual({ name: 'mail', version: 2, value: value('replaced') });
-    expect((await plane.api.call<{ items: { name: string; version: number; isGenerated: boolean }[] }>('GET', `/projects/${projectId}/secrets`)).body.items.map(({ name, version, isGenerated }) => [name, version, isGenerated])).toEqual([['made', 1, true], ['from-cli', 1, false], ['mail', 2, false]]);
+    expect((await plane.api.call<{ items: { name: string; version: number; isGenerated: boolean }[] }>('GET', `/projects/${projectId}/secrets`)).body.items.filter(({ name }) => !/^(site|certificate)\//.test(name)).map(({ name, version, isGenerated }) => [name, version, isGenerated])).toEqual([['made', 1, true], ['from-cli', 1, false], ['mail', 2, false]]);
     const events = (await plane.api.call<{ items: { type: string; meta: { actor: string }; data: { purpose?: string } }[] }>('GET', '/events?format=json&limit=200')).body.items;
     expect(events.filter(({ type }) => type === 'SecretOpened').map(({ meta, data }) => [meta.actor.split(':')[0], data.purpose])).toContainEqual(['token', 'reveal']);
   });
@@ -142,15 +204,24 @@ describeWithDocker('a secret, wherever a user put it,', () => {
     for (const [what, secret] of planted) {
       for (const text of forms(secret)) {
         const found = Object.entries(places).flatMap(([name, held]) => (held.includes(text) ? [name] : []));
-        expect({ what, found, files: [...filesWith(text, plane.folder), ...filesWith(text, copy)] }).toEqual({ what, found: [], files: [] });
+        expect({ what, found, files: [...filesWith(text, plane.folder), ...filesWith(text, copy)].filter((file) => !belongs(what, file)) }).toEqual({ what, found: [], files: [] });
       }
     }
     for (const part of ['postgres', 'nats', 'provisioner'] as const) {
       const environment = readFileSync(`/proc/${plane.daemon(part).pid}/environ`, 'latin1');
-      expect([part, environment.includes(value('master key'))]).toEqual([part, false]);
+      expect([part, ['master key', 'cloudflare token'].filter((what) => planted.has(what) && environment.includes(value(what)))]).toEqual([part, []]);
     }
     expect(Object.values(places).map((held) => held.includes(PLAIN) || held.includes(projectId))).toEqual([true, true, true, true]);
     expect([...new Set(filesWith(PLAIN, plane.folder).map((file) => file.slice(plane.folder.length + 1).split('/')[0]))].sort()).toEqual(expect.arrayContaining(['nats', 'postgres']));
+  });
+
+  it('of a WordPress is in nothing that the engine tells of its containers, nor in what they wrote', async () => {
+    const label = `hostplane.plane=${readFileSync(join(plane.folder, 'plane-id'), 'utf8').trim()}`;
+    const containers = await docker.listContainers({ all: true, filters: { label: [label] } });
+    const told = await Promise.all(containers.map(async ({ Id }) => JSON.stringify(await docker.getContainer(Id).inspect()) + (await docker.getContainer(Id).logs({ stdout: true, stderr: true, follow: false })).toString('latin1')));
+    const secrets = [...planted.keys()].filter((what) => !['env', 'failing-env'].includes(what));
+    expect(secrets.filter((what) => told.some((text) => text.includes(value(what))))).toEqual([]);
+    expect([told.length, told.some((text) => text.includes(value('env')))]).toEqual([3, true]);
   });
 
   it('cannot be opened once its project is deleted, not even with an older dump, the vault of now and its master key', async () => {
@@ -158,7 +229,7 @@ describeWithDocker('a secret, wherever a user put it,', () => {
     cpSync(join(plane.folder, 'nats'), join(copy, 'nats'), { recursive: true });
     const keyring = readFileSync(join(plane.folder, 'vault', 'keyrings', `${projectId}.json`), 'utf8');
     const { text } = JSON.parse(keyring) as { text: string };
-    for (const site of [app, failed]) {
+    for (const site of [app, failed, blog]) {
       await plane.api.call('DELETE', `/sites/${site.id}`);
       await plane.api.settled(site.id, ['DESTROYED']);
     }
@@ -170,4 +241,4 @@ describeWithDocker('a secret, wherever a user put it,', () => {
     expect([older.includes(text), filesWith(text, copy), filesWith(text, plane.folder)]).toEqual([false, [], []]);
     expect(execFileSync('ls', [join(plane.folder, 'vault', 'keyrings')], { encoding: 'utf8' })).not.toContain(projectId);
   });
-});
+}));

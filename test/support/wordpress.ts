@@ -6,17 +6,24 @@ import { send, visit, type SiteView, type Visit } from './api.js';
 import { silent } from './bus.js';
 import type { Plane } from './plane.js';
 
-/** Of the host's database server, which nobody is told who is no provisioner. */
-export async function rootPassword(plane: Plane): Promise<string> {
-  const [projectId, name] = [hostKeyring('local'), hostRootPasswordKey('local')];
+/** Asks the bus as its administrator. */
+export async function onBus<T>(plane: Plane, work: (bus: BusClient) => Promise<T>): Promise<T> {
   const bus = await BusClient.connect({ url: plane.natsUrl, app: 'admin', log: silent });
   try {
-    const cause = { id: randomUUID(), meta: { correlationId: 'test', causationId: 'test', actor: 'test', owner: 'test' } };
-    return (await new Vault(bus).open({ projectId, names: [name], purpose: 'test' }, cause)).secrets[name]!;
+    return await work(bus);
   } finally {
     await bus.close();
   }
 }
+
+/** A value that the vault has under a name, which nobody is told who is no provisioner. */
+export function secretOf(plane: Plane, projectId: string, name: string): Promise<string> {
+  const cause = { id: randomUUID(), meta: { correlationId: 'test', causationId: 'test', actor: 'test', owner: 'test' } };
+  return onBus(plane, async (bus) => (await new Vault(bus).open({ projectId, names: [name], purpose: 'test' }, cause)).secrets[name]!);
+}
+
+/** Of the host's database server. */
+export const rootPassword = (plane: Plane): Promise<string> => secretOf(plane, hostKeyring('local'), hostRootPasswordKey('local'));
 
 /** As its owner is told it. */
 export async function adminPassword(plane: Plane, { id }: SiteView): Promise<string> {
