@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KillOrder } from '#boot/faults.js';
+import { DIED, stepFile, Steps, type KillOrder } from '#boot/faults.js';
 
 /** A point that a process came to, and which time it was in the story. */
 export interface Passing {
@@ -34,6 +34,27 @@ export class Faults {
       const nth = (counts.get(line) ?? 0) + 1;
       counts.set(line, nth);
       return { process, point, nth };
+    });
+  }
+
+  /** The steps since the last forget, each once, in order; see boot/faults.ts. */
+  steps(process: string): readonly string[] {
+    const naming = new Steps();
+    return [...new Set(this.passed().filter((one) => one.process === process).map(({ point }) => naming.next(point)))];
+  }
+
+  /** Has a process die at each of these steps, or points, when it comes to it. */
+  orderAll(process: string, steps: readonly string[]): void {
+    for (const step of steps) writeFileSync(stepFile(this.folder, process, step), '');
+  }
+
+  /** At which of them it did not; those are taken back. */
+  missed(process: string, steps: readonly string[]): readonly string[] {
+    return steps.filter((step) => {
+      const file = stepFile(this.folder, process, step);
+      const hasDied = existsSync(`${file}${DIED}`);
+      for (const one of [file, `${file}${DIED}`]) rmSync(one, { force: true });
+      return !hasDied;
     });
   }
 

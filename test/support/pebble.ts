@@ -26,6 +26,8 @@ export interface PebbleOptions {
 
 /** A real certificate authority of a test's own, on loopback: it looks at proofs, refuses one nonce in twenty, wants each order proven anew, and keeps nothing over a restart. */
 export class Pebble {
+  private said = '';
+
   private constructor(
     private readonly folder: string,
     readonly directoryUrl: string,
@@ -50,12 +52,19 @@ export class Pebble {
       profiles: { default: { description: 'one for all', validityPeriod: lifetimeSeconds } },
     };
     writeFileSync(config, JSON.stringify({ pebble }));
-    const child = spawn(pebbleProgram(), ['-config', config, '-dnsserver', dns], { env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0' }, stdio: 'ignore' });
+    const child = spawn(pebbleProgram(), ['-config', config, '-dnsserver', dns], { env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0' }, stdio: ['ignore', 'pipe', 'ignore'] });
     const started = new Pebble(folder, `https://127.0.0.1:${port}/dir`, caFile, own.cert, `https://127.0.0.1:${management}`, child);
+    child.stdout.on('data', (bytes: Buffer) => (started.said += bytes.toString()));
     for (const end = Date.now() + STARTS_WITHIN_MS; ; await sleep(50)) {
       if (await started.root().then(() => true, () => false)) return started;
       if (Date.now() > end || child.exitCode !== null) throw new Error('pebble does not start.');
     }
+  }
+
+  /** How many orders it has taken, and how many certificates it has issued, by its own log. */
+  counts(): { readonly orders: number; readonly issued: number } {
+    const count = (line: RegExp) => this.said.match(line)?.length ?? 0;
+    return { orders: count(/ Added order /g), issued: count(/ Issued certificate serial /g) };
   }
 
   /** The root that visitors have to trust, PEM. */
