@@ -41,6 +41,11 @@ export class SiteDatabases {
     return new SiteDatabase(server, spec, { rootPassword, password });
   }
 
+  /** What a site is to read from and write to is up; its server may be down since the engine was. */
+  async wake(spec: DatabaseSpec, hostId: string, command: Cause, signal?: AbortSignal): Promise<void> {
+    await this.databases.get(spec.runtime).wake(spec, () => this.secret(rootPasswordOf(spec, hostId), command), signal);
+  }
+
   async secret({ projectId, name }: { projectId: string; name: string }, command: Cause): Promise<string> {
     const { secrets } = await this.vault.open({ projectId, names: [name], purpose: 'database' }, command);
     return secrets[name]!;

@@ -3,7 +3,7 @@ import { streamId, type StoredMessage } from '#contracts/message.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { homeDecider, workloadDecider } from '#domain/answers.js';
 import { adminPasswordKey, databasePasswordKey } from '#domain/naming/naming.js';
-import { dataOf } from '#domain/operation/wordpress-steps.js';
+import { databaseOf, dataOf } from '#domain/operation/wordpress-steps.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
@@ -11,6 +11,7 @@ import type { WorkloadSecrets } from '#providers/site-runtime.js';
 import { installWordPress } from '#providers/wordpress-install.js';
 import { answer } from './answer.js';
 import { Runtimes } from './runtimes.js';
+import { SiteDatabases } from './site-databases.js';
 import { Vault } from './vault.js';
 
 /** Makes what runs on this host as it should be. */
@@ -20,6 +21,7 @@ export class WorkloadCommands {
     private readonly store: EventStore,
     private readonly runtimes: Runtimes,
     private readonly vault: Vault,
+    private readonly databases: SiteDatabases,
   ) {}
 
   /** No runtime is asked before a site needs it: one that is away is no matter of the others' sites. */
@@ -62,6 +64,7 @@ export class WorkloadCommands {
         if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
         const runtime = this.runtimes.get(spec.runtime);
         const { wanted, secrets } = await this.opened(spec, command);
+        if (wanted.kind === 'wordpress' && wanted.power === 'running') await this.databases.wake(databaseOf(wanted), hostId, command, context.signal);
         const target = await runtime.ensure(wanted, context.signal, secrets);
         return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power, runtime: spec.runtime } };
       },

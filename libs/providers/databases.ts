@@ -32,6 +32,9 @@ export interface DatabaseServer {
   /** The database is there and its user can sign in with this password; what it holds is left as it is. */
   ensure(spec: DatabaseSpec, secrets: DatabaseSecrets, signal?: AbortSignal): Promise<void>;
 
+  /** The server that a database is on runs, if there is one; nothing is made. The root password is asked for only when it is down. */
+  wake(spec: DatabaseSpec, rootPassword: () => Promise<string>, signal?: AbortSignal): Promise<void>;
+
   /**
    * Neither database nor user are left; with `keepData` the database stays and nobody can sign in. One that is not there is fine; the
    * root password is asked for only when there is a server to sign in to.

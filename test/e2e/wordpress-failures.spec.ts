@@ -150,4 +150,12 @@ describeWithDocker('a WordPress site that cannot be launched', () => {
       await failsAt('route', /nginx[\s\S]*error\.log/, await create('refused'), mend).finally(() => rm(log, { recursive: true, force: true }));
     });
   }, 180_000);
+
+  it('is none that only stands still with its database server: it is started with that', async () => {
+    const switched = async (action: string) => plane.operation(String((await plane.api.call('POST', `/sites/${neighbour.id}/${action}`)).body['operationId']), 'succeeded');
+    await switched('stop');
+    await docker.getContainer((await first('database')).Id).stop({ t: 10 });
+    await switched('start');
+    expect((await visit(neighbour.url)).status).toBe(200);
+  }, 120_000);
 });

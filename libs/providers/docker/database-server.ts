@@ -23,6 +23,10 @@ export class DatabaseContainer {
     return (await this.container(signal)) !== undefined || (await this.volumes(signal)).length > 0;
   }
 
+  async isRunning(signal?: AbortSignal): Promise<boolean> {
+    return (await this.container(signal))?.State === 'running';
+  }
+
   /** Runs SQL as root and answers the rows; a server that is not up is brought up first, with this password if it is new. */
   async query(rootPassword: string, sql: string, signal?: AbortSignal): Promise<string[]> {
     const running = await this.container(signal);

@@ -101,6 +101,22 @@ describeWithDocker('the docker database server itself', () => {
     expect(await world.leftovers()).toEqual([]);
   });
 
+  it('is woken for a site that is to run: what is down is brought up, what runs is not asked, and where none is, none is made', async () => {
+    const world = await open();
+    const spec = world.freshSpec();
+    const nobodyAsks = () => Promise.reject(new Error('Nobody needs to sign in.'));
+    await world.databases.wake(spec, nobodyAsks);
+    expect(await world.leftovers()).toEqual([]);
+    await world.databases.ensure(spec, { rootPassword: ROOT, password: 'x' });
+    await world.databases.wake(spec, nobodyAsks);
+    const name = databaseContainer(serverIdOf(world, spec));
+    await docker('stop', '-t', '10', name);
+    await world.databases.wake(spec, async () => ROOT);
+    expect(await docker('inspect', '-f', '{{.State.Running}}', name)).toBe('true');
+    await world.databases.remove(spec, false, async () => ROOT);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
   it('lets go of a database that was never made while its server is down', async () => {
     const world = await open();
     const [there, never] = [world.freshSpec(), world.freshSpec()];

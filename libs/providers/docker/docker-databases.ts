@@ -34,6 +34,13 @@ export class DockerDatabases implements DatabaseServer {
     await this.onServer(spec, (server) => server.query(rootPassword, ensureSql(spec, password), signal));
   }
 
+  async wake(spec: DatabaseSpec, rootPassword: () => Promise<string>, signal?: AbortSignal): Promise<void> {
+    await this.onServer(spec, async (server) => {
+      if (!(await server.exists(signal)) || (await server.isRunning(signal))) return;
+      await server.query(await rootPassword(), READY_SQL, signal);
+    });
+  }
+
   async remove(spec: DatabaseSpec, keepData: boolean, rootPassword: () => Promise<string>, signal?: AbortSignal): Promise<void> {
     await this.onServer(spec, async (server) => {
       if (!(await server.exists(signal))) return;
