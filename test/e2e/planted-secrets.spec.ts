@@ -148,7 +148,8 @@ describeWithDocker('a secret,', () => describeWithPebble('wherever a user put it
       for (const id of named ? (own[named.schema['x-resource'] ?? ''] ?? []) : ['']) {
         const query = path.endsWith('/events') ? (named ? '?limit=200' : '?format=json&limit=200') : '';
         const response = await fetch(`${new URL(plane.api.base).origin}${path.replace(/\{\w+\}/, id)}${query}`, { headers: { authorization: `Bearer ${plane.api.token}` } });
-        expect([path, response.status]).toEqual([path, 200]);
+        // This plane's sites are below localhost, for which nobody issues it a certificate of its own.
+        expect([path, response.status]).toEqual([path, path.endsWith('/edge/certificate') ? 404 : 200]);
         texts.push(await response.text());
       }
     }
