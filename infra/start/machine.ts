@@ -26,7 +26,7 @@ export async function bringEngine(tell: (line: string) => void): Promise<Engine 
   if (!mayInstall()) return 'no Docker Engine answers. Install one (Debian: apt-get install docker.io) and let this user reach it (group docker).';
   if (!hasProgram('dockerd')) {
     tell('installing docker.io');
-    const problem = install(['docker.io', 'iptables'], { mayStart: true });
+    const problem = install(['docker.io', 'iptables', 'iproute2'], { mayStart: true });
     if (problem) return problem;
   }
   return (await starts(3_000)) ?? (await startEngine(tell));
