@@ -66,9 +66,10 @@ describeWithPebble('a certificate', () => describeWithNginx('killed at each step
     faults.remove();
   });
 
-  const certificate = async () => (await plane.api.call<CertificateView>('GET', `/domains/${name}/certificate`)).body;
+  // Who is asked may just be dying of what it did after the end that is waited for.
+  const certificate = async () => (await ask<CertificateView>(plane, 'GET', `/domains/${name}/certificate`)).body;
   const files = () => readdirSync(join(plane.folder, 'edge', 'tls'));
-  const secrets = async () => (await plane.api.call<{ items: { name: string }[] }>('GET', `/projects/${String(site['projectId'])}/secrets?limit=200`)).body.items.filter((one) => one.name.startsWith('certificate/')).length;
+  const secrets = async () => (await ask<{ items: { name: string }[] }>(plane, 'GET', `/projects/${String(site['projectId'])}/secrets?limit=200`)).body.items.filter((one) => one.name.startsWith('certificate/')).length;
   /** What a visitor is served who trusts the authority alone. */
   async function served(): Promise<string> {
     const asked = request({ host: '127.0.0.1', port: plane.edgeTlsPort, servername: name, headers: { host: name }, ca: root, checkServerIdentity: (_, peer) => checkServerIdentity(name, peer), agent: false });

@@ -111,7 +111,7 @@ describeWithDocker('a repair', () => {
     const [containers, volumes, networks] = await Promise.all([docker.listContainers({ all: true, filters }), docker.listVolumes({ filters }), docker.listNetworks({ filters })]);
     return [...containers.map(({ Names, State }) => `${Names.join()} ${State}`), ...volumes.Volumes.map(({ Name }) => Name), ...networks.map(({ Name }) => Name)].sort();
   }
-  const secrets = async () => (await plane.api.call<{ items: { name: string; version: number }[] }>('GET', '/projects/shop/secrets')).body.items.map(({ name, version }) => [name, version]);
+  const secrets = async () => (await ask<{ items: { name: string; version: number }[] }>(plane, 'GET', '/projects/shop/secrets')).body.items.map(({ name, version }) => [name, version]);
 
   /** All containers are gone, the database server's too, and a file of the release. */
   async function harm(): Promise<void> {

@@ -82,7 +82,7 @@ describeWithDocker('WordPress, killed at each step', () => {
     for await (const chunk of await exec.start({})) said += String(chunk);
     return (said.match(/hp_[a-z2-7]{26}/g) ?? []).map(() => 'hp_id');
   }
-  const secrets = async () => (await plane.api.call<{ items: { name: string; version: number }[] }>('GET', `/projects/${telling}/secrets`)).body.items.map(({ name, version }) => `${name.replace(/[a-z2-7]{26}/g, 'id')} ${version}`).sort();
+  const secrets = async () => (await ask<{ items: { name: string; version: number }[] }>(plane, 'GET', `/projects/${telling}/secrets`)).body.items.map(({ name, version }) => `${name.replace(/[a-z2-7]{26}/g, 'id')} ${version}`).sort();
   /** How often each thing happened since a position; but for what a process does at each start, and for secrets, which are looked at by name (the host's are made once). */
   async function events(since: number): Promise<Record<string, number>> {
     const sql = "SELECT type, count(*) FROM log.messages WHERE seq > $1 AND kind = 'event' AND type NOT IN ('SecretOpened', 'EdgeStarted', 'SecretsReady', 'SecretStored') AND stream_id NOT LIKE $2 GROUP BY type";
