@@ -12,7 +12,7 @@ export class Databases {
   /** Those for sites on this runtime, or an error that says that there are none. */
   get(runtime: string): DatabaseServer {
     const found = this.available.find(({ name }) => name === runtime);
-    if (!found) throw new ProviderError(`This host has no database server for a site on "${runtime}".`, false);
+    if (!found) throw new ProviderError(`This host has no database server for a site on "${runtime}": it takes a Docker Engine that this host reaches. Install and start one, start the plane again, and retry.`, false);
     return found;
   }
 

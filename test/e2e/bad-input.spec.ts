@@ -61,10 +61,13 @@ describe('a request for a site', () => {
     expect(response.status).toBe(400);
     expect(response.headers.get('content-type')).toContain('application/problem+json');
   });
-  it('for an app where there is no engine fails with the reason, and can be destroyed', async () => {
-    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'appless', kind: 'app', image: 'nginx:1.28', port: 80 });
+  it.each([
+    ['an app', { kind: 'app', image: 'nginx:1.28', port: 80 }, /docker/i],
+    ['WordPress', { kind: 'wordpress' }, /no database server .* it takes a Docker Engine/],
+  ])('for %s where there is no engine fails with the reason, and can be destroyed', async (_, wish, reason) => {
+    const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'engineless', ...wish });
     const failed = await plane.api.settled(created.body.id, ['FAILED']);
-    expect(failed.lastError).toMatch(/docker/i);
+    expect(failed.lastError).toMatch(reason);
     await plane.api.call('DELETE', `/sites/${failed.id}`);
     await plane.api.settled(failed.id, ['DESTROYED']);
   });
