@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { visit, type Reply } from '../support/api.js';
 import type { Plane } from '../support/plane.js';
 
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 90_000;
 
 /** Asks until there is an answer, with one idempotency key: what a careful client does while processes die. */
 export async function ask<T = Record<string, unknown>>(plane: Plane, method: string, path: string, body?: unknown): Promise<Reply<T>> {

@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
-import type { Reply, SiteView } from '../support/api.js';
+import type { SiteView } from '../support/api.js';
 import { feed } from '../support/cloudflare-knot.js';
 import { describeWithCloudflare } from '../support/cloudflare-spec.js';
 import { CLOUDFLARE_TOKEN, CloudflareStandIn } from '../support/cloudflare-stand-in.js';
@@ -9,6 +7,7 @@ import { describeWithKnot, describeWithPebble } from '../support/docker.js';
 import { Knot } from '../support/knot.js';
 import { Pebble } from '../support/pebble.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { ask, comes } from './asking.js';
 import { Faults, type Passing } from './faults.js';
 
 jest.setTimeout(900_000);
@@ -45,29 +44,16 @@ describeWithKnot('a certificate that a TXT record proves', () => describeWithClo
     expect(cloudflare.violations).toEqual([]);
   });
 
-  /** Asks until there is an answer, with one idempotency key. */
-  async function ask(method: string, path: string, body?: unknown): Promise<Reply> {
-    const headers = { 'idempotency-key': randomUUID() };
-    for (const end = Date.now() + RECOVERS_WITHIN_MS; ; await sleep(100)) {
-      const reply = await plane.api.call(method, path, body, headers).catch(() => undefined);
-      if (reply && reply.status < 500) return reply;
-      if (Date.now() > end) throw new Error(`${method} ${path} is not answered: ${JSON.stringify(reply?.body)}`);
-    }
-  }
-  async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    for (const end = Date.now() + RECOVERS_WITHIN_MS; Date.now() < end; await sleep(50)) if (await isSo().catch(() => false)) return;
-    throw new Error(`It never came so: ${what}.`);
-  }
   const proofs = () => cloudflare.zones.all().filter(({ name }) => name.startsWith('_acme-challenge.'));
 
   /** A domain gets its certificate and goes: of what proved it nothing is left at either time. */
   async function story(name: string): Promise<void> {
-    expect((await ask('POST', `/sites/${site.id}/domains`, { name })).status).toBe(202);
-    await until(`the certificate of ${name} is deployed`, async () => (await plane.api.call('GET', `/domains/${name}/certificate`)).body['status'] === 'deployed');
-    await until('the records of its proof are gone', async () => proofs().length === 0);
-    expect((await ask('DELETE', `/domains/${name}`)).status).toBeLessThan(500);
-    await until(`${name} is gone`, async () => (await plane.api.call('GET', `/domains/${name}`)).status === 404);
-    await until('its zone is as before', async () => cloudflare.zones.all().length === 0);
+    expect((await ask(plane, 'POST', `/sites/${site.id}/domains`, { name })).status).toBe(202);
+    await comes(plane, `the certificate of ${name} is deployed`, async () => (await plane.api.call('GET', `/domains/${name}/certificate`)).body['status'] === 'deployed');
+    await comes(plane, 'the records of its proof are gone', async () => proofs().length === 0);
+    expect((await ask(plane, 'DELETE', `/domains/${name}`)).status).toBeLessThan(500);
+    await comes(plane, `${name} is gone`, async () => (await plane.api.call('GET', `/domains/${name}`)).status === 404);
+    await comes(plane, 'its zone is as before', async () => cloudflare.zones.all().length === 0);
   }
 
   it('comes with kill -9 at each step of its proof, and leaves no record behind', async () => {
@@ -93,11 +79,11 @@ describeWithKnot('a certificate that a TXT record proves', () => describeWithClo
     for (const [i, point] of ['certificate:dns-proof:set:0', 'certificate:dns-proof', 'certificate:dns-proof:looked', 'certificate:issued'].entries()) {
       const name = `gone${i}.example.com`;
       faults.order({ process: 'control-plane', point, nth: 1 });
-      await ask('POST', `/sites/${site.id}/domains`, { name });
-      await until(`it was killed at ${point}`, () => faults.carriedOut(RECOVERS_WITHIN_MS));
-      await ask('DELETE', `/domains/${name}`);
-      await until(`${name} is gone`, async () => (await plane.api.call('GET', `/domains/${name}`)).status === 404);
-      await until(`nothing is left after ${point}`, async () => cloudflare.zones.all().length === 0);
+      await ask(plane, 'POST', `/sites/${site.id}/domains`, { name });
+      await comes(plane, `it was killed at ${point}`, () => faults.carriedOut(RECOVERS_WITHIN_MS));
+      await ask(plane, 'DELETE', `/domains/${name}`);
+      await comes(plane, `${name} is gone`, async () => (await plane.api.call('GET', `/domains/${name}`)).status === 404);
+      await comes(plane, `nothing is left after ${point}`, async () => cloudflare.zones.all().length === 0);
     }
   });
 })));

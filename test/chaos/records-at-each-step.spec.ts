@@ -1,18 +1,16 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
-import { visit, type Reply, type SiteView } from '../support/api.js';
+import { visit, type SiteView } from '../support/api.js';
 import { feed } from '../support/cloudflare-knot.js';
 import { describeWithCloudflare } from '../support/cloudflare-spec.js';
 import { CLOUDFLARE_TOKEN, CloudflareStandIn } from '../support/cloudflare-stand-in.js';
 import { describeWithKnot } from '../support/docker.js';
 import { Knot } from '../support/knot.js';
 import { startPlane, type Plane } from '../support/plane.js';
+import { ask, comes } from './asking.js';
 import { Faults, type Passing } from './faults.js';
 
 jest.setTimeout(900_000);
 
-const RECOVERS_WITHIN_MS = 90_000;
 const HERE = '198.51.100.7';
 
 describeWithKnot('a domain whose records the plane sets', () => describeWithCloudflare('at Cloudflare', () => {
@@ -42,29 +40,15 @@ describeWithKnot('a domain whose records the plane sets', () => describeWithClou
     expect(cloudflare.violations).toEqual([]);
   });
 
-  /** Asks until there is an answer, with one idempotency key. */
-  async function ask(method: string, path: string, body?: unknown): Promise<Reply> {
-    const headers = { 'idempotency-key': randomUUID() };
-    for (const end = Date.now() + RECOVERS_WITHIN_MS; ; await sleep(100)) {
-      const reply = await plane.api.call(method, path, body, headers).catch(() => undefined);
-      if (reply && reply.status < 500) return reply;
-      if (Date.now() > end) throw new Error(`${method} ${path} is not answered: ${JSON.stringify(reply?.body)}`);
-    }
-  }
-  async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    for (const end = Date.now() + RECOVERS_WITHIN_MS; Date.now() < end; await sleep(50)) if (await isSo().catch(() => false)) return;
-    throw new Error(`It never came so: ${what}.`);
-  }
-
   /** A domain is set up, served and taken away, each of its records once. */
   async function story(name: string): Promise<void> {
-    expect((await ask('POST', `/sites/${site.id}/domains`, { name })).status).toBe(202);
-    await until(`${name} is active`, async () => (await plane.api.call('GET', `/domains/${name}`)).body['status'] === 'active');
+    expect((await ask(plane, 'POST', `/sites/${site.id}/domains`, { name })).status).toBe(202);
+    await comes(plane, `${name} is active`, async () => (await plane.api.call('GET', `/domains/${name}`)).body['status'] === 'active');
     expect(cloudflare.zones.all().map(({ type }) => type).sort()).toEqual(['A', 'TXT']);
-    expect((await ask('DELETE', `/domains/${name}`)).status).toBeLessThan(500);
-    await until(`${name} is gone`, async () => (await plane.api.call('GET', `/domains/${name}`)).status === 404);
+    expect((await ask(plane, 'DELETE', `/domains/${name}`)).status).toBeLessThan(500);
+    await comes(plane, `${name} is gone`, async () => (await plane.api.call('GET', `/domains/${name}`)).status === 404);
     expect(cloudflare.zones.all()).toEqual([]);
-    await until('the site serves', async () => (await visit(site.url)).status === 200);
+    await comes(plane, 'the site serves', async () => (await visit(site.url)).status === 200);
   }
 
   it('comes and goes with kill -9 at each step of its records', async () => {
