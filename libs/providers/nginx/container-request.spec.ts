@@ -10,6 +10,7 @@ it('asks for a container that can do no more than serve', () => {
     Image: 'nginx:x',
     Entrypoint: ['nginx'],
     Cmd: ['-p', '/data/edge', '-e', '/data/edge/error.log', '-c', '/data/edge/current/nginx.conf', '-g', 'daemon off;'],
+    Env: ['MALLOC_TRIM_THRESHOLD_=131072'],
     Labels: { 'hostplane.edge': 'plane-1', 'hostplane.edge-spec': specOf(settings, 'nginx:x', user) },
     User: '1000:1000',
     HostConfig: {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { EdgeSettings } from '../edge/edge-settings.js';
+import { NGINX_ENVIRONMENT } from './nginx-process.js';
 
 /** Marks every container of a plane's edge; its value is the plane's id. */
 export const EDGE_LABEL = 'hostplane.edge';
@@ -46,6 +47,7 @@ function plainRequest(settings: EdgeSettings, image: string, args: readonly stri
     Image: image,
     Entrypoint: ['nginx'],
     Cmd: ['-p', settings.folder, '-e', `${settings.folder}/error.log`, ...args],
+    Env: Object.entries(NGINX_ENVIRONMENT).map(([name, value]) => `${name}=${value}`),
     Labels: { [EDGE_LABEL]: settings.planeId },
     User: `${owner.uid}:${owner.gid}`,
     HostConfig: {

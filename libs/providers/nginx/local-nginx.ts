@@ -7,7 +7,7 @@ import type { EdgeSettings } from '../edge/edge-settings.js';
 import { askVersion } from '../edge/served-version.js';
 import { takenPortMessage } from '../edge/taken-port.js';
 import { ProviderError } from '../provider-error.js';
-import { bindTroubleOf, errorsOf, isTaking, type NginxProcess } from './nginx-process.js';
+import { bindTroubleOf, errorsOf, isTaking, NGINX_ENVIRONMENT, type NginxProcess } from './nginx-process.js';
 import { closedFolderOf, closedTo, idsOf, ROOT, servingUser } from './worker-user.js';
 
 const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/local/nginx/sbin'];
@@ -146,7 +146,7 @@ async function firstProgram(paths: readonly string[]): Promise<string | undefine
 
 function run(binary: string, args: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    execFile(binary, args, { timeout: RUN_TIMEOUT_MS, env: {} }, (error, stdout, stderr) => {
+    execFile(binary, args, { timeout: RUN_TIMEOUT_MS, env: NGINX_ENVIRONMENT }, (error, stdout, stderr) => {
       const output = stdout + stderr;
       resolve(error ? { code: typeof error.code === 'number' ? error.code : 1, output: output || error.message } : { code: 0, output });
     });

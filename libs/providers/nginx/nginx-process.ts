@@ -23,6 +23,12 @@ export interface NginxProcess {
   stop(): Promise<void>;
 }
 
+/**
+ * The environment that nginx runs in. glibc raises the size from which it asks the system for memory each time such memory is given back, and then returns less and less of
+ * it: after ten reloads of 10,000 sites nginx holds 22.6 MB instead of 16.7. A threshold that is set, be it the usual 128 KiB, stays (mallopt(3)).
+ */
+export const NGINX_ENVIRONMENT = { MALLOC_TRIM_THRESHOLD_: String(128 * 1024) } as const;
+
 /** What matters of the lines nginx prints: its errors without times and process numbers. */
 export function errorsOf(output: string): string {
   const lines = output.split('\n').filter((line) => /\[(emerg|alert|crit|error)\]/.test(line));
