@@ -37,6 +37,11 @@ describe('who is asked for the certificate of a domain, and what proves it', () 
     expect(authorities.forWildcards?.name).toBe('acme');
   });
 
+  it('by whom a limit is set to how many a week', () => {
+    const authorities = new Authorities([origin, acme], dns);
+    expect(['cloudflare-origin', 'acme', 'uploaded'].map((name) => authorities.isOrigin(name))).toEqual([true, false, false]);
+  });
+
   it('nobody, where visitors would not trust the only one that there is', () => {
     const authorities = new Authorities([origin], dns);
     expect(chosen(authorities, domain(true))).toEqual(['cloudflare-origin', 'none']);

@@ -38,11 +38,15 @@ export class Authorities {
     throw new ProviderError(`The certificate came from "${name}", which this plane is not configured for any more: set what belongs to it.`, true);
   }
 
+  /** Whether one issues for its own proxy alone: it asks for no proof, and sets no limit to a week's certificates. */
+  isOrigin(name: string): boolean {
+    return this.find(name)?.features.proofs.length === 0;
+  }
+
   /** For a custom domain, where nothing stands against it; `refusal`: what does. */
   plan(domain: DomainName): Plan {
-    const isOrigin = ({ features }: CertificateAuthority): boolean => features.proofs.length === 0;
-    const origin = this.all.find(isOrigin);
-    const open = this.all.find((one) => !isOrigin(one));
+    const origin = this.all.find(({ name }) => this.isOrigin(name));
+    const open = this.all.find(({ name }) => !this.isOrigin(name));
     if (origin && isBehindProxy(domain)) return { authority: origin, proof: 'none' };
     // A record of the DNS proves what the plane sets records for (decision 29), the edge proves everything else.
     if (open) return { authority: open, proof: this.dns && isOurs(domain) ? 'dns-01' : 'http-01' };

@@ -204,8 +204,8 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   /** Another order, unless too many were placed for the same registered domain: then it waits its turn, and its status says so. */
   private async order(certificate: Certificate, now: string): Promise<CertificateCommand> {
     const zone = registeredDomain(certificate);
-    const siblings = [...this.certificates.values()].flatMap(({ state }) => (state.status !== 'none' && state.authority !== OF_PLANE && registeredDomain(state) === zone ? [state] : []));
-    const notBefore = restUntil(siblings, now);
+    const siblings = [...this.certificates.values()].flatMap(({ state }) => (state.status !== 'none' && registeredDomain(state) === zone ? [state] : []));
+    const notBefore = this.authorities.isOrigin(certificate.authority) ? '' : restUntil(siblings, certificate.authority, now);
     if (notBefore === '') return this.issuance.order(certificate, () => this.choiceFor(certificate));
     const error = `So many certificates were issued for ${zone} within a week that its authority may refuse more.`;
     return { type: 'RecordFailure', order: certificate.orders + 1, step: 'order', error, notBefore, keepsOrder: false, now, policy: this.issuance.policy };
