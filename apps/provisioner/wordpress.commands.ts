@@ -1,11 +1,18 @@
 import { Controller } from '@nestjs/common';
+import type { CommandStarted } from '#contracts/gen/hostplane/v1/command.js';
 import type { CommandOutput, RunWordPress } from '#contracts/gen/hostplane/v1/workload.js';
+import { deriveId } from '#contracts/ids.js';
 import type { Cause } from '#contracts/message.js';
+import { commandDecider } from '#domain/command/command.js';
+import { wpProgram } from '#domain/command/wp-program.js';
 import { Refusal } from '#domain/refusal.js';
-import { mustBeMember, projectOf } from '#eventstore/authorized.js';
+import { authorized, projectOf, type Within } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
+import { handle, on } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
+import type { CommandResult } from '#providers/site-runtime.js';
+import { Watch } from './health.poller.js';
 import { Runtimes } from './runtimes.js';
 
 /** What an answer carries of each of a command's two outputs, in characters: the bus takes a megabyte. */
@@ -19,19 +26,42 @@ export class WordPressCommands {
   constructor(
     private readonly store: EventStore,
     private readonly runtimes: Runtimes,
+    private readonly host: Watch,
   ) {}
 
-  /** It is no append that a removal of the member could come before: so their right is looked up once more, in the log, before anything is run. */
   @OnAsk('RunWordPress')
   async run({ siteId, runtime: name, arguments: given }: RunWordPress, cause: Cause): Promise<CommandOutput> {
-    await mustBeMember(this.store, cause, await projectOf(this.store, siteId), 'sites:exec');
+    const within = await projectOf(this.store, siteId);
     const runtime = this.runtimes.get(name);
-    if (!runtime.run) throw new Refusal('unsupported', `No command can be run in a site on "${name}".`);
-    const { exitCode, stdout, stderr } = await runtime.run(siteId, { argv: ['wp', ...given], stdin: '' }).catch((error: unknown) => {
-      throw error instanceof ProviderError && !error.retryable ? new Refusal('conflict', error.message) : error;
-    });
-    if (MISSING.includes(exitCode)) throw new Refusal('unsupported', "The image of this site has no wp-cli: choose one that has it with HOSTPLANE_WORDPRESS_IMAGE, and update the site.");
-    const [out, err] = [stdout.slice(0, MOST_SHOWN), stderr.slice(0, MOST_SHOWN)];
-    return { exitCode, stdout: out, stderr: err, isCut: out.length + err.length < stdout.length + stderr.length };
+    const { run } = runtime;
+    if (!run) throw new Refusal('unsupported', `No command can be run in a site on "${name}".`);
+    const command = { commandId: deriveId(cause.id, 'command'), siteId, projectId: within.projectId, hostId: this.host.hostId, program: wpProgram(given) };
+    await this.begin(command, within, cause);
+    return this.ended(command, cause, () => run.call(runtime, siteId, { argv: ['wp', ...given], stdin: '' }));
   }
+
+  /** It is in the log before it is run, without what it was given: whoever is removed from the project meanwhile is refused, and nothing is run twice for one request. */
+  private async begin(command: CommandStarted, within: Within, cause: Cause): Promise<void> {
+    const { duplicate } = await handle(this.store, cause, [on(commandDecider, command.commandId, { type: 'StartCommand', command })], { then: () => [authorized(cause, within, 'sites:exec')] });
+    if (duplicate) throw new Refusal('conflict', `"${command.program}" was run for this request already. Send another Idempotency-Key to run it again.`);
+  }
+
+  private async ended({ commandId }: CommandStarted, cause: Cause, work: () => Promise<CommandResult>): Promise<CommandOutput> {
+    const end = (exitCode: number, error: string) => handle(this.store, { ...cause, id: deriveId(cause.id, 'ended') }, [on(commandDecider, commandId, { type: 'EndCommand', exitCode, error })]);
+    try {
+      const result = await work();
+      await end(result.exitCode, '');
+      return shown(result);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      await end(0, error.message);
+      throw error.retryable ? error : new Refusal('conflict', error.message);
+    }
+  }
+}
+
+function shown({ exitCode, stdout, stderr }: CommandResult): CommandOutput {
+  if (MISSING.includes(exitCode)) throw new Refusal('unsupported', "The image of this site has no wp-cli: choose one that has it with HOSTPLANE_WORDPRESS_IMAGE, and update the site.");
+  const [out, err] = [stdout.slice(0, MOST_SHOWN), stderr.slice(0, MOST_SHOWN)];
+  return { exitCode, stdout: out, stderr: err, isCut: out.length + err.length < stdout.length + stderr.length };
 }

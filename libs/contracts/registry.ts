@@ -1,6 +1,7 @@
 import * as backup from './gen/hostplane/v1/backup.js';
 import * as certificate from './gen/hostplane/v1/certificate.js';
 import * as certificateProof from './gen/hostplane/v1/certificate_proof.js';
+import * as command from './gen/hostplane/v1/command.js';
 import * as database from './gen/hostplane/v1/database.js';
 import * as domain from './gen/hostplane/v1/domain.js';
 import * as edge from './gen/hostplane/v1/edge.js';
@@ -28,7 +29,7 @@ interface Codec<T> {
 type CodecsOf<M> = { [K in keyof M as M[K] extends { fromJSON(object: never): unknown } ? K : never]: M[K] };
 
 const codecs = {
-  ...only(backup), ...only(certificate), ...only(certificateProof), ...only(database), ...only(domain), ...only(edge), ...only(edgeCertificate), ...only(edgeRules), ...only(health), ...only(home), ...only(member), ...only(name), ...only(operation), ...only(pool),
+  ...only(backup), ...only(certificate), ...only(certificateProof), ...only(command), ...only(database), ...only(domain), ...only(edge), ...only(edgeCertificate), ...only(edgeRules), ...only(health), ...only(home), ...only(member), ...only(name), ...only(operation), ...only(pool),
   ...only(project), ...only(route), ...only(secret), ...only(site), ...only(token), ...only(usage), ...only(workload),
 };
 

@@ -4,7 +4,7 @@ export const WRITERS = {
   lifecycle: ['project', 'member', 'pool', 'name', 'hostname', 'site', 'backup', 'operation'],
   domains: ['route', 'domain', 'certificate'],
   secrets: ['keyring', 'secret', 'vault'],
-  provisioner: ['home', 'workload', 'database', 'archive', 'edge', 'edge-host', 'health', 'usage'],
+  provisioner: ['home', 'workload', 'database', 'archive', 'edge', 'edge-host', 'health', 'usage', 'command'],
   relay: [],
 } as const satisfies Record<string, readonly string[]>;
 

@@ -129,6 +129,14 @@ describeWithDocker('the data of a WordPress site', () => {
     const ran = await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: args });
     expect(ran).toMatchObject({ status: 200, body: { exitCode: 0, stdout: `${args.map((one) => `[${one}]`).join('\n')}\n/var/www/html\n`, stderr: '33\n', isCut: false } });
     const wp = async (...given: string[]) => (await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: given })).body as { exitCode: number; stdout: string; stderr: string; isCut: boolean };
+    const told = (await plane.api.call<{ items: { type: string; data: object; meta: { actor: string } }[] }>('GET', `/sites/${site.id}/events?format=json&type=CommandStarted,CommandEnded`)).body.items;
+    expect(told).toMatchObject([
+      { type: 'CommandStarted', data: { siteId: site.id, program: 'wp post create' }, meta: { actor: expect.stringMatching(/^token:/) } },
+      { type: 'CommandEnded', data: { siteId: site.id, exitCode: 0, error: '' } },
+    ]);
+    expect(JSON.stringify(told)).not.toContain('post_title');
+    const keyed = () => plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: ['core', 'version'] }, { 'idempotency-key': 'once-only' });
+    expect([(await keyed()).status, await keyed()]).toEqual([200, expect.objectContaining({ status: 409, body: expect.objectContaining({ detail: expect.stringMatching(/"wp core version" was run for this request already/) }) })]);
     expect(await wp('core', 'version')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^\d+\.\d+(\.\d+)?$/) });
     expect(await wp('wait')).toMatchObject({ exitCode: 0, stdout: 'nothing more\n' });
     const most = await wp('flood', '10000');
