@@ -48,15 +48,13 @@ export class WordPressCommands {
 
   private async ended({ commandId }: CommandStarted, cause: Cause, work: () => Promise<CommandResult>): Promise<CommandOutput> {
     const end = (exitCode: number, error: string) => handle(this.store, { ...cause, id: deriveId(cause.id, 'ended') }, [on(commandDecider, commandId, { type: 'EndCommand', exitCode, error })]);
-    try {
-      const result = await work();
-      await end(result.exitCode, '');
-      return shown(result);
-    } catch (error) {
+    const result = await work().catch(async (error: unknown) => {
       if (!(error instanceof ProviderError)) throw error;
       await end(0, error.message);
       throw error.retryable ? error : new Refusal('conflict', error.message);
-    }
+    });
+    await end(result.exitCode, '');
+    return shown(result);
   }
 }
 

@@ -11,11 +11,11 @@ import { identityOf } from '../../infra/start/processes.js';
 import { accountInsteadOfRoot } from '../../infra/start/reachable.js';
 import { visit, Api, type SiteView } from '../support/api.js';
 import { describeWithDocker } from '../support/docker.js';
+import { canMount } from '../support/mounts.js';
 import { networkPool } from '../support/pool.js';
 
 const SOCKET = '/var/run/docker.sock';
 const ROOT = join(import.meta.dirname, '../..');
-const isRoot = process.getuid?.() === 0;
 
 let launcher: ChildProcess | undefined;
 let home = '';
@@ -105,12 +105,12 @@ async function expectIsolated(): Promise<void> {
 }
 
 describeWithDocker('the engine', () => {
-  (isRoot ? it : it.skip)('cannot be reached by the control plane, and by the provisioner it can: as root (needs root)', async () => {
+  (canMount ? it : it.skip)('cannot be reached by the control plane, and by the provisioner it can: as root (needs root that may mount)', async () => {
     expect(await launch()).toContain("engine's socket out of its reach: masked");
     await expectIsolated();
   });
 
-  (isRoot ? it : it.skip)('likewise as an ordinary user who may use the engine (needs root, to become that user)', async () => {
+  (canMount ? it : it.skip)('likewise as an ordinary user who may use the engine (needs root that may mount, to become that user)', async () => {
     const account = accountInsteadOfRoot()!;
     mkdirSync(join(home, 'data'), { mode: 0o711 });
     for (const folder of [home, join(home, 'data')]) chownSync(folder, account.uid, account.gid);
@@ -119,7 +119,7 @@ describeWithDocker('the engine', () => {
     await expectIsolated();
   });
 
-  (isRoot ? it : it.skip)('is said to be in reach where the kernel does not allow another view (needs root, to take that right away)', async () => {
+  (canMount ? it : it.skip)('is said to be in reach where the kernel does not allow another view (needs root that may mount, to take that right away)', async () => {
     const printed = await launch({ as: ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin', '--'] });
     expect(printed.match(/not possible: .*unshare.*Operation not permitted/g)).toHaveLength(1);
     expect(await isolationPart()).toMatch(/^not possible: .*Operation not permitted \(\/var\/run\/docker\.sock can be connected to\)$/);

@@ -1,4 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { listenToProbes } from '#contracts/probe.js';
+import { commandOf } from '../../../infra/start/processes.js';
 import { describeWithNginx } from '../../../test/support/docker.js';
 import { acceptedNames } from '../../../test/support/hostile-names.js';
 import { hostileRules, oneHostileRule } from '../../../test/support/hostile-rules.js';
@@ -18,6 +20,7 @@ import type { EdgeSettings } from '../edge/edge-settings.js';
 import { siteRulesOf } from '../edge/site-rules.js';
 import { LocalNginx } from './local-nginx.js';
 import { NginxEdge } from './nginx-edge.js';
+import { isTaking } from './nginx-process.js';
 import { quoted } from './nginx-value.js';
 
 const make = (settings: EdgeSettings) => new NginxEdge(settings, new LocalNginx(settings));
@@ -279,20 +282,21 @@ async function masterOf(settings: EdgeSettings): Promise<number> {
   return Number(await readFile(join(settings.folder, 'nginx.pid'), 'utf8'));
 }
 
-function workersOf(master: number, column: string): string[] {
-  return execFileSync('ps', ['-o', `${column}=,args=`, '--ppid', String(master)], { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.includes('nginx: worker') && !line.includes('shutting down'))
-    .map((line) => line.trim().split(/\s+/)[0]!);
+/** Processes that take requests. */
+function workersOf(master: number): number[] {
+  const children = readFileSync(`/proc/${master}/task/${master}/children`, 'utf8').trim().split(' ').map(Number);
+  return children.filter((pid) => isTaking(commandOf(pid)));
 }
 
+/** Names of the users that they run as. */
 function workerUsers(master: number): string[] {
-  return [...new Set(workersOf(master, 'user'))];
+  const accounts = new Map(readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => [Number(line.split(':')[2]), line.split(':')[0]!]));
+  return [...new Set(workersOf(master).map((pid) => accounts.get(statSync(`/proc/${pid}`).uid) ?? '?'))];
 }
 
 /** Kills the master and every worker of one edge. */
 async function killAll(settings: EdgeSettings): Promise<void> {
   const master = await masterOf(settings);
-  for (const pid of [String(master), ...workersOf(master, 'pid')]) process.kill(Number(pid), 'SIGKILL');
+  for (const pid of [master, ...workersOf(master)]) process.kill(pid, 'SIGKILL');
   await sleep(50);
 }
