@@ -91,6 +91,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const watch = new HostPoller(hosts);
   const sites = new SiteQueries(db, SCHEMA, { baseDomain: config.HOSTPLANE_BASE_DOMAIN, httpPort: config.HOSTPLANE_EDGE_HTTP_PORT, httpsPort: config.HOSTPLANE_EDGE_HTTPS_PORT }, watch);
   const projects = new ProjectQueries(db, SCHEMA, usualQuota(config));
+  const backups = new BackupQueries(db, SCHEMA);
   const timeline = new TimelineQueries(db, SCHEMA);
   const tokens = new TokenBook(db, SCHEMA);
   const lifecycle = new Lifecycle(bus, readModel);
@@ -99,9 +100,9 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
   const content = new ContentStore(folder);
   const made: object[] = [
     readModel, sites, projects, timeline, tokens, lifecycle, idempotency, new OperationQueries(db, SCHEMA), new MemberQueries(db, SCHEMA),
-    new BackupQueries(db, SCHEMA), new SecretQueries(db, SCHEMA), hosts, watch, new DomainQueries(db, SCHEMA), new CertificateQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new EdgeHistory(store), new Domains(bus, readModel),
+    backups, new SecretQueries(db, SCHEMA), hosts, watch, new DomainQueries(db, SCHEMA), new CertificateQueries(db, SCHEMA), new EdgeRulesQueries(db, SCHEMA), new EdgeHistory(store), new Domains(bus, readModel),
     new ProjectChoice(projects, lifecycle, readModel, config.HOSTPLANE_HOST_ID),
-    new ProjectSwitch(sites, lifecycle),
+    new ProjectSwitch(sites, backups, lifecycle),
     new Vault(bus, readModel),
     new TokenCommands(store, readModel, tokens, projects),
     new Uploads(content, config.HOSTPLANE_MAX_UPLOAD_BYTES),

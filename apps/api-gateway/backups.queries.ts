@@ -42,6 +42,13 @@ export class BackupQueries {
     return pageFrom(rows, limit, (row) => row.created_position, show);
   }
 
+  /** Ids of the newest that are there, by site, of a project that was found to be seen; `until`: only such as were begun by then. */
+  async newestOfEach(projectId: string, until: string | undefined): Promise<ReadonlyMap<string, string>> {
+    const text = `SELECT DISTINCT ON (site_id) site_id, id FROM ${this.schema}.backups WHERE project_id = $1 AND status = 'taken' AND ($2::text IS NULL OR created_at <= $2) ORDER BY site_id, created_position DESC`;
+    const { rows } = await this.db.query<Pick<BackupRow, 'site_id' | 'id'>>({ name: 'newest-backups', text, values: [projectId, until === undefined ? null : new Date(until).toISOString()] });
+    return new Map(rows.map((row) => [row.site_id, row.id]));
+  }
+
   private async row(asker: Asker, id: string): Promise<BackupRow> {
     const text = `SELECT b.*, m.role FROM ${this.schema}.backups b ${roleJoin(this.schema, 'b.project_id')} WHERE b.id = $1 AND ${seen('b.project_id')}`;
     const { rows } = await this.db.query<BackupRow & { role: string | null }>({ name: 'backup', text, values: [id, ...sightOf(asker)] });

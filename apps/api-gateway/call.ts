@@ -55,9 +55,9 @@ export class Call implements Asker {
     return this.causeFor(this.caller.owner);
   }
 
-  /** The cause of something that is to happen to what is `owner`'s. */
-  causeFor(owner: string): Cause {
-    const id = this.id('cause');
+  /** The cause of something that is to happen to what is `owner`'s. Of several asks in one call each is a cause of its own: `of` tells them apart. */
+  causeFor(owner: string, of = ''): Cause {
+    const id = this.id(`cause${of && ` ${of}`}`);
     const traceparent = childTraceparent(header(this.request, 'traceparent'));
     const { owner: member, tokenId } = this.caller;
     return { id, meta: { correlationId: this.request.id, causationId: id, actor: `token:${tokenId}`, owner, member, traceparent } };

@@ -1,6 +1,8 @@
 import type { Project, ProjectSwitched, SwitchedSite } from '#api/project.js';
 import type { Site } from '#api/site.js';
+import { isLive } from '#domain/site/status.js';
 import { leftOutOf, type SwitchAction } from '#domain/site/switch.js';
+import type { BackupQueries } from './backups.queries.js';
 import type { Call } from './call.js';
 import type { Lifecycle } from './lifecycle.js';
 import { problemFor } from './problem.filter.js';
@@ -11,34 +13,50 @@ const AT_ONCE = 8;
 const PAGE = 200;
 
 type Found = Pick<Project, 'id' | 'name' | 'status' | 'owner'>;
+/** Begins an operation; a text is the reason why there is none to begin. */
+type Begin = (() => Promise<{ readonly operationId: string }>) | string;
 
 /** Does the same with every site of a project, each in an operation of its own; one that refuses does not keep the others from it. */
 export class ProjectSwitch {
   constructor(
     private readonly sites: SiteQueries,
+    private readonly backups: BackupQueries,
     private readonly lifecycle: Lifecycle,
   ) {}
 
   async all(call: Call, project: Found, action: SwitchAction): Promise<ProjectSwitched> {
     const own = action === 'repair' && project.status === 'failed' ? await this.retry(call, project) : {};
-    const sites = await this.sitesOf(project.id);
+    const switched = await this.each(project, action, (site) => leftOutOf(action, site) ?? (() => this.lifecycle.ask('SwitchSite', { siteId: site.id, operationId: operationOf(call, site), action }, call.causeFor(project.owner, site.id))));
+    return { ...switched, ...own };
+  }
+
+  backUp(call: Call, project: Found): Promise<ProjectSwitched> {
+    return this.each(project, 'backup', (site) => {
+      const ids = { siteId: site.id, operationId: operationOf(call, site), backupId: call.id(`backup ${site.id}`), destroyOperationId: '' };
+      return notLive(site) ?? (() => this.lifecycle.ask('BackUpSite', ids, call.causeFor(project.owner, site.id)));
+    });
+  }
+
+  /** `until`: RFC 3339; only backups that were begun by then. */
+  async restore(call: Call, project: Found, until: string | undefined): Promise<ProjectSwitched> {
+    const newest = await this.backups.newestOfEach(project.id, until);
+    return this.each(project, 'restore', (site) => {
+      const backupId = newest.get(site.id);
+      if (backupId === undefined) return `There is no backup of it${until === undefined ? '' : ` by ${until}`}.`;
+      const ids = { backupId, siteId: site.id, operationId: operationOf(call, site), dataId: call.id(`data ${site.id}`), name: '', ownerId: project.owner };
+      return notLive(site) ?? (() => this.lifecycle.ask('RestoreBackedUp', ids, call.causeFor(project.owner, site.id)));
+    });
+  }
+
+  private async each({ id, name }: Found, action: string, beginOf: (site: Site) => Begin): Promise<ProjectSwitched> {
+    const sites = await this.sitesOf(id);
     const switched: SwitchedSite[] = [];
     const next = sites.entries();
     const work = async () => {
-      for (const [n, site] of next) switched[n] = await this.one(call, project, site, action);
+      for (const [n, site] of next) switched[n] = { siteId: site.id, name: site.name, ...(await outcomeOf(beginOf(site))) };
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    return { projectId: project.id, name: project.name, action, ...own, sites: switched };
-  }
-
-  private async one(call: Call, { owner }: Found, site: Site, action: SwitchAction): Promise<SwitchedSite> {
-    const named = { siteId: site.id, name: site.name };
-    const leftOut = leftOutOf(action, site);
-    if (leftOut !== undefined) return { ...named, status: 'left-out', reason: leftOut };
-    const operationId = call.id(`operation ${site.id}`);
-    const [asked] = await Promise.allSettled([this.lifecycle.ask('SwitchSite', { siteId: site.id, operationId, action }, call.causeFor(owner))]);
-    if (asked.status === 'rejected') return { ...named, status: 'refused', reason: problemFor(asked.reason).message };
-    return { ...named, status: 'accepted', operationId: asked.value.operationId };
+    return { projectId: id, name, action, sites: switched };
   }
 
   private async retry(call: Call, { id, owner }: Found): Promise<{ operationId: string }> {
@@ -55,4 +73,15 @@ export class ProjectSwitch {
     }
     return found;
   }
+}
+
+const operationOf = (call: Call, { id }: Site): string => call.id(`operation ${id}`);
+
+const notLive = ({ status }: Site): string | undefined => (isLive(status) ? undefined : `It is ${status}.`);
+
+async function outcomeOf(begin: Begin): Promise<Pick<SwitchedSite, 'status' | 'operationId' | 'reason'>> {
+  if (typeof begin === 'string') return { status: 'left-out', reason: begin };
+  const [asked] = await Promise.allSettled([begin()]);
+  if (asked.status === 'rejected') return { status: 'refused', reason: problemFor(asked.reason).message };
+  return { status: 'accepted', operationId: asked.value.operationId };
 }

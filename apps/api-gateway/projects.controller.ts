@@ -1,4 +1,5 @@
 import { Controller } from '@nestjs/common';
+import type { Project, ProjectSwitched } from '#api/project.js';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
 import type { SwitchAction } from '#domain/site/switch.js';
@@ -67,6 +68,16 @@ export class ProjectsController {
     return this.switch('repair', params.id, call);
   }
 
+  @Serves('backUpProject')
+  backUp(@Input() { params }: InputOf<Routes['backUpProject']>, @ByCall() call: Call): Promise<Answer> {
+    return this.each(params.id, call, (project) => this.switches.backUp(call, project));
+  }
+
+  @Serves('restoreProject')
+  restore(@Input() { params, body }: InputOf<Routes['restoreProject']>, @ByCall() call: Call): Promise<Answer> {
+    return this.each(params.id, call, (project) => this.switches.restore(call, project, body?.until));
+  }
+
   @Serves('deleteProject')
   remove(@Input() { params }: InputOf<Routes['deleteProject']>, @ByCall() call: Call): Promise<Answer> {
     return this.change('DeleteProject', params.id, call);
@@ -83,7 +94,11 @@ export class ProjectsController {
   }
 
   private switch(action: SwitchAction, idOrName: string, call: Call): Promise<Answer> {
-    return this.idempotency.once(call, async () => new Answer(202, await this.switches.all(call, await this.projects.find(call, idOrName), action)));
+    return this.each(idOrName, call, (project) => this.switches.all(call, project, action));
+  }
+
+  private each(idOrName: string, call: Call, work: (project: Project) => Promise<ProjectSwitched>): Promise<Answer> {
+    return this.idempotency.once(call, async () => new Answer(202, await work(await this.projects.find(call, idOrName))));
   }
 
   private change(type: 'RetryProject' | 'DeleteProject', idOrName: string, call: Call): Promise<Answer> {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Project } from '#api/project.js';
+import type { ApiClient } from '#api/client.js';
+import type { Project, ProjectSwitched } from '#api/project.js';
 import { listProjectVolumes } from './backups.js';
 import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { FailedError } from './exit-codes.js';
@@ -15,8 +16,12 @@ export function addProjectCommands(program: Command, io: Io): void {
   apiCommand(project, 'show <project>', 'show a project').action(withSession(io, show));
   operationCommand(project, 'retry <project>', 'provision a failed project again').action(withSession(io, retry));
   for (const [verb, what] of Object.entries({ start: 'start its stopped sites', stop: 'stop its sites', restart: 'restart its running sites', repair: 'make anew what is missing of its sites' })) {
-    operationCommand(project, `${verb} <project>`, what).action(withSession(io, (session, id: string) => switchSites(session, `${verb}Project` as Switch, id)));
+    operationCommand(project, `${verb} <project>`, what).action(withSession(io, (session, id: string) => eachSite(session, (client) => client.call(`${verb}Project` as Switch, { params: { id } }))));
   }
+  operationCommand(project, 'backup <project>', 'back its sites up, each by itself').action(withSession(io, (session, id: string) => eachSite(session, (client) => client.call('backUpProject', { params: { id } }))));
+  operationCommand(project, 'restore <project>', 'bring its sites back to their newest backups')
+    .option('--until <time>', 'only to such as were begun by then, for example 2026-11-20T12:00:00Z')
+    .action(withSession(io, (session, id: string, { until }: { until?: string }) => eachSite(session, (client) => client.call('restoreProject', { params: { id }, body: { until } }))));
   operationCommand(project, 'delete <project>', 'delete a project that has no sites').action(withSession(io, remove));
   apiCommand(project, 'volumes <project>', 'its volumes and databases, those of destroyed sites too, and what is in them').action(withSession(io, listProjectVolumes));
   addMemberCommands(project, io);
@@ -49,8 +54,8 @@ async function retry(session: Session, id: string): Promise<void> {
 }
 
 /** Waits for one operation after the other, as a screen has room for one; also when one before it failed, for each goes on by itself. */
-async function switchSites(session: Session, route: Switch, id: string): Promise<void> {
-  const { body } = await session.client.call(route, { params: { id } });
+async function eachSite(session: Session, ask: (client: ApiClient) => Promise<{ readonly body: ProjectSwitched }>): Promise<void> {
+  const { body } = await ask(session.client);
   const ends: PromiseSettledResult<unknown>[] = [];
   for (const { operationId } of [body, ...body.sites]) ends.push(...(await Promise.allSettled(operationId ? [session.settle(operationId)] : [Promise.resolve()])));
   const failures = ends.map((end) => (end.status === 'rejected' ? String((end.reason as Error).message) : ''));

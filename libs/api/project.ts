@@ -44,6 +44,10 @@ export const projectSwitched = z.object({
 });
 export type ProjectSwitched = z.output<typeof projectSwitched>;
 
+export const projectRestore = z.strictObject({
+  until: z.iso.datetime({ offset: true }).optional().describe('Each site goes back to its newest backup that was begun by this time; without it, to its newest'),
+});
+
 export const newProject = z.strictObject({
   name: z.string().min(1).max(200).describe('Letters a to z, digits and hyphens, at most 48'),
 });

@@ -7,7 +7,7 @@ import { eventFilter, eventPage, siteEventFilter } from './event.js';
 import { health } from './health.js';
 import { changedMember, member, memberFilter, memberPage, memberRef, newMember } from './member.js';
 import { cancelInput, operation, operationFilter, operationPage, operationRef } from './operation.js';
-import { newProject, project, projectAccepted, projectSwitched, projectFilter, projectPage, projectRef } from './project.js';
+import { newProject, project, projectAccepted, projectSwitched, projectFilter, projectPage, projectRef, projectRestore } from './project.js';
 import { newQuota } from './quota.js';
 import type { Answered, Route } from './route.js';
 import { newSecret, newSecretRef, revealedPassword, revealedSecret, rotatedMasterKey, secret, secretFilter, secretPage, secretRef, secretsRef } from './secret.js';
@@ -24,10 +24,9 @@ const acceptedCertificate = { 202: { description: 'Accepted; the certificate at 
 const switchSite = (action: string, summary: string) =>
   ({ method: 'POST', path: `/sites/{id}/${action}`, summary, tag: 'sites', scope: 'write', right: 'sites:run', params: siteRef, idempotent: true, answers: accepted(siteAccepted) }) as const;
 
-const switchProject = (action: string, summary: string) => ({
-  method: 'POST', path: `/projects/{id}/${action}`, summary, tag: 'projects', scope: 'write', right: 'sites:run', params: projectRef, idempotent: true,
-  answers: { 202: { description: 'Accepted, site by site: each operation that began, and why the others were left out or refused.', schema: projectSwitched } },
-}) as const;
+const eachSite = { 202: { description: 'Accepted, site by site: each operation that began, and why the others were left out or refused.', schema: projectSwitched } };
+const switchProject = (action: string, summary: string) =>
+  ({ method: 'POST', path: `/projects/{id}/${action}`, summary, tag: 'projects', scope: 'write', right: 'sites:run', params: projectRef, idempotent: true, answers: eachSite }) as const;
 
 /** The public HTTP contract, line by line: served by the gateway, spoken by the CLI and the dashboard, published as OpenAPI. */
 export const routes = {
@@ -138,6 +137,14 @@ export const routes = {
   listSiteBackups: { method: 'GET', path: '/sites/{id}/backups', summary: 'Backups of a site, newest first', tag: 'storage', scope: 'read', right: 'backups:read', params: siteRef, query: backupFilter, answers: ok(backupPage) },
   listBackups: { method: 'GET', path: '/backups', summary: 'Backups, newest first; of sites that are destroyed too', tag: 'storage', scope: 'read', right: 'backups:read', query: allBackups, answers: ok(backupPage) },
   showBackup: { method: 'GET', path: '/backups/{id}', summary: 'Show a backup', tag: 'storage', scope: 'read', right: 'backups:read', params: backupRef, answers: ok(backup) },
+  backUpProject: {
+    method: 'POST', path: '/projects/{id}/backups', summary: 'Back the sites of a project up, each by itself', tag: 'storage', scope: 'write', right: 'backups:create', params: projectRef, idempotent: true,
+    answers: eachSite,
+  },
+  restoreProject: {
+    method: 'POST', path: '/projects/{id}/restore', summary: 'Bring the sites of a project back to their newest backups', tag: 'storage', scope: 'write', right: 'backups:restore', params: projectRef,
+    body: projectRestore.optional(), idempotent: true, answers: eachSite,
+  },
   restoreBackup: {
     method: 'POST', path: '/backups/{id}/restore', summary: 'Bring a backup back, to its site or as a new one', tag: 'storage', scope: 'write', right: 'backups:restore', params: backupRef,
     body: restoreInput.optional(), idempotent: true, answers: accepted(siteAccepted),

@@ -219,6 +219,14 @@ describe('backups on S3', () => {
     await storage.stop();
   });
 
+  const cli = async (...argv: string[]) => {
+    const said = { out: '', err: '' };
+    const write = (to: 'out' | 'err') => (text: string) => void (said[to] += text);
+    const env = { HOSTPLANE_URL: plane.api.base.replace(/\/api\/v1$/, ''), HOSTPLANE_TOKEN: plane.api.token };
+    const code = await run(argv, { out: { write: write('out') }, err: { write: write('err'), isTTY: false }, in: Readable.from(['']), env });
+    return { code, ...said };
+  };
+
   it('go there and come back', async () => {
     const taken = await plane.api.call<BackupView>('POST', '/sites/pages/backups');
     await plane.operation(taken.body.operationId, 'succeeded');
@@ -230,13 +238,6 @@ describe('backups on S3', () => {
   });
 
   it('are made, listed, restored and deleted on the command line', async () => {
-    const cli = async (...argv: string[]) => {
-      const said = { out: '', err: '' };
-      const write = (to: 'out' | 'err') => (text: string) => void (said[to] += text);
-      const env = { HOSTPLANE_URL: plane.api.base.replace(/\/api\/v1$/, ''), HOSTPLANE_TOKEN: plane.api.token };
-      const code = await run(argv, { out: { write: write('out') }, err: { write: write('err'), isTTY: false }, in: Readable.from(['']), env });
-      return { code, ...said };
-    };
     const made = await cli('backup', 'create', 'pages');
     expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/Status +taken\n.*On +s3\n/s) });
     const id = /Id +(\S+)/.exec(made.out)![1]!;
@@ -248,6 +249,28 @@ describe('backups on S3', () => {
     expect((await cli('backup', 'list')).out).toMatch(/^pages-2 +taken/m);
     expect(await cli('backup', 'delete', id)).toMatchObject({ code: 0, out: expect.stringMatching(/Deleted/) });
     expect((await cli('backup', 'restore', id)).code).toBe(3);
+  });
+
+  it('of a whole project are taken and brought back, site by site', async () => {
+    await cli('project', 'create', 'team');
+    const names = ['left', 'right'];
+    for (const name of names) await cli('site', 'create', name, '--kind', 'static', '--project', 'team');
+    const publish = async (text: string) => Promise.all(names.map(async (name) => plane.api.call('PUT', `/sites/${name}/content`, await tarGz({ 'index.html': text }))));
+    const shown = async () => Promise.all(names.map(async (name) => (await visit((await plane.api.site(name)).url)).body));
+    await publish('one');
+    expect(await cli('project', 'backup', 'team')).toMatchObject({ code: 0, out: expect.stringMatching(/^right +accepted *\nleft +accepted *$/m) });
+    const until = new Date().toISOString();
+    await publish('two');
+    await cli('project', 'backup', 'team');
+    await publish('three');
+    await cli('site', 'create', 'young', '--kind', 'static', '--project', 'team');
+    expect(await cli('project', 'restore', 'team')).toMatchObject({ code: 0, out: expect.stringMatching(/^young +left-out +There is no backup of it\.$/m) });
+    expect(await shown()).toEqual(['two', 'two']);
+    expect(await cli('project', 'restore', 'team', '--until', until)).toMatchObject({ code: 0 });
+    expect(await shown()).toEqual(['one', 'one']);
+    await cli('site', 'stop', 'left');
+    expect(await cli('project', 'restore', 'team')).toMatchObject({ code: 1, out: expect.stringMatching(/^left +refused +The site is stopped/m) });
+    expect((await visit((await plane.api.site('right')).url)).body).toBe('two');
   });
 
   it('fail with the reason when the bucket refuses, and leave nothing', async () => {
