@@ -111,7 +111,9 @@ export class LocalNginx implements NginxProcess {
   /** A number that was answered may be that of another process here: a container counts its processes anew. */
   private async isOwnWorker(pid: number): Promise<boolean> {
     if (!(await titleOf(pid)).startsWith('nginx: worker')) return false;
-    const open = await readdir(`/proc/${pid}/fd`).catch(() => []);
+    const open = await readdir(`/proc/${pid}/fd`).catch((error: NodeJS.ErrnoException) => (error.code === 'EACCES' ? 'hidden' : []));
+    // Root of a container may see nothing of other users' processes. A worker that has no master any more, and answers for this plane, is its own all the same.
+    if (open === 'hidden') return !(await titleOf(await parentOf(pid))).startsWith('nginx: master');
     const files = await Promise.all(open.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
     return files.includes(join(this.settings.folder, 'error.log'));
   }
@@ -164,6 +166,10 @@ function kill(pid: number, signal: NodeJS.Signals | 0): boolean {
 
 async function titleOf(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
+}
+
+async function parentOf(pid: number): Promise<number> {
+  return Number(/^PPid:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''))?.[1]);
 }
 
 async function ends(pid: number): Promise<boolean> {
