@@ -70,7 +70,7 @@ function changeOf(row: DomainRow, message: StoredMessage): Partial<DomainRow> {
     case 'DomainFailed':
       return { last_error: message.data.error, failed_step: message.data.step, deadline_at: null, next_check_at: null, ...undoing(row) };
     case 'DomainRecordsSet':
-      return { managed: JSON.stringify(message.data.records), managed_phase: message.data.records.length > 0 ? 'set' : 'none', last_error: null, failed_step: null, next_check_at: message.data.nextCheckAt };
+      return { managed: JSON.stringify(message.data.records), managed_phase: message.data.records.length > 0 ? 'set' : 'none', last_error: null, failed_step: null, next_check_at: message.data.nextCheckAt || null };
     case 'DomainRecordsDelayed':
       return { next_check_at: message.data.nextTryAt, ...(row.status === 'failed' ? {} : { last_error: message.data.error, failed_step: 'records' }) };
     case 'DomainRecordsRemoved':

@@ -29,8 +29,10 @@ interface Watched<S> {
 /** What hosts record of their edges. */
 const EDGES = 'edge-host';
 const TICK_MS = 500;
-/** Orders under way at once, over all domains: authorities take a few seconds each. */
+/** So much is under way at once with each who is asked, over all certificates: an authority takes a few seconds. One that is slow holds up what it was asked for, and nothing else. */
 const ABREAST = 8;
+/** Who is asked, besides authorities: whoever keeps zones, and the log. */
+const [DNS, LOG] = ['dns', 'log'];
 const SEEN_WITHIN_MS = 5_000;
 /** Somebody on the bus is away, or the log is: only starting, perhaps, and if not, no reason to hurry. */
 const FIRST_REST_MS = 250;
@@ -115,12 +117,12 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
     this.tendPlanes(now);
     for (const [id, { state, last }] of this.certificates) {
       const left = proofsToRemove(state, now);
-      if (left.length > 0) this.begin(id, () => this.withdraw(id, last, left));
+      if (left.length > 0) this.begin(id, () => this.turns.run(DNS, () => this.withdraw(id, last, left)));
       if (state.status === 'none') continue;
       if (state.status !== 'removing' && !this.isWanted(id, state)) this.begin(id, () => this.record(id, last, 'remove', { type: 'RemoveCertificate', reason: 'Its domain is served no more.', now, policy: this.issuance.policy }));
       const step = dueStep(state, now, this.issuance.policy);
       if (step) this.begin(id, () => this.attend(id, state, last, step));
-      else if (state.status === 'deployed' && ![UPLOADED, OF_PLANE].includes(state.authority) && (this.askRenewalAt.get(id) ?? '') <= now) this.begin(id, () => this.planRenewal(id, state, last));
+      else if (state.status === 'deployed' && ![UPLOADED, OF_PLANE].includes(state.authority) && (this.askRenewalAt.get(id) ?? '') <= now) this.begin(id, () => this.turns.run(state.issuedBy, () => this.planRenewal(id, state, last)));
     }
   }
 
@@ -130,7 +132,7 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
     if (!edge) return;
     const { id } = this.plane;
     const own = this.stateOf(id);
-    if (own.status === 'none' && this.plane.mayBegin()) this.begin(id, () => this.requestPlanes(this.certificates.get(id)?.last ?? edge));
+    if (own.status === 'none' && this.plane.mayBegin()) this.begin(id, () => this.turns.run(DNS, () => this.requestPlanes(this.certificates.get(id)?.last ?? edge)));
     for (const copy of this.plane.copiesToBring(own, (other) => this.stateOf(other))) {
       const { certificateId } = copy.of;
       const last = this.certificates.get(certificateId)?.last ?? edge;
@@ -158,18 +160,19 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   private begin(id: string, work: () => Promise<number | undefined>): void {
     if (this.busy.has(id) || (this.resting.get(id)?.untilMs ?? 0) > Date.now()) return;
     this.busy.add(id);
-    void this.turns
-      .run('', async () => {
-        const position = await work();
-        this.resting.delete(id);
-        if (position !== undefined) await this.follower?.waitFor(position, SEEN_WITHIN_MS);
-      })
+    void this.seen(id, work)
       .catch((error: unknown) => {
         const restMs = Math.min(LONGEST_REST_MS, 2 * (this.resting.get(id)?.restMs ?? FIRST_REST_MS / 2));
         this.resting.set(id, { untilMs: Date.now() + restMs, restMs });
         if (this.follower) this.log.warn(`The certificate ${id} could not be attended to, it is tried again: ${(error as Error).message}`);
       })
       .finally(() => this.busy.delete(id));
+  }
+
+  private async seen(id: string, work: () => Promise<number | undefined>): Promise<void> {
+    const position = await work();
+    this.resting.delete(id);
+    if (position !== undefined) await this.follower?.waitFor(position, SEEN_WITHIN_MS);
   }
 
   private async request(domain: DomainName, last: StoredMessage): Promise<number | undefined> {
@@ -192,12 +195,13 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
       case 'warn':
         return this.record(id, last, step, { type: 'WarnOfEnd', now, policy });
       case 'prove':
-        return this.record(id, last, step, await this.issuance.prove(certificate));
+        return this.turns.run(DNS, async () => this.record(id, last, step, await this.issuance.prove(certificate)));
       case 'revoke':
-        return this.record(id, last, step, await this.issuance.revoke(certificate, (await this.reasonOf(id)) as RevocationReason));
+        return this.turns.run(certificate.issuedBy, async () => this.record(id, last, step, await this.issuance.revoke(certificate, (await this.reasonOf(id)) as RevocationReason)));
       case 'order':
       case 'issue':
-        return this.domainTurns.run(registeredDomain(certificate), async () => this.record(id, last, step, step === 'order' ? await this.order(certificate, now) : await this.issuance.issue(certificate, causeOf(id, last, step))));
+        return this.domainTurns.run(registeredDomain(certificate), () =>
+          this.turns.run(certificate.authority, async () => this.record(id, last, step, step === 'order' ? await this.order(certificate, now) : await this.issuance.issue(certificate, causeOf(id, last, step)))));
     }
   }
 
@@ -238,7 +242,7 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   }
 
   private async record(id: string, last: StoredMessage, what: string, command: CertificateCommand): Promise<number> {
-    const { position } = await handle(this.store, causeOf(id, last, what), [on(certificateDecider, id, command)], { actor: 'system:domains' });
+    const { position } = await this.turns.run(LOG, () => handle(this.store, causeOf(id, last, what), [on(certificateDecider, id, command)], { actor: 'system:domains' }));
     return position;
   }
 

@@ -2,11 +2,11 @@ import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from 
 import { deriveId } from '#contracts/ids.js';
 import { keyOf, type Cause, type StoredMessage } from '#contracts/message.js';
 import { domainDecider, type DomainEvent, type DomainName, type DomainState } from '#domain/domain-name/domain-name.js';
-import { recordsWork, type RecordsWork } from '#domain/domain-name/records.js';
+import { mayBeProvenWithout, recordsWork, type RecordsWork } from '#domain/domain-name/records.js';
 import { routeDecider } from '#domain/route/route.js';
 import type { EventStore } from '#eventstore/event-store.js';
 import { follow, type Follower } from '#eventstore/follow.js';
-import { handle, on } from '#eventstore/handle.js';
+import { handle, on, type Handled } from '#eventstore/handle.js';
 import { InTurn } from '#providers/in-turn.js';
 import type { Checks } from './checks.js';
 import type { Records } from './records.js';
@@ -17,7 +17,7 @@ interface Watched {
 }
 
 const TICK_MS = 500;
-/** Lookups under way at once: they mostly wait. */
+/** So much is under way at once, for lookups and for records each: it mostly waits. */
 const ABREAST = 32;
 const SEEN_WITHIN_MS = 5_000;
 
@@ -70,33 +70,41 @@ export class DomainPoller implements OnApplicationBootstrap, OnApplicationShutdo
     for (const [name, { domain, last }] of this.watched) {
       if (domain.status === 'free' || !isDue(domain, now) || this.busy.has(name)) continue;
       this.busy.add(name);
-      void this.turns.run('', () => this.attend(name, domain, last)).finally(() => this.busy.delete(name));
+      void this.attend(name, domain, last).finally(() => this.busy.delete(name));
     }
   }
 
   private async attend(name: string, domain: DomainName, last: StoredMessage): Promise<void> {
     try {
-      const work = recordsWork(domain);
-      const position = domain.awaits ? await this.askEdgeAgain(name, domain, last) : work ? await this.tendRecords(name, domain, last, work) : await this.check(name, domain, last);
-      await this.follower?.waitFor(position, SEEN_WITHIN_MS);
+      await this.follower?.waitFor(await this.work(name, domain, last), SEEN_WITHIN_MS);
     } catch (error) {
       if (this.follower) this.log.warn(`${name} could not be attended to, it is tried again: ${(error as Error).message}`);
     }
   }
 
-  private async check(name: string, domain: DomainName, last: StoredMessage): Promise<number> {
+  /** Whoever keeps zones may be slow: lookups wait for nobody's records. */
+  private async work(name: string, domain: DomainName, last: StoredMessage): Promise<number> {
+    const work = recordsWork(domain);
+    if (domain.awaits) return this.askEdgeAgain(name, domain, last);
+    if (!work || mayBeProvenWithout(domain)) {
+      const { position, messages } = await this.turns.run('lookups', () => this.check(name, domain, last));
+      if (!work || messages.length > 0) return position;
+    }
+    return this.turns.run('records', () => this.tendRecords(name, domain, last, work));
+  }
+
+  private async check(name: string, domain: DomainName, last: StoredMessage): Promise<Handled> {
     const { claimId, siteId } = domain.claim;
     const result = await this.checks.look(domain);
     const check = domain.checks + 1;
     const record = { type: 'RecordCheck', claimId, check, result, now: new Date().toISOString(), policy: this.checks.policy } as const;
-    const { position } = await handle(this.store, causeOf(last, claimId, 'check', check), [on(domainDecider, name, record)], {
+    return handle(this.store, causeOf(last, claimId, 'check', check), [on(domainDecider, name, record)], {
       actor: 'system:domains',
       then: ([after]) => {
         const { status, awaits: ask } = after as DomainName;
         return status === 'routing' && ask ? [on(routeDecider, siteId, { type: 'RouteDomain', name, ask })] : [];
       },
     });
-    return position;
   }
 
   private async tendRecords(name: string, domain: DomainName, last: StoredMessage, work: RecordsWork): Promise<number> {

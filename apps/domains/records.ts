@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DnsRecord } from '#contracts/gen/hostplane/v1/domain.js';
 import { reached } from '#contracts/probe.js';
 import type { Claim } from '#domain/domain-name/domain-name.js';
@@ -7,6 +8,9 @@ import type { DnsProvider, DnsRecordWish } from '#providers/dns.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { DomainsSettings } from './domains.config.js';
 import { mayBeManaged } from './policy.js';
+
+/** Whether the plane keeps the zone of a name may be asked for so long: names of other zones wait for the answer, too. */
+const ZONE_WITHIN_MS = 5_000;
 
 /** Sets and removes the records of domains whose zones this plane keeps. */
 export class Records {
@@ -29,12 +33,13 @@ export class Records {
       return { kind: 'done', records: work === 'set' ? await this.set(this.dns, wanted) : await this.remove(this.dns, wanted) };
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
-      return { kind: 'failed', error: `The records could not be ${work === 'set' ? 'set' : 'removed'}. ${error.message}`, isLasting: !error.retryable };
+      const advice = work === 'set' && error.retryable ? ' It is tried again; a domain that somebody else sets these records for goes on without.' : '';
+      return { kind: 'failed', error: `The records could not be ${work === 'set' ? 'set' : 'removed'}. ${error.message}${advice}`, isLasting: !error.retryable };
     }
   }
 
   private async set(dns: DnsProvider, wanted: readonly DnsRecord[]): Promise<readonly DnsRecord[]> {
-    for (const record of wanted) if ((await dns.zoneOf(record.name)) === undefined) return [];
+    for (const record of wanted) if ((await inTime(dns.zoneOf(record.name), `Whether ${record.name} is in a zone of this plane could not be found out`)) === undefined) return [];
     for (const [i, record] of wanted.entries()) {
       reached(`domains:records:set:${i}`);
       await dns.ensure(wishOf(record));
@@ -50,6 +55,18 @@ export class Records {
     }
     reached('domains:records:removed');
     return [];
+  }
+}
+
+/** A question that nobody answers changes nothing: it is left, and its answer may be there at the next try. */
+async function inTime<T>(answer: Promise<T>, what: string): Promise<T> {
+  const waiting = new AbortController();
+  const late = sleep(ZONE_WITHIN_MS, undefined, { signal: waiting.signal }).then(() => Promise.reject(new ProviderError(`${what} within ${ZONE_WITHIN_MS / 1000} s.`, true)));
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    waiting.abort();
+    late.catch(() => undefined);
   }
 }
 

@@ -144,6 +144,26 @@ describeAll('certificates that a TXT record proves', () => {
     await proofsGone();
   });
 
+  it.each([[403, /403.*HOSTPLANE_CLOUDFLARE_API_TOKEN/], [503, /503/]])('of the base domain whose zone answers %s say the step and the reason, are served on, and are renewed by a retry', async (status, why) => {
+    const show = async () => (await plane.api.call<CertificateView>('GET', WILDCARD)).body;
+    const { serial } = (await show()) as { serial?: string };
+    cloudflare.fail(/POST .*dns_records/, 'status', { status, times: 1_000 });
+    expect((await plane.api.call('POST', `${WILDCARD}/renew`)).status).toBe(202);
+    const failed = await until('it says so', async () => {
+      const one = await show();
+      return one.status === 'failed' && one;
+    });
+    expect(failed).toMatchObject({ failedStep: 'proof', lastError: expect.stringMatching(/^Cloudflare could not set the TXT record _acme-challenge\.apps\.example\.org: /), serial, hosts: [{ status: 'deployed' }] });
+    expect([failed.lastError, (await visit(`blog.${BASE}`)).text]).toEqual([expect.stringMatching(why), 'I am blog']);
+    cloudflare.faults.length = 0;
+    expect((await plane.api.call('POST', `${WILDCARD}/renew`)).status).toBe(202);
+    await until('it is renewed', async () => {
+      const one = await show();
+      return one.status === 'deployed' && one['serial'] !== serial;
+    });
+    await proofsGone();
+  });
+
   it('come for a domain that no visitor reaches by HTTP, are served, and leave no record behind', async () => {
     const foreign = cloudflare.zones.plant({ type: 'TXT', name: '_acme-challenge.shop.example.com', content: '"of somebody else"' });
     await add('shop.example.com');

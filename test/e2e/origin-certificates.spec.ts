@@ -17,6 +17,8 @@ jest.setTimeout(180_000);
 
 interface CertificateView extends Record<string, unknown> {
   readonly status: string;
+  readonly failedStep?: string;
+  readonly lastError?: string;
   readonly serial?: string;
 }
 
@@ -101,6 +103,39 @@ describeAll('certificates between a proxy and the edge', () => {
     const anew = await certified('shop.example.com');
     expect([serial, renewed.serial]).not.toContain(anew.serial);
     expect(await visit('shop.example.com', await cloudflare.origin.root())).toBe('I am the shop');
+  });
+
+  it.each([
+    ['order', /GET \/certificates/, { status: 503 }, /^Cloudflare could not list the origin certificates of example\.com: 503/],
+    ['order', /GET \/certificates/, { status: 429, headers: { 'retry-after': '7200' } }, /^Cloudflare could not list the origin certificates of example\.com: 429/],
+    ['issuance', /POST \/certificates/, { status: 403 }, /^Cloudflare could not issue an origin certificate for shop\.example\.com: 403.*SSL and Certificates Edit/],
+    ['issuance', /POST \/certificates/, { status: 500 }, /^Cloudflare could not issue an origin certificate for shop\.example\.com: 500/],
+  ] as const)('say at which step Cloudflare failed and why (%s, %s %j), are served on, and are renewed by a retry', async (failedStep, on, more, why) => {
+    const { serial } = await certified('shop.example.com');
+    const live = cloudflare.origin.live().length;
+    cloudflare.fail(on, 'status', { ...more, times: 1_000 });
+    const began = Date.now();
+    expect((await plane.api.call('POST', '/domains/shop.example.com/certificate/renew')).status).toBe(202);
+    const failed = await certified('shop.example.com', ({ status }) => status === 'failed');
+    expect(failed).toMatchObject({ failedStep, serial, lastError: expect.stringMatching(why), nextTryAt: expect.any(String) });
+    // Where Cloudflare names a time, nobody asks before it.
+    expect(Date.parse(String(failed['nextTryAt'])) - began).toBeGreaterThan(more.status === 429 ? 7_190_000 : 3_590_000);
+    expect([await visit('shop.example.com', await cloudflare.origin.root()), cloudflare.origin.live().length]).toEqual(['I am the shop', live]);
+    cloudflare.faults.length = 0;
+    expect((await plane.api.call('POST', '/domains/shop.example.com/certificate/renew')).status).toBe(202);
+    const renewed = await certified('shop.example.com', (one) => one.status === 'deployed' && one.serial !== serial);
+    expect([renewed.lastError, cloudflare.origin.live().length]).toEqual([undefined, live + 1]);
+  });
+
+  it('that cannot be revoked say why, and are by a retry', async () => {
+    const { serial } = await certified('shop.example.com');
+    cloudflare.fail(/DELETE \/certificates/, 'status', { status: 500, times: 4 });
+    await plane.api.call('POST', '/domains/shop.example.com/certificate/revoke', { reason: 'superseded' });
+    expect(await certified('shop.example.com', ({ failedStep }) => failedStep !== undefined)).toMatchObject({ status: 'revoking', failedStep: 'revocation', lastError: expect.stringMatching(/^Cloudflare could not revoke the origin certificate \d+: 500/), nextTryAt: expect.any(String) });
+    expect(cloudflare.origin.live().map(({ id }) => BigInt(id).toString(16))).toContain(serial);
+    expect((await plane.api.call('POST', '/domains/shop.example.com/certificate/revoke', { reason: 'superseded' })).status).toBe(202);
+    await certified('shop.example.com', ({ status }) => status === 'revoked');
+    expect(cloudflare.origin.live().map(({ id }) => BigInt(id).toString(16))).not.toContain(serial);
   });
 
   it('are not for a name that visitors reach without the proxy, which is told, and gets one of a public authority once there is one', async () => {

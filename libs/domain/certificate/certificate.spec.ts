@@ -129,7 +129,9 @@ describe('the end of a certificate', () => {
   });
   it('waits for the authority when that does not answer', () => {
     const failed = state(...deployed, revoke, failure(1, 'revocation'));
-    expect([failed.status, dueStep(failed, later(now, 300_000), policy)]).toEqual(['revoking', 'revoke']);
+    expect([failed.status, dueStep(failed, now, policy), dueStep(failed, later(now, 300_000), policy)]).toEqual(['revoking', undefined, 'revoke']);
+    on(...deployed, revoke).when(revoke).then();
+    on(...deployed, revoke, failure(1, 'revocation')).when(revoke).then({ type: 'CertificateRevocationRequested', data: { ...ids, status: 'revoking', reason: 'keyCompromise', nextAt: now } });
   });
   it('is free only when the host has confirmed it', () => {
     const remove: CertificateCommand = { type: 'RemoveCertificate', reason: 'Its domain is removed.', now, policy };

@@ -178,7 +178,9 @@ function warn({ now, policy }: Of<'WarnOfEnd'>, certificate: Certificate): Event
 }
 
 function revoke({ reason, now }: Of<'RevokeCertificate'>, certificate: Certificate): Events {
-  if (certificate.status === 'revoking' || certificate.status === 'revoked') return [];
+  // One that waits for its next try is tried now.
+  const isDue = certificate.status === 'revoking' && certificate.nextAt <= now;
+  if (isDue || certificate.status === 'revoked') return [];
   if (certificate.authority === UPLOADED) throw new Refusal('conflict', 'The certificate was uploaded: only who issued it can revoke it. Withdraw it here.');
   if (!certificate.issued || certificate.status === 'removing') missing();
   return [{ type: 'CertificateRevocationRequested', data: { ...idsOf(certificate), status: 'revoking', reason, nextAt: now } }, ...dropProofs(certificate)];

@@ -1,7 +1,7 @@
 import { Refusal } from '../refusal.js';
 import { nextCheckAt, plus } from './back-off.js';
 import type { DomainCommand, DomainEvent, DomainName, DomainState } from './domain-name.js';
-import { recordRecords, recordsWork } from './records.js';
+import { mayBeProvenWithout, recordRecords, recordsWork } from './records.js';
 
 type Of<T extends DomainCommand['type']> = Extract<DomainCommand, { type: T }>;
 
@@ -55,8 +55,10 @@ function request(command: Of<'RequestDomain'>, state: DomainState): readonly Dom
 const isLapsed = (domain: DomainName): boolean => domain.status === 'failed' && !domain.wasOwned && !domain.mayBeServed && domain.records.phase === 'none';
 
 function recordCheck({ claimId, check, result, now, policy }: Of<'RecordCheck'>, domain: DomainName): readonly DomainEvent[] {
-  if (domain.claim.claimId !== claimId || check !== domain.checks + 1 || !['pending', 'validating', 'active'].includes(domain.status) || recordsWork(domain)) return [];
+  if (domain.claim.claimId !== claimId || check !== domain.checks + 1 || !['pending', 'validating', 'active'].includes(domain.status)) return [];
   const { isOwned, pointsHere } = result;
+  // Until the records are set only the whole proof counts: what is missing is theirs to bring.
+  if (recordsWork(domain) && !(mayBeProvenWithout(domain) && isOwned && pointsHere)) return [];
   const checked = (status: string, next: string): DomainEvent => ({
     type: 'DomainChecked',
     data: { ...idsOf(domain), status, check, isOwned, pointsHere, expected: [...result.expected], found: [...result.found], missing: result.missing, nextCheckAt: next },

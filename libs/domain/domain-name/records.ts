@@ -35,12 +35,18 @@ export type RecordsWork = 'set' | 'remove';
 
 export const noRecords: ManagedRecords = { phase: 'none', wanted: [], attempts: 0, tries: 0, nextAt: '' };
 
-/** What the records of a domain wait for, whenever it is due: they are removed after the edge has let go of the name. */
+/**
+ * What the records of a domain wait for, whenever it is due: they are removed after the edge has let go of the name. An active one that was proven without them goes on
+ * being asked about: the plane may keep its zone, or have set some of them.
+ */
 export function recordsWork(domain: DomainState): RecordsWork | undefined {
   if (domain.status === 'free' || domain.awaits) return undefined;
-  if (domain.records.phase === 'setting' && domain.status === 'pending') return 'set';
+  if (domain.records.phase === 'setting' && ['pending', 'active'].includes(domain.status)) return 'set';
   return domain.records.phase === 'removing' && ['failed', 'removing'].includes(domain.status) ? 'remove' : undefined;
 }
+
+/** Whoever keeps the zone cannot be asked just now: what the DNS shows is looked at all the same, since somebody may have set it by hand. */
+export const mayBeProvenWithout = (domain: DomainName): boolean => domain.status === 'pending' && recordsWork(domain) === 'set' && domain.records.tries > 0;
 
 /** Records what came of one try. Asked twice, or about an older try, nothing follows. */
 export function recordRecords({ claimId, attempt, work, outcome, now, policy }: RecordRecords, domain: DomainName): readonly DomainEvent[] {
@@ -48,14 +54,15 @@ export function recordRecords({ claimId, attempt, work, outcome, now, policy }: 
   if (domain.claim.claimId !== claimId || attempt !== records.attempts + 1 || recordsWork(domain) !== work) return [];
   const data = { name, siteId, claimId, status };
   if (outcome.kind === 'done') {
-    if (work === 'set') return [{ type: 'DomainRecordsSet', data: { ...data, attempt, nextCheckAt: now, records: [...outcome.records] } }];
+    if (work === 'set') return [{ type: 'DomainRecordsSet', data: { ...data, attempt, nextCheckAt: status === 'active' ? '' : now, records: [...outcome.records] } }];
     const removed: DomainEvent = { type: 'DomainRecordsRemoved', data: { ...data, attempt } };
     return status === 'removing' ? [removed, { type: 'DomainRemoved', data: { ...data, status: 'removed' } }] : [removed];
   }
   const { error, isLasting } = outcome;
-  if (work === 'set' && (isLasting || now >= deadlineAt)) return [{ type: 'DomainFailed', data: { ...data, status: 'failed', step: 'records', error } }];
+  const isWaitedFor = work === 'set' && status !== 'active';
+  if (isWaitedFor && (isLasting || now >= deadlineAt)) return [{ type: 'DomainFailed', data: { ...data, status: 'failed', step: 'records', error } }];
   const longest = plus(now, policy.longestDelayMs);
-  const nextTryAt = isLasting ? longest : nextCheckAt(now, records.tries + 1, work === 'set' ? deadlineAt : longest, policy);
+  const nextTryAt = isLasting ? longest : nextCheckAt(now, records.tries + 1, isWaitedFor ? deadlineAt : longest, policy);
   return [{ type: 'DomainRecordsDelayed', data: { ...data, attempt, error, nextTryAt } }];
 }
 

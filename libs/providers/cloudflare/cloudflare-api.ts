@@ -32,6 +32,8 @@ export class LookAgain extends ProviderError {}
 /** A longer Retry-After is left to the next try of the work. */
 const LONGEST_PAUSE_MS = 20_000;
 const WORDS = 400;
+/** The client's own time-out comes after ours, for it says nothing but "aborted". */
+const LATER_MS = 1_000;
 /** Somebody was quicker, or took it away (https://developers.cloudflare.com/dns/troubleshooting/): the zone is not as it was looked at. */
 const CHANGED_MEANWHILE = new Set([81_044, 81_053, 81_054, 81_057, 81_058]);
 
@@ -52,7 +54,7 @@ export class CloudflareApi {
     // What the client would read from CLOUDFLARE_* by itself is set here, so that the environment has no say.
     this.client = new Cloudflare({
       apiToken: token, apiKey: null, apiEmail: null, userServiceKey: null, baseURL: url ?? 'https://api.cloudflare.com/client/v4', apiVersion: null,
-      maxRetries: 0, timeout: callMs, logLevel: 'off', fetch: wholeWithin(callMs),
+      maxRetries: 0, timeout: callMs + LATER_MS, logLevel: 'off', fetch: wholeWithin(callMs),
     });
   }
 
@@ -129,8 +131,10 @@ function wholeWithin(ms: number): typeof fetch {
       const body = await answer.arrayBuffer();
       return new Response(body.byteLength === 0 ? null : body, { status: answer.status, headers: answer.headers });
     } catch (error) {
+      // Without its cause, by which the client would take it for a time-out of its own.
+      if (limit.aborted) throw new Error(`nothing within ${ms / 1000} s`);
       const { message, cause } = error as { message: string; cause?: { code?: string; message?: string } };
-      throw new Error(limit.aborted ? `nothing within ${ms / 1000} s` : (cause?.code ?? cause?.message ?? message), { cause: error });
+      throw new Error(cause?.code ?? cause?.message ?? message, { cause: error });
     }
   };
 }

@@ -93,6 +93,7 @@ describeWithCloudflare('cloudflare DNS itself', () => {
     const limited = world.with({}, { zones: ['other.example.net', 'pending.example.org'] });
     expect(await Promise.all(['a.example.com', 'other.example.net', 'a.pending.example.org'].map((name) => limited.zoneOf(name)))).toEqual([undefined, 'other.example.net', undefined]);
     await expect(limited.ensure(address)).rejects.toMatchObject({ retryable: false });
+    expect(await world.with({ url: 'http://127.0.0.1:65535' }, { zones: ['other.example.net'] }).zoneOf('a.example.com')).toBeUndefined();
   });
 
   const faults = [

@@ -27,7 +27,8 @@ async function open(): Promise<World> {
     configFile: join(folder, 'config.yml'), readyWithinMs: 20_000,
   };
   writeFileSync(options.credentialsFile, '{}');
-  const pidFile = join(folder, 'pid');
+  // A configuration of one's own need not be where the plane keeps its data.
+  const pidFile = join(folder, 'data', 'pid');
   const own = () => new OwnTunnel(COMMAND, pidFile, () => undefined);
   const make = (process: TunnelProcess = own(), more: Partial<LocalTunnelOptions> = {}) => new LocalTunnel({ ...options, ...more }, process);
   const provider = make();
@@ -73,6 +74,16 @@ describe('a tunnel of this host', () => {
     expect(await next.served()).toBeUndefined();
     await next.start();
     expect([await world.led(), world.pid() === first]).toEqual([['a.example.com'], false]);
+    await world.close();
+  });
+
+  it('is one, also when who started it died before its number was kept', async () => {
+    const world = await open();
+    await world.provider.apply({ revision: 1, hostnames: ['a.example.com'] });
+    const first = world.pid();
+    rmSync(join(resolve(world.options.configFile, '..'), 'data', 'pid'));
+    await world.restarted().apply({ revision: 2, hostnames: ['b.example.com'] });
+    expect([await world.led(), world.pid() === first, existsSync(`/proc/${first}/exe`)]).toEqual([['b.example.com'], false, false]);
     await world.close();
   });
 

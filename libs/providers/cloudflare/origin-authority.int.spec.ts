@@ -95,6 +95,15 @@ describeWithCloudflare('cloudflare origin certificates themselves', () => {
       expect(readChain(await issued())).toHaveLength(1);
     });
 
+    it('asks for patience at a revocation, it is waited for by whoever asks, and the certificate is good until then', async () => {
+      const chain = await issued();
+      cloudflare.fail(/DELETE/, 'status', { status: 429 });
+      expect(await authorityAt(cloudflare).revoke(chain, 'superseded').catch((e: unknown) => e)).toMatchObject({ name: 'ProviderError', retryable: true, notBefore: '', message: expect.stringMatching(/could not revoke the origin certificate \d+: 429/) });
+      expect(cloudflare.origin.live()).toHaveLength(1);
+      await authorityAt(cloudflare).revoke(chain, 'superseded');
+      expect(cloudflare.origin.live()).toEqual([]);
+    });
+
     it('says what stays wrong, it is told in its words, and never with the token', async () => {
       const told = async (settings: Partial<CloudflareSettings>, wanted = names) => {
         const error = (await issued({ attempts: 2, ...settings }, wanted).catch((e: unknown) => e)) as Error & { retryable: boolean };

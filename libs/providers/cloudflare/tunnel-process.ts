@@ -1,9 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { reached } from '#contracts/probe.js';
 import { ProviderError } from '../provider-error.js';
 
 /** How a cloudflared is run: by us, or by whoever else looks after the services of this host. */
@@ -19,6 +21,8 @@ const run = promisify(execFile);
 const COMMAND_TIMEOUT_MS = 60_000;
 const ENDS_WITHIN_MS = 10_000;
 const WORDS = 600;
+/** In the environment of a cloudflared of ours: whose it is, also when its number was never kept. */
+const LABEL = 'KEPT_BY_HOSTPLANE';
 
 /** Restarted by a command, for example `systemctl restart cloudflared`; it stays when the plane goes. */
 export class CommandedTunnel implements TunnelProcess {
@@ -40,7 +44,7 @@ export class CommandedTunnel implements TunnelProcess {
   }
 }
 
-/** Run by us. It goes on when this process dies, so that visitors are led on: the next one finds it by the number that it left and ends it before it starts its own. */
+/** Run by us. It goes on when this process dies, so that visitors are led on: the next one finds it by its label, or the number that it left, and ends it before it starts its own. */
 export class OwnTunnel implements TunnelProcess {
   private child: ChildProcess | undefined;
   private said = '';
@@ -54,9 +58,10 @@ export class OwnTunnel implements TunnelProcess {
 
   async restart(configFile: string): Promise<void> {
     await this.endOld(configFile);
+    await mkdir(dirname(this.pidFile), { recursive: true });
     const [file = '', ...args] = this.command.split(/\s+/);
     this.said = '';
-    const child = spawn(file, [...args, 'tunnel', '--config', configFile, 'run'], { env: ownEnvironment(process.env), stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    const child = spawn(file, [...args, 'tunnel', '--config', configFile, 'run'], { env: { ...ownEnvironment(process.env), [LABEL]: this.pidFile }, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     this.child = child;
     child.unref();
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -66,6 +71,7 @@ export class OwnTunnel implements TunnelProcess {
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))]).catch((error: Error) => {
       throw new ProviderError(`"${file}" (HOSTPLANE_TUNNEL_COMMAND) cannot be run: ${error.message}. Install cloudflared, or set the path to it.`, false, { cause: error });
     });
+    reached('tunnel:spawned');
     await writeFile(this.pidFile, `${child.pid} ${configFile}\n`);
   }
 
@@ -77,18 +83,14 @@ export class OwnTunnel implements TunnelProcess {
 
   async stop(): Promise<void> {
     const [, configFile = ''] = this.left();
-    if (configFile !== '') await this.endOld(configFile);
+    await this.endOld(configFile);
   }
 
   /** Ends the one that we, or a process before us, have started: never another one that has got its number since. */
   private async endOld(configFile: string): Promise<void> {
-    const [pid] = this.left();
-    if (pid === 0) return;
-    for (const [signal, withinMs] of [['SIGTERM', ENDS_WITHIN_MS], ['SIGKILL', ENDS_WITHIN_MS]] as const) {
-      if (!isOurs(pid, configFile)) break;
-      process.kill(pid, signal);
-      for (const end = Date.now() + withinMs; Date.now() < end && isOurs(pid, configFile); ) await sleep(20);
-    }
+    const [kept] = this.left();
+    const isThere = (pid: number): boolean => hasLabel(pid, this.pidFile) || (pid === kept && isOurs(pid, configFile));
+    for (const pid of new Set([kept, ...labelled(this.pidFile)])) await endWhile(isThere, pid);
     await rm(this.pidFile, { force: true });
   }
 
@@ -102,6 +104,14 @@ export class OwnTunnel implements TunnelProcess {
   }
 }
 
+async function endWhile(isThere: (pid: number) => boolean, pid: number): Promise<void> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    if (!isThere(pid)) return;
+    process.kill(pid, signal);
+    for (const end = Date.now() + ENDS_WITHIN_MS; Date.now() < end && isThere(pid); ) await sleep(20);
+  }
+}
+
 /** What cloudflared may know of our environment: none of our secrets. TUNNEL_… are settings of its own. */
 function ownEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => /^(PATH|HOME|LANG|TZ|SSL_CERT_(FILE|DIR)|(HTTPS?|NO)_PROXY|TUNNEL_.*|CLOUDFLARED_.*)$/i.test(name)));
@@ -111,6 +121,23 @@ function ownEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 function isOurs(pid: number, configFile: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(configFile);
+  } catch {
+    return false;
+  }
+}
+
+function labelled(pidFile: string): readonly number[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && hasLabel(Number(name), pidFile)).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Only processes of the same user show their environment; a dead one has none. */
+function hasLabel(pid: number, pidFile: string): boolean {
+  try {
+    return pid > 0 && readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${LABEL}=${pidFile}`);
   } catch {
     return false;
   }

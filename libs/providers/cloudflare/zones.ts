@@ -34,9 +34,11 @@ export class Zones {
     private readonly options: ZonesOptions,
   ) {}
 
-  /** The longest one that holds a name. */
+  /** The longest one that holds a name. Nobody is asked about names that are in none of those that may be changed. */
   async holding(name: string): Promise<Zone | undefined> {
-    const within = (await this.all()).filter((zone) => name === zone.name || name.endsWith(`.${zone.name}`));
+    const isWithin = (zone: string): boolean => name === zone || name.endsWith(`.${zone}`);
+    if (this.options.zones && !this.options.zones.some(isWithin)) return undefined;
+    const within = (await this.all()).filter((zone) => isWithin(zone.name));
     return within.sort((a, b) => b.name.length - a.name.length)[0];
   }
 
