@@ -17,7 +17,7 @@ interface Watched {
 }
 
 const TICK_MS = 500;
-/** So much is under way at once, for lookups and for records each: it mostly waits. */
+/** So much is under way at once, for lookups, records and edges each: it mostly waits. */
 const ABREAST = 32;
 const SEEN_WITHIN_MS = 5_000;
 
@@ -85,7 +85,7 @@ export class DomainPoller implements OnApplicationBootstrap, OnApplicationShutdo
   /** Whoever keeps zones may be slow: lookups wait for nobody's records. */
   private async work(name: string, domain: DomainName, last: StoredMessage): Promise<number> {
     const work = recordsWork(domain);
-    if (domain.awaits) return this.askEdgeAgain(name, domain, last);
+    if (domain.awaits) return this.turns.run('edges', () => this.askEdgeAgain(name, domain, last));
     if (!work || mayBeProvenWithout(domain)) {
       const { position, messages } = await this.turns.run('lookups', () => this.check(name, domain, last));
       if (!work || messages.length > 0) return position;
