@@ -111,10 +111,9 @@ export class LocalNginx implements NginxProcess {
   /** A number that was answered may be that of another process here: a container counts its processes anew. */
   private async isOwnWorker(pid: number): Promise<boolean> {
     if (!(await titleOf(pid)).startsWith('nginx: worker')) return false;
-    const open = await readdir(`/proc/${pid}/fd`).catch((error: NodeJS.ErrnoException) => (error.code === 'EACCES' ? 'hidden' : []));
+    const files = await openFilesOf(pid);
     // Root of a container may see nothing of other users' processes. A worker that has no master any more, and answers for this plane, is its own all the same.
-    if (open === 'hidden') return !(await titleOf(await parentOf(pid))).startsWith('nginx: master');
-    const files = await Promise.all(open.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+    if (files === 'hidden') return !(await titleOf(await parentOf(pid))).startsWith('nginx: master');
     return files.includes(join(this.settings.folder, 'error.log'));
   }
 
@@ -166,6 +165,13 @@ function kill(pid: number, signal: NodeJS.Signals | 0): boolean {
 
 async function titleOf(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
+}
+
+async function openFilesOf(pid: number): Promise<readonly string[] | 'hidden'> {
+  const hidden = (error: NodeJS.ErrnoException) => (error.code === 'EACCES' ? ('hidden' as const) : undefined);
+  const open = await readdir(`/proc/${pid}/fd`).catch(hidden);
+  const files = await Promise.all([...(open === 'hidden' ? [] : (open ?? []))].map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(hidden)));
+  return open === 'hidden' || files.includes('hidden') ? 'hidden' : files.flatMap((file) => file ?? []);
 }
 
 async function parentOf(pid: number): Promise<number> {
