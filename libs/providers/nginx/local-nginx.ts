@@ -170,8 +170,9 @@ async function titleOf(pid: number): Promise<string> {
 async function openFilesOf(pid: number): Promise<readonly string[] | 'hidden'> {
   const hidden = (error: NodeJS.ErrnoException) => (error.code === 'EACCES' ? ('hidden' as const) : undefined);
   const open = await readdir(`/proc/${pid}/fd`).catch(hidden);
-  const files = await Promise.all([...(open === 'hidden' ? [] : (open ?? []))].map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(hidden)));
-  return open === 'hidden' || files.includes('hidden') ? 'hidden' : files.flatMap((file) => file ?? []);
+  if (open === 'hidden') return open;
+  const files = await Promise.all((open ?? []).map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(hidden)));
+  return files.includes('hidden') ? 'hidden' : files.flatMap((file) => file ?? []);
 }
 
 async function parentOf(pid: number): Promise<number> {
