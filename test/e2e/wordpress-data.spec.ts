@@ -215,6 +215,13 @@ describeWithDocker('the data of a WordPress site', () => {
     let shown = '';
     const io = () => ({ out: { write: (text: string) => void (shown += text) }, err: { write: () => undefined }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } });
     expect([await run(['site', 'list', '--kept-data', '--project', 'left'], io()), shown]).toEqual([0, expect.stringMatching(new RegExp(`leaver +wordpress +kept .*${site.id}`))]);
+    const [data] = (await docker.listVolumes({ filters: { label: [label, 'hostplane.role=data'] } })).Volumes;
+    const holder = await docker.createContainer({ Image: testImage('static'), HostConfig: { Binds: [`${data!.Name}:/held`] } });
+    const stuck = (await asked('DELETE', `/sites/${site.id}/data`)).body.operationId;
+    expect(await plane.operation(stuck, 'failed')).toMatchObject({ kind: 'discard-wordpress-data', failedStep: 'workload', error: expect.stringMatching(/volume is in use/), undone: [] });
+    expect(await plane.api.site(site.id)).toMatchObject({ status: 'DESTROYED', leftData: 'discarding', lastError: expect.stringMatching(/^workload: .*volume is in use/) });
+    expect((await asked('POST', '/sites', { name: 'heir', kind: 'wordpress', restoreFrom: site.id })).body).toMatchObject({ status: 409, detail: expect.stringMatching(/a part of it may be gone/) });
+    await holder.remove();
     expect(await run(['site', 'discard-data', 'leaver'], io())).toBe(0);
     expect(await plane.api.site(site.id)).toMatchObject({ status: 'DESTROYED', leftData: 'gone' });
     expect(await labelled()).toEqual([]);
