@@ -63,6 +63,23 @@ describe('a site', () => {
     expect((await page(ann, '/sites?limit=200')).items.filter((site) => site['id'] === id)).toEqual([]);
     expect((await page(ann, '/sites?status=DESTROYED')).items.map((site) => site['id'])).toContain(id);
   });
+  it('that left its data has that discarded: once with a key, and refused with the reason where there is nothing to discard', async () => {
+    const { id } = await makeSite(ann);
+    const discard = (key = 'k') => ann.call<SiteBody & Problem>('DELETE', `/sites/${id}/data`, undefined, { 'idempotency-key': `${id}-${key}` });
+    expect((await discard('early')).body).toMatchObject({ status: 409, detail: expect.stringMatching(/ACTIVE/) });
+    await ann.call('DELETE', `/sites/${id}?keepData=true`);
+    expect((await page(ann, '/sites?leftData=true')).items.map((one) => [one['id'], one['leftData'], one['isDataKept']])).toEqual([[id, 'kept', true]]);
+    expect([(await page(bob, '/sites?leftData=true')).items, (await bob.call('DELETE', `/sites/${id}/data`)).status]).toEqual([[], 404]);
+    const first = await discard();
+    expect([first.status, first.headers.get('location')]).toEqual([202, `/api/v1/operations/${first.body.operationId}`]);
+    const again = await discard();
+    expect([again.status, again.body.operationId, again.headers.get('idempotency-replayed')]).toEqual([202, first.body.operationId, 'true']);
+    expect((await ann.call('GET', `/operations/${first.body.operationId}`)).body).toMatchObject({ kind: 'discard-data', siteId: id, status: 'succeeded' });
+    expect((await ann.call('GET', `/sites/${id}`)).body).toMatchObject({ status: 'DESTROYED', leftData: 'gone' });
+    expect((await discard('late')).body).toMatchObject({ status: 409, detail: expect.stringMatching(/is gone/) });
+    expect((await page(ann, '/sites?leftData=true')).items).toEqual([]);
+    expect((await page(ann, `/sites/${id}/events?limit=200`)).items.map(({ type }) => type)).toEqual(expect.arrayContaining(['SiteDataDiscardRequested', 'SiteDataDiscarded']));
+  });
   it('with an environment waits for a vault that is away, and nothing of it is there meanwhile', async () => {
     const post = () => ann.call<SiteBody>('POST', '/sites', { name: 'sealed', kind: 'app', image: 'shop:1', port: 3000, env: { SECRET: 'planted-value' } }, { 'idempotency-key': 'away' });
     await gateway.closeVault();

@@ -56,6 +56,8 @@ function wishedKind(message: StoredMessage): string | undefined {
       return 'launch-site';
     case 'SiteDestroyRequested':
       return 'remove-site';
+    case 'SiteDataDiscardRequested':
+      return 'discard-data';
     case 'SiteUpdateRequested':
       return 'update-site';
     case 'SiteReleaseRequested':

@@ -65,8 +65,11 @@ describe('what a project uses', () => {
     const command: fc.Arbitrary<ProjectCommand> = fc.oneof(
       fc.record({ type: fc.constant('AdmitSite' as const), siteId: id, runtime: fc.constant('docker'), needsAddress: fc.constant(false), usual: fc.constant(usual), needs: fc.record({ sites: fc.constant(1), memoryBytes: amount, cpuMillis: amount, diskBytes: amount }), data: fc.option(fc.record({ takenOver: fc.constantFrom('', 'a', 'x'), bytes: amount }), { nil: undefined }), server: fc.option(fc.constant({ memoryBytes: 100, cpuMillis: 50 }), { nil: undefined }) }),
       fc.record({ type: fc.constant('MeasureSite' as const), siteId: id, diskBytes: amount, usual: fc.constant(usual) }),
-      fc.record({ type: fc.constant('MeasureProject' as const), data: fc.uniqueArray(fc.record({ dataId: fc.constantFrom('a', 'b', 'x'), bytes: amount }), { selector: ({ dataId }) => dataId }), revision: fc.integer({ min: 1, max: 30 }) }),
+      fc.record({ type: fc.constant('MeasureProject' as const), data: fc.uniqueArray(fc.record({ dataId: fc.constantFrom('a', 'b', 'n', 'x'), bytes: amount }), { selector: ({ dataId }) => dataId }), revision: fc.integer({ min: 1, max: 30 }) }),
       fc.record({ type: fc.constant('ReleaseSite' as const), siteId: id, dataId: fc.constantFrom('a', 'b', 'c', 'x'), isDataKept: fc.boolean() }),
+      fc.record({ type: fc.constant('ReplaceData' as const), siteId: id, dataId: fc.constantFrom('a', 'b', 'x'), newDataId: fc.constantFrom('m', 'n', 'x'), bytes: amount, usual: fc.constant(usual) }),
+      fc.record({ type: fc.constant('SettleData' as const), siteId: id, isThere: fc.boolean() }),
+      fc.record({ type: fc.constant('DiscardData' as const), siteId: id, dataId: fc.constantFrom('a', 'b', 'c', 'x') }),
     );
     fc.assert(fc.property(fc.array(command, { maxLength: 30 }), (commands) => {
       const asked: MessageOf<'ProjectRequested'> = { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'ann', name: 'x', hostId: 'local', subnet: '10.77.0.0/24' } };
@@ -91,6 +94,16 @@ describe('a site is shown', () => {
     expect(site(activated)).toMatchObject({ status: 'ACTIVE', operation_id: null });
     expect(site(activated, { type: 'SiteDestroyRequested', data: { ...ids, keepData: false } })).toMatchObject({ status: 'DESTROYING', operation_kind: 'remove-site' });
     expect(site(activated, { type: 'SiteDestroyed', data: ids })).toMatchObject({ status: 'DESTROYED', operation_id: null });
+  });
+  it('with what became of its data, once it is destroyed', () => {
+    const destroyed = (keepData: boolean): MessageOf<MessageType>[] => [{ type: 'SiteDestroyRequested', data: { ...ids, keepData } }, { type: 'SiteDestroyed', data: ids }];
+    const discarding: MessageOf<'SiteDataDiscardRequested'> = { type: 'SiteDataDiscardRequested', data: { ...ids, operationId: 'd' } };
+    expect([site(activated, ...destroyed(false)), site(activated, ...destroyed(true)), site(...destroyed(true))]).toMatchObject([{ data: 'gone' }, { data: 'kept' }, { data: 'gone' }]);
+    expect(site(activated, ...destroyed(true), { type: 'SiteDataTakenOver', data: { siteId: 's', heirId: 'h' } })).toMatchObject({ data: 'taken' });
+    expect(site(activated, ...destroyed(true), discarding)).toMatchObject({ status: 'DESTROYED', data: 'discarding', operation_id: 'd', operation_kind: 'discard-data' });
+    const failed: MessageOf<'SiteDataDiscardFailed'> = { type: 'SiteDataDiscardFailed', data: { ...ids, step: 'workload', error: 'it broke' } };
+    expect(site(activated, ...destroyed(true), discarding, failed)).toMatchObject({ data: 'discarding', operation_id: null, last_error: 'workload: it broke' });
+    expect(site(activated, ...destroyed(true), discarding, failed, discarding, { type: 'SiteDataDiscarded', data: ids })).toMatchObject({ data: 'gone', operation_id: null, last_error: null });
   });
   it('with its last error, until something succeeds', () => {
     const failed: MessageOf<'SiteFailed'> = { type: 'SiteFailed', data: { ...ids, step: 'workload', error: 'it broke', undone: [] } };

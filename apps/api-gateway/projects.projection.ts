@@ -72,7 +72,9 @@ function changeOf(row: ProjectRow, message: StoredMessage): Partial<ProjectRow> 
     case 'ProjectMeasured':
       return { used_written: message.data.writtenBytes };
     case 'DataExpected':
-      return { used_written: row.used_written + message.data.bytes };
+      return { used_written: row.used_written + (message.data.grownBy ?? message.data.bytes) };
+    case 'DataArrived':
+      return { used_written: row.used_written + message.data.grownBy };
     case 'DataFreed':
       return { used_written: row.used_written - message.data.bytes };
     case 'DatabaseServerJoined':

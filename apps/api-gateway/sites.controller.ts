@@ -61,6 +61,11 @@ export class SitesController {
     return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DestroySite', { siteId, operationId, keepData: query.keepData ?? false }, cause));
   }
 
+  @Serves('discardSiteData')
+  discardData(@Input() { params }: InputOf<Routes['discardSiteData']>, @ByCall() call: Call): Promise<Answer> {
+    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DiscardSiteData', { siteId, operationId }, cause));
+  }
+
   @Serves('retrySite')
   retry(@Input() { params }: InputOf<Routes['retrySite']>, @ByCall() call: Call): Promise<Answer> {
     return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('RetrySite', { siteId, operationId }, cause));

@@ -25,7 +25,7 @@ export type SiteRow = {
   next_wordpress: string | null;
   /** JSON of those that are not the host's. */
   limits: string | null;
-  /** `kept` when it is destroyed and its data is not. */
+  /** What became of its data, once it is destroyed: kept, taken, discarding or gone. Before that `kept` when it is to stay. */
   data: string | null;
   /** JSON of the release that is live. */
   release: string | null;
@@ -87,9 +87,9 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
     case 'SiteRetryRequested':
       return { operation_id: message.data.operationId, operation_kind: launchOf(row) };
     case 'SiteDestroyRequested':
-      return { status: 'DESTROYING', data: message.data.keepData ? 'kept' : null, operation_id: message.data.operationId, operation_kind: row.kind === 'wordpress' ? 'remove-wordpress' : 'remove-site' };
+      return { status: 'DESTROYING', data: message.data.keepData && holdsData(row) ? 'kept' : null, operation_id: message.data.operationId, operation_kind: row.kind === 'wordpress' ? 'remove-wordpress' : 'remove-site' };
     case 'SiteDestroyed':
-      return { ...free, status: 'DESTROYED', last_error: null, next_release: null };
+      return { ...free, status: 'DESTROYED', data: row.data ?? 'gone', last_error: null, next_release: null };
     case 'SiteDomainNoted':
       return { domains: notedDomains(row.domains, message.data) };
     case 'SiteDomainStatusChanged':
@@ -148,10 +148,21 @@ function dataChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> | un
       return { ...free, last_error: message.data.error };
     case 'SiteRestoreFailed':
       return { ...free, next_release: null, last_error: message.data.error };
+    case 'SiteDataTakenOver':
+      return { data: 'taken' };
+    case 'SiteDataDiscardRequested':
+      return { data: 'discarding', operation_id: message.data.operationId, operation_kind: row.kind === 'wordpress' ? 'discard-wordpress-data' : 'discard-data' };
+    case 'SiteDataDiscarded':
+      return { ...free, data: 'gone', last_error: null };
+    case 'SiteDataDiscardFailed':
+      return { ...free, last_error: errorAt(message.data) };
     default:
       return undefined;
   }
 }
+
+/** Whether there is something that could stay: it was live once (only then its health is known), or took over what another one left. */
+const holdsData = ({ health, data_id }: SiteRow): boolean => health !== null || data_id !== '';
 
 function shownHealth({ state, detail }: { state: string; detail: string }, { recordedAt: since }: StoredMessage): string {
   return JSON.stringify({ state, since, ...(detail && { detail }) });

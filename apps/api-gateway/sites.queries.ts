@@ -20,6 +20,7 @@ export interface SiteQuery {
   readonly kind?: string | undefined;
   readonly projectId?: string | undefined;
   readonly name?: string | undefined;
+  readonly leftData?: boolean | undefined;
   readonly limit: number;
   readonly cursor?: string | undefined;
 }
@@ -29,6 +30,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** `…_until`: to when the certificate lasts that visitors get for the site's own name, and for its primary domain; null: they get none that anybody trusts. */
 type Joined = SiteRow & { operation_status: string | null; own_until: string | null; primary_until: string | null };
 type Found = Joined & { role: string | null };
+
+/** Destroyed ones of whose data something is left that no other site has. */
+const LEFT_DATA = "t.status = 'DESTROYED' AND t.data IN ('kept', 'discarding')";
 
 /** Sites as the members of their projects see them; nobody else finds them. */
 export class SiteQueries {
@@ -51,7 +55,7 @@ export class SiteQueries {
   async page(asker: Asker | undefined, query: SiteQuery): Promise<{ items: Site[]; nextCursor?: string }> {
     const statement = new PageQuery()
       .add('t.status = ?', query.status)
-      .always(query.status === undefined ? "t.status <> 'DESTROYED'" : 'true')
+      .always(query.leftData ? LEFT_DATA : query.status === undefined ? "t.status <> 'DESTROYED'" : 'true')
       .add('t.kind = ?', query.kind)
       .add('t.project_id = ?', query.projectId)
       .add('t.name = ?', query.name)
@@ -76,11 +80,11 @@ export class SiteQueries {
     return ((await this.db.query(text, [sha256])).rowCount ?? 0) > 0;
   }
 
-  /** The sites of a project that are not destroyed, by the id that their data bears, and by their own. */
-  async byData(projectId: string): Promise<ReadonlyMap<string, string>> {
-    const text = `SELECT id, data_id FROM ${this.schema}.sites WHERE project_id = $1 AND status <> 'DESTROYED'`;
-    const { rows } = await this.db.query<{ id: string; data_id: string }>({ name: 'sites-by-data', text, values: [projectId] });
-    return new Map(rows.flatMap(({ id, data_id }) => [[id, id], [data_id || id, id]] as [string, string][]));
+  /** The sites of a project that are not destroyed, and those that left data, by the id that their data bears, and by their own. */
+  async byData(projectId: string): Promise<ReadonlyMap<string, { readonly siteId: string } | { readonly leftBy: string }>> {
+    const text = `SELECT t.id, t.data_id, t.status FROM ${this.schema}.sites t WHERE t.project_id = $1 AND (t.status <> 'DESTROYED' OR ${LEFT_DATA}) ORDER BY t.status <> 'DESTROYED'`;
+    const { rows } = await this.db.query<{ id: string; data_id: string; status: string }>({ name: 'sites-by-data', text, values: [projectId] });
+    return new Map(rows.flatMap(({ id, data_id, status }) => [id, data_id || id].map((key) => [key, status === 'DESTROYED' ? { leftBy: id } : { siteId: id }] as const)));
   }
 
   private async withId(asker: Asker, id: string): Promise<Found | undefined> {
@@ -132,7 +136,7 @@ export class SiteQueries {
       ...(row.last_error ? { lastError: row.last_error } : {}),
       ...(row.app ? { app: JSON.parse(row.app) as NonNullable<Site['app']> } : {}),
       ...(row.wordpress ? { wordpress: { ...(JSON.parse(row.wordpress) as Omit<NonNullable<Site['wordpress']>, 'adminUrl'>), adminUrl: `${own}/wp-admin/` } } : {}),
-      ...(row.status === 'DESTROYED' && row.data === 'kept' ? { isDataKept: true } : {}),
+      ...(row.status === 'DESTROYED' ? { leftData: (row.data ?? 'gone') as NonNullable<Site['leftData']>, ...(row.data === 'kept' ? { isDataKept: true } : {}) } : {}),
       ...(row.limits ? { limits: JSON.parse(row.limits) as NonNullable<Site['limits']> } : {}),
       ...(release ? { release: JSON.parse(release) as NonNullable<Site['release']> } : {}),
       ...(row.operation_id ? { operation: { id: row.operation_id, kind: row.operation_kind ?? '', status: row.operation_status ?? 'waiting' } } : {}),

@@ -11,7 +11,7 @@ import { SiteQueries } from './sites.queries.js';
 /** An engine counts all of its volumes when it is asked for one. */
 const COUNTED_WITHIN_MS = 60_000;
 
-type Found = Omit<Volume, 'siteId'> & { readonly dataId: string };
+type Found = Omit<Volume, 'siteId' | 'leftBy'> & { readonly dataId: string };
 
 @Controller()
 export class VolumesController {
@@ -24,7 +24,7 @@ export class VolumesController {
   @Serves('listSiteVolumes')
   async ofSite(@Input() { params }: InputOf<Routes['listSiteVolumes']>, @ByCall() call: Call): Promise<object> {
     const { id, projectId, hostId } = await this.sites.find(call, params.id);
-    return listed((await this.volumes(hostId, projectId, call)).filter(({ siteId }) => siteId === id));
+    return listed((await this.volumes(hostId, projectId, call)).filter(({ siteId, leftBy }) => (siteId ?? leftBy) === id));
   }
 
   @Serves('listProjectVolumes')
@@ -36,10 +36,7 @@ export class VolumesController {
   private async volumes(hostId: string, projectId: string, call: Call): Promise<Volume[]> {
     const { volumes } = await this.hosts.ask<'ListVolumes', { volumes: readonly Found[] }>(hostId, 'ListVolumes', { projectId }, call.cause, COUNTED_WITHIN_MS);
     const siteOf = await this.sites.byData(projectId);
-    return volumes.map(({ name, dataId, role, path, bytes }) => {
-      const siteId = siteOf.get(dataId);
-      return { name, ...(siteId ? { siteId } : {}), role, path, bytes };
-    });
+    return volumes.map(({ name, dataId, role, path, bytes }) => ({ name, ...siteOf.get(dataId), role, path, bytes }));
   }
 }
 

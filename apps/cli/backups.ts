@@ -37,7 +37,7 @@ export async function listVolumes({ client, terminal }: Session, id: string): Pr
 /** The same of a project: those of destroyed sites too. */
 export async function listProjectVolumes({ client, terminal }: Session, id: string): Promise<void> {
   const { body } = await client.call('listProjectVolumes', { params: { id } });
-  const rows = body.items.map((one: Volume) => [one.role, one.path, renderBytes(one.bytes), one.siteId ?? 'no site', one.name]);
+  const rows = body.items.map((one: Volume) => [one.role, one.path, renderBytes(one.bytes), one.siteId ?? (one.leftBy ? `left by ${one.leftBy}` : 'no site'), one.name]);
   terminal.table(body, ['HOLDS', 'AT', 'SIZE', 'OF', 'NAME'], rows, 'The project has no volumes.');
 }
 

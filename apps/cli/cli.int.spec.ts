@@ -121,6 +121,25 @@ describe('the command line, against a gateway', () => {
     expect((await cli(['site', 'destroy', 'hello'])).out).toContain('Destroyed');
     expect((await cli(['site', 'list', '--status', 'DESTROYED'])).out).toContain('hello');
   });
+  it('lists what destroyed sites left, and discards it by the id, or by a name that only one of them had', async () => {
+    expect((await cli(['site', 'list', '--kept-data'])).err).toContain('No destroyed site left its data');
+    const ids: string[] = [];
+    for (const name of ['left', 'left', 'alone']) {
+      ids.push(String((await json('site', 'create', name, '--kind', 'static'))['id']));
+      expect((await cli(['site', 'delete', name, '--keep-data'])).out).toContain(`hostplane site discard-data ${ids.at(-1)}`);
+    }
+    expect((await cli(['site', 'list', '--kept-data'])).out.split('\n').filter((line) => / static +kept /.test(line))).toHaveLength(3);
+    const ambiguous = await cli(['site', 'discard-data', 'left']);
+    expect([ambiguous.code, ambiguous.err]).toEqual([2, expect.stringContaining(`${ids[1]}, ${ids[0]}`)]);
+    expect((await cli(['site', 'discard-data', ids[0]!])).out).toMatch(/Discarded +the data of left/);
+    expect((await cli(['site', 'discard-data', 'left'])).code).toBe(0);
+    expect((await cli(['site', 'discard-data', 'alone', '--json'])).code).toBe(0);
+    expect(await json('site', 'show', ids[2]!)).toMatchObject({ status: 'DESTROYED', leftData: 'gone' });
+    const twice = await cli(['site', 'discard-data', ids[2]!]);
+    expect([twice.code, twice.err]).toEqual([3, expect.stringContaining('is gone')]);
+    expect((await cli(['site', 'discard-data', 'alone'])).code).toBe(4);
+    expect((await cli(['site', 'list', '--kept-data'])).out).toBe('');
+  });
   it('says whether the server is well, and signs out', async () => {
     expect((await cli(['status'])).out).toMatch(/log +ok/);
     expect((await cli(['logout'])).out).toContain('Signed out');

@@ -43,13 +43,19 @@ export class BackupCommands {
     if (ask.name !== '') {
       const { operationId: _, ...was } = site.request;
       const request = { ...was, siteId: ask.siteId, operationId, ownerId: ask.ownerId, name: ask.name, dataId: '', backupId, releaseId, content };
-      return this.sites.admit(request, cause, keepsData(request) ? bytes : 0);
+      return this.sites.admit(request, cause, { restoredBytes: keepsData(request) ? bytes : 0 });
     }
     const command = { type: 'RestoreSite', operationId, backupId, dataId: restoredDataId(site, ask.dataId), releaseId, content } as const;
-    const { position } = await handle(this.store, cause, [on(siteDecider, siteId, command)], {
-      then: () => [authorized(cause, withinOf(site), 'backups:restore'), ...(content ? [this.sites.measured(site, content)] : []), ...(keepsData(site.request) ? [this.sites.replaced(site, bytes)] : [])],
+    return this.sites.inTurn(site.request.projectId, async () => {
+      const { position } = await handle(this.store, cause, [on(siteDecider, siteId, command)], {
+        then: ([now]) => [
+          authorized(cause, withinOf(site), 'backups:restore'),
+          ...(content ? [this.sites.measured(site, content)] : []),
+          ...(keepsData(site.request) ? [this.sites.replaced(now as Site, command.dataId, bytes)] : []),
+        ],
+      });
+      return { resourceId: siteId, operationId, position };
     });
-    return { resourceId: siteId, operationId, position };
   }
 
   @OnAsk('DeleteBackup')

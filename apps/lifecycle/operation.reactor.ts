@@ -35,6 +35,11 @@ export class OperationReactor {
     await this.startSite((kind) => siteWorkflows(kind).remove, event);
   }
 
+  @OnEvent('SiteDataDiscardRequested')
+  async discardData(event: StoredMessage<'SiteDataDiscardRequested'>): Promise<void> {
+    await this.startSite((kind) => siteWorkflows(kind).discard, event);
+  }
+
   @OnEvent('SiteReleaseStarted')
   async publishRelease(event: StoredMessage<'SiteReleaseStarted'>): Promise<void> {
     await this.startSite(() => 'publish-release', event);

@@ -4,6 +4,8 @@ import { hostnameDecider, nameDecider } from '#domain/naming/claim.js';
 import { POOL_KEY, poolDecider } from '#domain/network/pool.js';
 import { settlementOf, type Operation, type OperationState } from '#domain/operation/operation.js';
 import { projectDecider, type ProjectCommand, type ProjectState } from '#domain/project/project.js';
+import { leavesData } from '#domain/site/data-status.js';
+import { keepsData } from '#domain/site/needs.js';
 import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
 import { projectNameKey, siteNameKey } from './claims.js';
 import { leave } from './take-over.js';
@@ -12,17 +14,18 @@ import { leave } from './take-over.js';
 export function settleSite(operation: OperationState, site: SiteState): readonly Part[] {
   const settlement = settlementOf(operation) as SiteCommand | undefined;
   if (!settlement || site.status === 'ABSENT') return [];
-  const { siteId, projectId, ownerId, name, hostname, dataId } = site.request;
-  const parts = [on(siteDecider, siteId, settlement), ...settleTaken(settlement, site)];
+  const { siteId, projectId, ownerId, name, hostname } = site.request;
+  const dataId = site.dataId || siteId;
+  const parts = [on(siteDecider, siteId, settlement), ...settleTaken(settlement, site), ...settleBrought(settlement, site)];
+  if (settlement.type === 'FinishDiscard') return [...parts, on(projectDecider, projectId, { type: 'DiscardData', siteId, dataId })];
   if (settlement.type !== 'FinishDestroy') return parts;
   const release = { type: 'ReleaseName', holderId: siteId } as const;
   return [
     ...parts,
-    // Of a site that was never live nothing is kept but what it had taken over.
-    on(projectDecider, projectId, { type: 'ReleaseSite', siteId, dataId: site.dataId || siteId, isDataKept: site.keepsData && (site.wasActive || dataId !== '') }),
+    on(projectDecider, projectId, { type: 'ReleaseSite', siteId, dataId, isDataKept: leavesData(site) }),
     on(nameDecider, siteNameKey(ownerId, name), release),
     on(hostnameDecider, hostname, release),
-    ...leave(site.request, site.keepsData),
+    ...leave(site),
   ];
 }
 
@@ -32,6 +35,13 @@ function settleTaken(settlement: SiteCommand, { operation }: Site): readonly Par
   if (settlement.type === 'FinishBackup') return [on(backupDecider, operation.backupId, { ...settlement, type: 'CompleteBackup' })];
   if (settlement.type === 'FailBackup') return [on(backupDecider, operation.backupId, { ...settlement, type: 'AbandonBackup' })];
   return [];
+}
+
+/** What the end of what brings a backup's data to a site means to the room that its project keeps for it. */
+function settleBrought(settlement: SiteCommand, { request }: Site): readonly Part[] {
+  const isBrought = settlement.type === 'FinishRestore' || settlement.type === 'FailRestore' || (settlement.type === 'ActivateSite' && request.backupId !== '');
+  if (!isBrought || !keepsData(request)) return [];
+  return [on(projectDecider, request.projectId, { type: 'SettleData', siteId: request.siteId, isThere: settlement.type !== 'FailRestore' })];
 }
 
 /** What is appended together with the end of a backup's removal. */

@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import type { Accepted } from '#contracts/gen/hostplane/v1/ask.js';
 import type { ContentRef, CreateSite, DestroySite, PublishRelease, RetrySite, SiteRequested, SwitchSite, UpdateSite } from '#contracts/gen/hostplane/v1/site.js';
+import type { DiscardSiteData } from '#contracts/gen/hostplane/v1/left_data.js';
 import { usualQuota } from '#boot/quota.js';
 import { streamId, type Cause } from '#contracts/message.js';
 import type { Right } from '#domain/access/rights.js';
@@ -20,7 +21,7 @@ import { OnAsk } from '#messaging/handlers.js';
 import { InTurn } from '#providers/in-turn.js';
 import { siteNameKey } from './claims.js';
 import { LifecycleConfig } from './lifecycle.config.js';
-import { inheritance, takeOver } from './take-over.js';
+import { inheritance, takeOver, withhold } from './take-over.js';
 
 /** Accepts or refuses what people ask of sites. */
 @Controller()
@@ -35,20 +36,20 @@ export class SiteCommands {
 
   @OnAsk('CreateSite')
   async create(ask: CreateSite, cause: Cause): Promise<Accepted> {
-    const { restoreFrom: _, ...wish } = ask;
+    const { restoreFrom, ...wish } = ask;
     const inherited = await inheritance(this.store, ask);
     const runtime = inherited.runtime || ask.runtime || defaultRuntime(ask.kind, this.config.HOSTPLANE_APP_RUNTIME);
-    return this.admit({ ...wish, ...inherited, runtime, backupId: '', releaseId: '', content: undefined, hostId: '', hostname: '', address: '', subnet: '' }, cause);
+    return this.admit({ ...wish, ...inherited, runtime, backupId: '', releaseId: '', content: undefined, hostId: '', hostname: '', address: '', subnet: '' }, cause, { restoreFrom });
   }
 
-  /** Takes a new site into its project, which gives it its host, names and address. `restoredBytes`: how much data it begins with. */
-  async admit(request: SiteRequested, cause: Cause, restoredBytes = 0): Promise<Accepted> {
+  /** Takes a new site into its project, which gives it its host, names and address. */
+  async admit(request: SiteRequested, cause: Cause, beginning: Beginning): Promise<Accepted> {
     const { projectId, siteId, operationId } = request;
     checkName(request.name, 'site');
     checkRequest(request);
     return this.admissions.run(projectId, async () => {
-      const { position } = await handle(this.store, cause, [on(projectDecider, projectId, this.admission(request, restoredBytes))], {
-        then: ([project], log) => this.claim(request, project as Project, cause, log),
+      const { position } = await handle(this.store, cause, [on(projectDecider, projectId, this.admission(request, beginning))], {
+        then: async ([project], log) => [...(await this.claim(request, project as Project, cause, log)), ...takeOver(request, beginning.restoreFrom ?? '')],
         ahead: streamsOf(request),
       });
       return { resourceId: siteId, operationId, position };
@@ -65,15 +66,20 @@ export class SiteCommands {
     return this.change(ask.siteId, { type: 'DestroySite', operationId: ask.operationId, keepData: ask.keepData }, { cause, right: 'sites:delete' });
   }
 
+  /** What the site left when it was destroyed goes for good. */
+  @OnAsk('DiscardSiteData')
+  async discardData(ask: DiscardSiteData, cause: Cause): Promise<Accepted> {
+    return this.change(ask.siteId, { type: 'DiscardData', operationId: ask.operationId }, { cause, right: 'sites:delete' }, withhold);
+  }
+
   /** The upload must fit into the project's quota, which its newest one counts for. */
   @OnAsk('PublishRelease')
   async publish(ask: PublishRelease, cause: Cause): Promise<Accepted> {
     const { siteId, operationId, releaseId, content } = ask;
     const { state: site } = await loadState(this.store, siteDecider, siteId);
     if (site.status === 'ABSENT') throw new Refusal('not-found', 'There is no such site.');
-    const more = [this.measured(site, content)];
     const command = { type: 'PublishRelease', operationId, releaseId, content } as const;
-    return this.admissions.run(site.request.projectId, async () => ({ ...(await this.change(siteId, command, { cause, right: 'sites:deploy' }, more)), operationId }));
+    return this.admissions.run(site.request.projectId, async () => ({ ...(await this.change(siteId, command, { cause, right: 'sites:deploy' }, () => [this.measured(site, content)])), operationId }));
   }
 
   /** A part for the append that gives a site this content: the project has room for it. */
@@ -81,10 +87,15 @@ export class SiteCommands {
     return on(projectDecider, projectId, { type: 'MeasureSite', siteId, diskBytes: content?.sizeBytes ?? 0, usual: usualQuota(this.config) });
   }
 
-  /** A part for the append that brings a backup's data back to its site: the project has room for it. */
-  replaced(site: Site, bytes: number): Part {
+  /** A part for the append that brings a backup's data back to its site, under a new id: the project keeps room for it. */
+  replaced(site: Site, newDataId: string, bytes: number): Part {
     const { projectId, siteId } = site.request;
-    return on(projectDecider, projectId, { type: 'ReplaceData', dataId: site.dataId || siteId, bytes, usual: usualQuota(this.config) });
+    return on(projectDecider, projectId, { type: 'ReplaceData', siteId, dataId: site.dataId || siteId, newDataId, bytes, usual: usualQuota(this.config) });
+  }
+
+  /** One after the other with whatever else takes room in the project. */
+  inTurn<T>(projectId: string, work: () => Promise<T>): Promise<T> {
+    return this.admissions.run(projectId, work);
   }
 
   @OnAsk('SwitchSite')
@@ -106,14 +117,13 @@ export class SiteCommands {
     return [
       authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
-      ...takeOver(site),
       ...(site.app?.secretEnv ?? []).map(({ name: variable, secret }) => on(secretGuard, secretIdOf(projectId, secret), { variable, secret })),
       on(nameDecider, siteNameKey(ownerId, name), { type: 'ClaimName', name, holderId: siteId }),
       on(hostnameDecider, hostname, { type: 'ClaimName', name: hostname, holderId: siteId }),
     ];
   }
 
-  private admission(request: SiteRequested, restoredBytes: number): ProjectCommand {
+  private admission(request: SiteRequested, { restoredBytes = 0 }: Beginning): ProjectCommand {
     const { siteId, runtime, dataId, wordpress } = request;
     const data: KeptData | undefined = keepsData(request) ? { takenOver: dataId, bytes: restoredBytes } : undefined;
     const server = wordpress?.database === 'own' ? { memoryBytes: this.config.HOSTPLANE_DATABASE_MEMORY_LIMIT, cpuMillis: databaseServer.cpuMillis } : undefined;
@@ -130,15 +140,26 @@ export class SiteCommands {
     return labels.at(-1) ?? name;
   }
 
-  private async change(siteId: string, command: SiteCommand & { operationId: string }, { cause, right }: { cause: Cause; right: Right }, more: readonly Part[] = []): Promise<Accepted> {
+  private async change(siteId: string, command: SiteCommand & { operationId: string }, { cause, right }: { cause: Cause; right: Right }, more: More = () => []): Promise<Accepted> {
     const { position, states } = await handle(this.store, cause, [on(siteDecider, siteId, command)], {
-      then: ([site]) => [authorized(cause, withinOf(site as Site), right), ...more],
+      then: async ([site], log) => [authorized(cause, withinOf(site as Site), right), ...(await more(log, site as Site))],
     });
     const site = states[0] as SiteState;
     const running = site.status === 'ABSENT' ? undefined : site.operation?.id;
     return { resourceId: siteId, operationId: running ?? command.operationId, position };
   }
 }
+
+/** What a new site begins with. */
+interface Beginning {
+  /** How much data, of a backup. */
+  readonly restoredBytes?: number;
+  /** Id of the destroyed site whose data it takes over. */
+  readonly restoreFrom?: string;
+}
+
+/** Further parts of an append, from the site as it is then. */
+type More = (log: StreamReader, site: Site) => readonly Part[] | Promise<readonly Part[]>;
 
 const withinOf = ({ request }: Site): Within => ({ projectId: request.projectId, founderId: request.ownerId });
 

@@ -4,6 +4,7 @@ import type { OperationCommand } from '#domain/operation/operation.js';
 import type { SiteInput } from '#domain/operation/site-steps.js';
 import type { WorkflowKind } from '#domain/operation/workflow.js';
 import type { Project } from '#domain/project/project.js';
+import { leavesData } from '#domain/site/data-status.js';
 import type { Release, Site } from '#domain/site/site.js';
 
 /** How the plane is set up, and when the operation was asked for. */
@@ -51,9 +52,16 @@ export function startSiteOperation(kind: WorkflowKind, id: string, site: Site, s
     previous: { ...contentOf(site.release), ...(request.wordpress && { wordpress: request.wordpress }) },
     power: site.power,
     target: site.target,
-    keepData: site.operation?.kind === 'remove' ? site.keepsData : site.wasActive || (request.dataId !== '' && request.backupId === ''),
+    keepData: keepsData(site),
   };
   return { type: 'StartOperation', id, kind, siteId: request.siteId, projectId: request.projectId, input };
+}
+
+/** Whether a removal, or taking back what the operation does, leaves the site's data. */
+function keepsData(site: Site): boolean {
+  const { operation, request } = site;
+  if (operation?.kind === 'discard') return false;
+  return operation?.kind === 'remove' ? leavesData(site) : site.wasActive || (request.dataId !== '' && request.backupId === '');
 }
 
 function contentOf(release: Release | undefined): Pick<SiteInput['previous'], 'releaseId' | 'content'> {

@@ -81,7 +81,7 @@ export class ProvisionerModule {
         { provide: MeantWorkloads, useValue: new MeantWorkloads(settings.HOSTPLANE_HOST_ID) },
         { provide: Watch, useValue: { hostId: settings.HOSTPLANE_HOST_ID, everyMs: settings.HOSTPLANE_OBSERVE_SECONDS * 1000 } satisfies Watch },
         { provide: RecordedUsage, useValue: recorded },
-        { provide: Usage, useValue: new Usage(store, runtimes, databases, recorded, { hostId: settings.HOSTPLANE_HOST_ID, isRecording: settings.HOSTPLANE_MEASURE_SECONDS > 0 }) },
+        { provide: Usage, useValue: new Usage(store, runtimes, databases, recorded, settings.HOSTPLANE_HOST_ID) },
         { provide: Measuring, useValue: { everyMs: settings.HOSTPLANE_MEASURE_SECONDS * 1000 } satisfies Measuring },
         { provide: Backups, useValue: backups },
         ProgressBoard,

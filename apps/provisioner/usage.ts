@@ -16,17 +16,17 @@ export type Listed = Omit<Volume, 'role'> & { readonly role: Volume['role'] | 'd
 
 const NO_DATABASES: DatabaseSizes = { bytes: new Map(), isWhole: true };
 
-/** Looks at what sites have written on this host, and records what has changed notably, so that the quota counts what the list of volumes shows. */
+/** Looks at what sites have written on this host, and records what has changed notably, so that the quota counts it. */
 export class Usage {
   private readonly turns = new InTurn();
 
-  /** `recorded` is kept up by whoever follows the log; without `isRecording` it is only looked. */
+  /** `recorded` is kept up by whoever follows the log, and empty where nothing is recorded. */
   constructor(
     private readonly store: EventStore,
     private readonly runtimes: Runtimes,
     private readonly databases: Databases,
     private readonly recorded: RecordedUsage,
-    private readonly options: { readonly hostId: string; readonly isRecording: boolean },
+    private readonly hostId: string,
   ) {}
 
   /** One look for all projects. Where a part of it fails, nothing is recorded. */
@@ -40,12 +40,13 @@ export class Usage {
     });
   }
 
-  /** What a project has, as it is recorded after this look. */
+  /** What a project has: with the figures that the quota counts, where they are recorded. Nothing is; what is notable has another look soon. */
   list(projectId: string, signal?: AbortSignal): Promise<readonly Listed[]> {
     return this.turns.run('', async () => {
       const { volumes, uses } = await this.look({ projectId }, signal);
       const found = uses.get(projectId) ?? [];
-      const known = this.options.isRecording ? await this.record(projectId, found) : found;
+      const known = this.recorded.of(projectId);
+      if (isNotable(known, found)) this.recorded.isStale = true;
       const bytesOf = new Map(known.map(({ name, bytes }) => [name, bytes]));
       const databases = found.flatMap(({ name, dataId, role, bytes }): Listed[] => (role === 'database' ? [{ name, projectId, dataId, role, path: '', bytes }] : []));
       return [...volumes, ...databases].map((one) => ({ ...one, bytes: bytesOf.get(one.name) ?? one.bytes }));
@@ -58,14 +59,13 @@ export class Usage {
     return { volumes, uses: dataUses(volumes, databases, (projectId) => this.recorded.of(projectId)) };
   }
 
-  /** Answers what is recorded then. Data of a project that the log does not know is nobody's. */
-  private async record(projectId: string, data: Uses): Promise<Uses> {
+  /** Data of a project that the log does not know is nobody's. */
+  private async record(projectId: string, data: Uses): Promise<void> {
     const [founded] = await this.store.readStream(streamId('project', projectId));
-    if (!founded) return data;
+    if (!founded) return;
     const id = randomUUID();
     const cause = { id, meta: { correlationId: id, causationId: id, actor: 'system:provisioner', owner: founded.meta.owner } };
-    const measure = { type: 'MeasureUsage', projectId, hostId: this.options.hostId, data } as const;
-    const { states } = await handle(this.store, cause, [on(usageDecider, projectId, measure)]);
-    return states[0] as Uses;
+    const measure = { type: 'MeasureUsage', projectId, hostId: this.hostId, data } as const;
+    await handle(this.store, cause, [on(usageDecider, projectId, measure)]);
   }
 }

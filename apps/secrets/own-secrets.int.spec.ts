@@ -168,4 +168,20 @@ describe("a site's secret", () => {
     const answer = await ask('RevokeSecret', { projectId, name: names[0] }).then(() => undefined, (error: { code: string }) => error.code);
     expect(answer).toBe(code);
   });
+
+  it('can be revoked when the data that was kept is discarded, or was taken over and went with the site that had it then', async () => {
+    const [{ projectId, siteId, names }, heirId] = [await siteWithSecrets(), randomUUID()];
+    const revoke = (name: string) => ask('RevokeSecret', { projectId, name });
+    for (const [type, data] of [['SiteDestroyRequested', { siteId, operationId: 'p', keepData: true }], ['SiteDestroyed', { siteId, operationId: 'p' }]] as const) await world.happen(`site/${siteId}`, type, data);
+    await world.happen(`site/${siteId}`, 'SiteDataDiscardRequested', { siteId, operationId: 'd' });
+    await expect(revoke(names[0])).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('is kept') });
+    await world.happen(`site/${siteId}`, 'SiteDataDiscarded', { siteId, operationId: 'd' });
+    await revoke(names[0]);
+    await world.happen(`site/${siteId}`, 'SiteDataTakenOver', { siteId, heirId });
+    await world.happen(`site/${heirId}`, 'SiteActivated', { siteId: heirId, operationId: 'o', target: undefined });
+    await expect(revoke(names[1])).rejects.toMatchObject({ code: 'conflict' });
+    await world.happen(`site/${heirId}`, 'SiteDestroyRequested', { siteId: heirId, operationId: 'p', keepData: false });
+    await world.happen(`site/${heirId}`, 'SiteDestroyed', { siteId: heirId, operationId: 'p' });
+    await revoke(names[1]);
+  });
 });

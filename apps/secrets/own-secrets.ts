@@ -4,7 +4,7 @@ import type { RevealSecret, RevokeSecret, RotateSecret, SecretStored, StoreSecre
 import { streamId, type Cause } from '#contracts/message.js';
 import { secretIdOf } from '#domain/naming/naming.js';
 import { Refusal } from '#domain/refusal.js';
-import { lifeOf, mustBeFree, mustFollow, type SiteLife } from '#domain/secret/need.js';
+import { heirOf, lifeOf, mustBeFree, mustFollow, type SiteLife } from '#domain/secret/need.js';
 import { mustBeStored, nextVersion, secretDecider, type SecretCommand, type SecretState } from '#domain/secret/secret.js';
 import { checkOwnName, checkWish, generated } from '#domain/secret/wish.js';
 import type { EventStore } from '#eventstore/event-store.js';
@@ -94,7 +94,13 @@ export class OwnSecrets {
   }
 
   private async lifeOf({ siteId }: SecretStored): Promise<SiteLife> {
-    return siteId === '' ? 'none' : lifeOf(await this.store.readStream(streamId('site', siteId)));
+    if (siteId === '') return 'none';
+    for (let id = siteId; ; ) {
+      const history = await this.store.readStream(streamId('site', id));
+      const heir = heirOf(history);
+      if (heir === undefined) return lifeOf(history);
+      id = heir;
+    }
   }
 }
 

@@ -35,12 +35,13 @@ export const restoreInput = z.strictObject({
 });
 export const siteRemoval = z.strictObject({
   backup: flag.optional().describe('true: a backup is taken first, and the site destroyed only when it is there'),
-  keepData: flag.optional().describe('true: volumes and database stay; a new site can take them over with restoreFrom'),
+  keepData: flag.optional().describe('true: volumes and database stay; a new site can take them over with restoreFrom, or DELETE /sites/{id}/data discards them'),
 });
 
 export const volume = z.object({
   name: z.string(),
   siteId: z.string().optional().describe('The site that it is of; absent when none has it now'),
+  leftBy: z.string().optional().describe('The destroyed site whose data it was, and is kept'),
   role: z.enum(['data', 'database', 'release']).describe('data, database: what the site has written itself. release: content that was published'),
   path: z.string().describe('Where the site sees it; empty of a database, and where there is no container'),
   bytes: z.int(),

@@ -101,6 +101,10 @@ export const routes = {
     idempotent: true,
     answers: accepted(siteAccepted),
   },
+  discardSiteData: {
+    method: 'DELETE', path: '/sites/{id}/data', summary: 'Discard for good the volumes and the database that a destroyed site left', tag: 'storage', scope: 'write', right: 'sites:delete', params: siteRef,
+    idempotent: true, answers: accepted(siteAccepted),
+  },
   updateSite: {
     method: 'PATCH', path: '/sites/{id}', summary: 'Change how a site runs; its data stays', tag: 'sites', scope: 'write', right: 'sites:deploy', params: siteRef, body: siteUpdate,
     idempotent: true, answers: accepted(siteAccepted),

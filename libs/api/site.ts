@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { domainStatus } from './domain.js';
-import { everyOwner, pageOf, pageQuery } from './paging.js';
+import { everyOwner, flag, pageOf, pageQuery } from './paging.js';
 import { reference } from './reference.js';
 
 /** The states of L2; libs/domain/site/status.ts says which may follow which. */
@@ -64,7 +64,8 @@ export const site = z.object({
   lastError: z.string().optional().describe('Why the last operation failed'),
   app: shownApp.optional(),
   wordpress: shownWordPress.optional(),
-  isDataKept: z.boolean().optional().describe('Whether it left its data behind when it was destroyed'),
+  isDataKept: z.boolean().optional().describe('Whether it left its data behind when it was destroyed, and that can still be taken over'),
+  leftData: z.enum(['kept', 'taken', 'discarding', 'gone']).optional().describe('What became of its data, once it is destroyed. taken: another site goes on with it. discarding: a part may be gone; where no operation is under way, discard it again'),
   limits: limits.optional().describe('What it may use, where that is not the default of its host'),
   release: shownRelease.optional().describe('What is live, or the first upload on its way there'),
   operation: z.object({ id: z.string(), kind: z.string(), status: z.string() }).optional().describe('What is under way'),
@@ -144,6 +145,7 @@ export const siteFilter = pageQuery.extend({
   kind: siteKind.optional(),
   projectId: reference('project', 'Id or name of the project').optional(),
   name: z.string().max(200).optional(),
+  leftData: flag.optional().describe('true: only destroyed ones whose data was kept, and which no other site took over'),
   all: everyOwner,
 });
 

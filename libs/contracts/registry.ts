@@ -9,6 +9,7 @@ import * as edgeCertificate from './gen/hostplane/v1/edge_certificate.js';
 import * as edgeRules from './gen/hostplane/v1/edge_rules.js';
 import * as health from './gen/hostplane/v1/health.js';
 import * as home from './gen/hostplane/v1/home.js';
+import * as leftData from './gen/hostplane/v1/left_data.js';
 import * as member from './gen/hostplane/v1/member.js';
 import * as name from './gen/hostplane/v1/name.js';
 import * as operation from './gen/hostplane/v1/operation.js';
@@ -29,7 +30,7 @@ interface Codec<T> {
 type CodecsOf<M> = { [K in keyof M as M[K] extends { fromJSON(object: never): unknown } ? K : never]: M[K] };
 
 const codecs = {
-  ...only(backup), ...only(certificate), ...only(certificateProof), ...only(command), ...only(database), ...only(domain), ...only(edge), ...only(edgeCertificate), ...only(edgeRules), ...only(health), ...only(home), ...only(member), ...only(name), ...only(operation), ...only(pool),
+  ...only(backup), ...only(certificate), ...only(certificateProof), ...only(command), ...only(database), ...only(domain), ...only(edge), ...only(edgeCertificate), ...only(edgeRules), ...only(health), ...only(home), ...only(leftData), ...only(member), ...only(name), ...only(operation), ...only(pool),
   ...only(project), ...only(route), ...only(secret), ...only(site), ...only(token), ...only(usage), ...only(workload),
 };
 

@@ -31,6 +31,8 @@ interface Recorded {
 interface Phase {
   readonly name: string;
   readonly run: () => Promise<void>;
+  /** Its steps have the names of earlier ones, and do something else: it dies at all of them. */
+  readonly isAnother?: true;
 }
 
 /**
@@ -130,6 +132,12 @@ describeWithDocker('WordPress, killed at each step', () => {
     } },
     { name: 'a removal that keeps the data', run: async () => { await succeeds('DELETE', `/sites/${site.id}?keepData=true`); await isGone(); } },
     { name: 'a launch on kept data', run: () => launched({ restoreFrom: site.id, phpVersion: undefined }) },
+    { name: 'a removal that keeps the data once more', run: async () => { await succeeds('DELETE', `/sites/${site.id}?keepData=true`); await isGone(); } },
+    { name: 'a discard of kept data', isAnother: true, run: async () => {
+      await succeeds('DELETE', `/sites/${site.id}/data`);
+      expect(await plane.api.site(site.id)).toMatchObject({ status: 'DESTROYED', leftData: 'gone' });
+    } },
+    { name: 'another launch', run: () => { password = ''; return launched({}); } },
     { name: 'a removal with a backup', run: async () => {
       await succeeds('DELETE', `/sites/${site.id}?backup=true`);
       await plane.api.settled(site.id, ['DESTROYED', 'FAILED'], 240_000);
@@ -163,7 +171,7 @@ describeWithDocker('WordPress, killed at each step', () => {
   /** What has died in an earlier phase is left out; but a container that takes the place of another is no launch. */
   const covered = new Set<string>();
   function newSteps(phase: Phase): Recorded['steps'] {
-    const fresh = (part: Part, steps: readonly string[]) => steps.filter((step) => !covered.has(`${part} ${step}`));
+    const fresh = (part: Part, steps: readonly string[]) => steps.filter((step) => phase.isAnother || !covered.has(`${part} ${step}`));
     const steps = { provisioner: fresh('provisioner', ofProvisioner()), 'control-plane': fresh('control-plane', ofControlPlane()) };
     for (const part of PARTS) for (const step of steps[part]) if (phase.name !== 'a launch' || !step.startsWith('EnsureWorkload|')) covered.add(`${part} ${step}`);
     return steps;
@@ -184,6 +192,8 @@ describeWithDocker('WordPress, killed at each step', () => {
     expect(of('a backup', 'provisioner')).toContain('TakeBackup|docker:pause-container:done#1');
     expect(of('a restore', 'provisioner')).toContain('RestoreBackup|docker:put-archive:done#1');
     expect(of('a restore', 'control-plane')).toContain('handler:BackupRestored:done');
+    expect(of('a discard of kept data', 'provisioner')).toEqual(expect.arrayContaining(['RemoveWorkload|docker:remove-volume:done#1', 'RemoveDatabase|docker:exec:done#1']));
+    expect(of('a discard of kept data', 'control-plane')).toEqual(expect.arrayContaining(['handler:SiteDataDiscardRequested:received', 'handler:SiteDataDiscardRequested:done']));
     await begin('killed');
   });
 

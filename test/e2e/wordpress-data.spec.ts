@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import Docker from 'dockerode';
+import { databasePasswordKey } from '#domain/naming/naming.js';
 import { run } from '../../apps/cli/program.js';
 import { testImage } from '../../infra/images/recipes.js';
 import { visit, type SiteView } from '../support/api.js';
@@ -194,6 +195,44 @@ describeWithDocker('the data of a WordPress site', () => {
     expect([await use(), await volumes(), compared().code]).toMatchObject([{ diskBytes: 0 }, { writtenBytes: 0 }, 0]);
     expect((await plane.api.call('POST', '/sites', another)).status).toBe(202);
     await plane.api.settled((await plane.api.site('another')).id, ['ACTIVE'], 90_000);
+  }, 240_000);
+
+  it('that was kept is discarded on request: nothing of it is left or counted, and nobody can begin with it any more', async () => {
+    interface Project { readonly id: string; readonly operationId: string; readonly use: { readonly diskBytes: number; readonly writtenBytes: number; readonly memoryBytes: number } }
+    const { id: projectId } = (await plane.api.call<Project>('POST', '/projects', { name: 'left' })).body;
+    const use = async () => (await plane.api.call<Project>('GET', `/projects/${projectId}`)).body.use;
+    const site = await live({ name: 'leaver', projectId, database: 'own' });
+    await until('what was installed is counted', async () => (await use()).writtenBytes > 1024 ** 2, 15_000);
+    const asked = (method: string, path: string, body?: object) => plane.api.call<{ detail?: string; operationId: string; status: number }>(method, path, body);
+    expect((await asked('DELETE', `/sites/${site.id}/data`)).body).toMatchObject({ status: 409, detail: expect.stringMatching(/ACTIVE: only the data of one that was destroyed/) });
+    expect(await destroy(site, '?keepData=true')).toMatchObject({ isDataKept: true, leftData: 'kept' });
+    expect((await asked('DELETE', `/projects/${projectId}`)).body).toMatchObject({ status: 409, detail: expect.stringMatching(/the data of 1 destroyed site/) });
+    const secret = encodeURIComponent(databasePasswordKey(site.id));
+    expect((await asked('DELETE', `/projects/${projectId}/secrets/${secret}`)).body).toMatchObject({ status: 409 });
+    const volumes = async () => (await plane.api.call<{ items: { leftBy?: string }[] }>('GET', `/projects/${projectId}/volumes`)).body.items;
+    expect((await volumes()).map(({ leftBy }) => leftBy)).toEqual([site.id, site.id]);
+
+    let shown = '';
+    const io = () => ({ out: { write: (text: string) => void (shown += text) }, err: { write: () => undefined }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } });
+    expect([await run(['site', 'list', '--kept-data', '--project', 'left'], io()), shown]).toEqual([0, expect.stringMatching(new RegExp(`leaver +wordpress +kept .*${site.id}`))]);
+    const [data] = (await docker.listVolumes({ filters: { label: [label, 'hostplane.role=data'] } })).Volumes;
+    const holder = await docker.createContainer({ Image: testImage('static'), HostConfig: { Binds: [`${data!.Name}:/held`] } });
+    const stuck = (await asked('DELETE', `/sites/${site.id}/data`)).body.operationId;
+    expect(await plane.operation(stuck, 'failed')).toMatchObject({ kind: 'discard-wordpress-data', failedStep: 'workload', error: expect.stringMatching(/volume is in use/), undone: [] });
+    expect(await plane.api.site(site.id)).toMatchObject({ status: 'DESTROYED', leftData: 'discarding', lastError: expect.stringMatching(/^workload: .*volume is in use/) });
+    expect((await asked('POST', '/sites', { name: 'heir', kind: 'wordpress', restoreFrom: site.id })).body).toMatchObject({ status: 409, detail: expect.stringMatching(/a part of it may be gone/) });
+    await holder.remove();
+    expect(await run(['site', 'discard-data', 'leaver'], io())).toBe(0);
+    expect(await plane.api.site(site.id)).toMatchObject({ status: 'DESTROYED', leftData: 'gone' });
+    expect(await labelled()).toEqual([]);
+    expect([await use(), await volumes()]).toMatchObject([{ diskBytes: 0, writtenBytes: 0, memoryBytes: 0 }, []]);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect([await use(), compared().code]).toMatchObject([{ diskBytes: 0 }, 0]);
+
+    expect((await asked('POST', '/sites', { name: 'heir', kind: 'wordpress', restoreFrom: site.id })).body).toMatchObject({ status: 409, detail: expect.stringMatching(/is gone: it went with it, or was discarded/) });
+    expect((await asked('DELETE', `/sites/${site.id}/data`)).body).toMatchObject({ status: 409, detail: expect.stringMatching(/is gone/) });
+    expect((await asked('DELETE', `/projects/${projectId}/secrets/${secret}`)).status).toBe(200);
+    await plane.operation((await asked('DELETE', `/projects/${projectId}`)).body.operationId, 'succeeded');
   }, 240_000);
 
   it('is there again by itself when the database server, and when everything, was killed', async () => {

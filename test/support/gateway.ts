@@ -13,6 +13,7 @@ import { EventStore } from '#eventstore/event-store.js';
 import { handle, on } from '#eventstore/handle.js';
 import { setupBus } from '#messaging/setup.js';
 import { start } from '../../apps/api-gateway/start.js';
+import { start as startDomains } from '../../apps/domains/start.js';
 import { start as startSecrets } from '../../apps/secrets/start.js';
 import { connectAs } from './bus.js';
 import { LifecycleStandIn } from './lifecycle-stand-in.js';
@@ -22,6 +23,7 @@ import { startPostgres, type TestDatabase } from './postgres.js';
 /** The real gateway over real HTTP, PostgreSQL, NATS and vault; only lifecycle, which answers its other asks, is a stand-in. */
 export class TestGateway {
   private vault: Running | undefined;
+  private domains: Running | undefined;
 
   private constructor(
     readonly url: string,
@@ -55,11 +57,23 @@ export class TestGateway {
 
   /** A custom domain of a site, as the domains app would have recorded it. */
   async attachDomain(name: string, site: { siteId: string; projectId: string; ownerId: string }): Promise<void> {
-    const store = new EventStore({ connectionString: this.parts.database.urlOf('domains'), app: 'domains', onAppended: (position) => this.parts.bus.publish('bell.log', String(position)) });
     const claim = { ...site, name, claimId: randomUUID(), challenge: 'token', redirectTo: '', redirectStatus: 0 };
     const policy = { firstDelayMs: 1, longestDelayMs: 1, deadlineMs: 1, edgeDelayMs: 1 };
     const cause = { id: claim.claimId, meta: { correlationId: 'test', causationId: 'test', actor: 'system:domains', owner: site.ownerId } };
-    await handle(store, cause, [on(domainDecider, name, { type: 'RequestDomain', claim, expected: [], now: new Date().toISOString(), policy })]).finally(() => store.close());
+    await this.inDomains((store) => handle(store, cause, [on(domainDecider, name, { type: 'RequestDomain', claim, expected: [], now: new Date().toISOString(), policy })]));
+  }
+
+  /** Does something in the log as the domains app. */
+  async inDomains(work: (store: EventStore) => Promise<unknown>): Promise<void> {
+    const store = new EventStore({ connectionString: this.parts.database.urlOf('domains'), app: 'domains', onAppended: (position) => this.parts.bus.publish('bell.log', String(position)) });
+    await work(store).finally(() => store.close());
+  }
+
+  /** The real domains app answers too; what it answers ends with the test. */
+  async openDomains(): Promise<void> {
+    const { database, nats } = this.parts;
+    const env = { HOSTPLANE_DOMAINS_DATABASE_URL: database.urlOf('domains'), HOSTPLANE_DOMAINS_NATS_URL: nats.url('domains'), HOSTPLANE_DNS_RESOLVERS: '127.0.0.1' };
+    this.domains = await startDomains({ name: 'domains', env, log: createLogger({ app: 'domains', level: 'debug', destination: { write: (line: string) => void this.log.push(line) } }) });
   }
 
   async openVault(): Promise<void> {
@@ -97,6 +111,7 @@ export class TestGateway {
     const { running, store, bus, nats, database } = this.parts;
     await running.stop();
     await this.closeVault();
+    await this.domains?.stop();
     await store.close();
     await bus.close();
     await Promise.all([nats.stop(), database.stop()]);

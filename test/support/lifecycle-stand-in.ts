@@ -156,26 +156,34 @@ export class LifecycleStandIn {
 
   private async site(type: MessageType, data: { siteId: string; operationId: string }, cause: Cause): Promise<object> {
     const { siteId, operationId } = data;
-    const { position, duplicate } = await handle(this.store, cause, [on(siteDecider, siteId, { ...data, type } as never)], {
+    const { position, duplicate } = await handle(this.store, cause, [on(siteDecider, siteId, { ...data, type: type === 'DiscardSiteData' ? 'DiscardData' : type } as never)], {
       then: ([site]) => {
         const { projectId, ownerId } = (site as Site).request;
         return [authorized(cause, { projectId, founderId: ownerId }, rightsOf[type] ?? 'sites:run')];
       },
     });
     if (this.isEager && !duplicate) await this.finish(type, siteId, operationId, cause.meta.owner);
+    if (type === 'DestroySite') await this.releaseName(siteId, cause);
     return { resourceId: siteId, operationId, position };
+  }
+
+  private async releaseName(siteId: string, cause: Cause): Promise<void> {
+    const { state: site } = await loadState(this.store, siteDecider, siteId);
+    if (site.status !== 'DESTROYED') return;
+    await handle(this.store, { ...cause, id: randomUUID() }, [on(nameDecider, `${site.request.ownerId}:site:${site.request.name}`, { type: 'ReleaseName', holderId: siteId })]);
   }
 
   private async finish(type: MessageType, siteId: string, operationId: string, owner: string): Promise<void> {
     const target = { address: '', port: 0, root: siteId };
     if (type === 'PublishRelease') await this.succeed(siteId, operationId, owner, 'publish-release', { type: 'FinishRelease', operationId, target });
     if (type === 'DestroySite') await this.succeed(siteId, operationId, owner, 'remove-site', { type: 'FinishDestroy', operationId });
+    if (type === 'DiscardSiteData') await this.succeed(siteId, operationId, owner, 'discard-data', { type: 'FinishDiscard', operationId });
     if (type === 'SwitchSite') await this.succeed(siteId, operationId, owner, 'stop-site', { type: 'FinishSwitch', operationId });
   }
 }
 
 const usual: Quota = { sites: null, memoryBytes: null, cpuMillis: null, diskBytes: null };
-const rightsOf: Partial<Record<MessageType, Right>> = { DestroySite: 'sites:delete', PublishRelease: 'sites:deploy' };
+const rightsOf: Partial<Record<MessageType, Right>> = { DestroySite: 'sites:delete', DiscardSiteData: 'sites:delete', PublishRelease: 'sites:deploy' };
 
 function operationEvents(operationId: string, siteId: string, kind: string): MessageOf<MessageType>[] {
   const ids = { operationId, step: 'workload' };

@@ -102,6 +102,9 @@ describe('an operation', () => {
     ['update-site', [2], ['EnsureWorkload', 'EnsureRoute', 'EnsureWorkload'], { step: 'route' }],
     ['remove-wordpress', [3], ['RemoveRoute', 'RemoveWorkload', 'RemoveDatabase'], { step: 'database', undone: [] }],
     ['remove-site', [2], ['RemoveRoute', 'RemoveWorkload'], { step: 'workload', undone: [] }],
+    ['discard-data', [1], ['RemoveWorkload'], { type: 'FailDiscard', step: 'workload' }],
+    ['discard-wordpress-data', [1], ['RemoveWorkload'], { type: 'FailDiscard', step: 'workload' }],
+    ['discard-wordpress-data', [2], ['RemoveWorkload', 'RemoveDatabase'], { type: 'FailDiscard', step: 'database' }],
     ['publish-release', [2], ['EnsureWorkload', 'EnsureRoute', 'EnsureWorkload'], { step: 'route' }],
     ['stop-site', [2], ['EnsureRoute', 'EnsureWorkload', 'EnsureWorkload', 'EnsureRoute'], { step: 'workload' }],
     ['start-site', [1], ['EnsureWorkload', 'EnsureWorkload'], { step: 'workload' }],
@@ -195,5 +198,7 @@ describe('an operation', () => {
     given(operationDecider, ...started).when({ type: 'CancelOperation', reason: 'changed my mind' }).thenTypes('OperationStepFailed', 'OperationUndoStarted', 'RemoveWorkload');
     const removing = operationDecider.decide(start('remove-site'), operationDecider.initial) as readonly Message[];
     given(operationDecider, ...removing).when({ type: 'CancelOperation', reason: 'x' }).refused('conflict', /only goes forward/);
+    const discarding = operationDecider.decide(start('discard-data'), operationDecider.initial) as readonly Message[];
+    given(operationDecider, ...discarding).when({ type: 'CancelOperation', reason: 'x' }).refused('conflict', /only goes forward/);
   });
 });

@@ -6,7 +6,8 @@ import type { ProjectCommand } from '../project/project.js';
 export type WorkflowKind =
   | 'launch-site' | 'remove-site' | 'publish-release' | 'stop-site' | 'start-site' | 'restart-site' | 'launch-project' | 'remove-project'
   | 'launch-wordpress' | 'remove-wordpress' | 'backup-site' | 'restore-site' | 'launch-from-backup' | 'remove-backup' | 'update-site'
-  | 'restore-wordpress' | 'launch-wordpress-from-backup' | 'repair-site' | 'repair-wordpress' | 'repair-stopped-wordpress';
+  | 'restore-wordpress' | 'launch-wordpress-from-backup' | 'repair-site' | 'repair-wordpress' | 'repair-stopped-wordpress'
+  | 'discard-data' | 'discard-wordpress-data';
 
 export type AskType =
   | 'EnsureHome' | 'RemoveHome' | 'EnsureKeyring' | 'DestroyKeyring' | 'EnsureSecrets' | 'EnsureDatabase' | 'RemoveDatabase'

@@ -1,4 +1,5 @@
 import { backupSite } from '../backup-site/backup-site.js';
+import { discardData, discardWordPressData } from '../discard-data/discard-data.js';
 import { launchProject } from '../launch-project/launch-project.js';
 import { launchWordPress } from '../launch-wordpress/launch-wordpress.js';
 import { launchSite } from '../launch-site/launch-site.js';
@@ -35,13 +36,15 @@ export const workflows: Readonly<Record<WorkflowKind, Workflow<never>>> = {
   'repair-site': repairSite,
   'repair-wordpress': repairWordPress,
   'repair-stopped-wordpress': repairStoppedWordPress,
+  'discard-data': discardData,
+  'discard-wordpress-data': discardWordPressData,
 };
 
-/** The workflows that put a kind of site live, and take it away; the same with the data of a backup. */
-export const siteWorkflows = (siteKind: string): Readonly<Record<'launch' | 'remove' | 'restore' | 'launchFromBackup', WorkflowKind>> =>
+/** The workflows that put a kind of site live, and take it away, and what it left of its data; the same with the data of a backup. */
+export const siteWorkflows = (siteKind: string): Readonly<Record<'launch' | 'remove' | 'discard' | 'restore' | 'launchFromBackup', WorkflowKind>> =>
   siteKind === 'wordpress'
-    ? { launch: 'launch-wordpress', remove: 'remove-wordpress', restore: 'restore-wordpress', launchFromBackup: 'launch-wordpress-from-backup' }
-    : { launch: 'launch-site', remove: 'remove-site', restore: 'restore-site', launchFromBackup: 'launch-from-backup' };
+    ? { launch: 'launch-wordpress', remove: 'remove-wordpress', discard: 'discard-wordpress-data', restore: 'restore-wordpress', launchFromBackup: 'launch-wordpress-from-backup' }
+    : { launch: 'launch-site', remove: 'remove-site', discard: 'discard-data', restore: 'restore-site', launchFromBackup: 'launch-from-backup' };
 
 export function workflowOf(kind: string): Workflow<never> {
   const workflow = (workflows as Partial<Record<string, Workflow<never>>>)[kind];

@@ -34,10 +34,17 @@ export function leave({ request, server }: Project, siteId: string, keptDataId: 
   return [{ type: 'DatabaseServerLeft', data: { projectId: request.projectId, siteId, dataId: keptDataId, memoryBytes, cpuMillis } }];
 }
 
+/** Data that had stayed on the server is gone. */
+export function discardFrom({ request, server }: Project, siteId: string, dataId: string): readonly ProjectEvent[] {
+  if (!server?.holders.has(dataId)) return [];
+  const { memoryBytes, cpuMillis } = server.holders.size === 1 ? server : nothing;
+  return [{ type: 'DatabaseServerLeft', data: { projectId: request.projectId, siteId, dataId: '', memoryBytes, cpuMillis, discardedDataId: dataId } }];
+}
+
 export function evolveServer(server: OwnServer | undefined, event: ProjectEvent): OwnServer | undefined {
   if (event.type !== 'DatabaseServerJoined' && event.type !== 'DatabaseServerLeft') return server;
   const { siteId, dataId, memoryBytes, cpuMillis } = event.data;
-  const [comes, goes] = event.type === 'DatabaseServerJoined' ? [siteId, dataId] : [dataId, siteId];
+  const [comes, goes] = event.type === 'DatabaseServerJoined' ? [siteId, dataId] : [dataId, event.data.discardedDataId || siteId];
   // A site's own data has the site's id.
   const holders = new Set([...(server?.holders ?? [])].filter((one) => one !== goes));
   if (comes !== '') holders.add(comes);

@@ -1,4 +1,5 @@
 import { evolveServer } from './database-server.js';
+import { evolveKept } from './kept.js';
 import { wishOf } from './quota.js';
 import type { Place, Project, ProjectEvent, ProjectState } from './project.js';
 import { canProjectMove, type ProjectStatus } from './status.js';
@@ -20,7 +21,7 @@ export function foldProject(state: ProjectState, events: readonly ProjectEvent[]
 function evolve(state: ProjectState, event: ProjectEvent, toChange: (sites: Sites) => Map<string, Place>): ProjectState {
   if (state.status === 'absent') {
     if (event.type !== 'ProjectRequested') throw new Error(`${event.type} for a project that was never requested.`);
-    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), runtimes: new Set(), quota: {}, lastAddress: '', written: unwritten };
+    return { status: 'pending', request: event.data, operationId: event.data.operationId, sites: new Map(), runtimes: new Set(), quota: {}, lastAddress: '', written: unwritten, kept: new Set() };
   }
   switch (event.type) {
     case 'ProjectProvisioningStarted':
@@ -40,7 +41,7 @@ function evolve(state: ProjectState, event: ProjectEvent, toChange: (sites: Site
     case 'SiteAdmitted': {
       const { siteId, runtime, address, memoryBytes, cpuMillis } = event.data;
       const runtimes = state.runtimes.has(runtime) ? state.runtimes : new Set([...state.runtimes, runtime]);
-      return { ...state, runtimes, sites: toChange(state.sites).set(siteId, { sites: 1, address, memoryBytes, cpuMillis, diskBytes: 0 }), lastAddress: address || state.lastAddress };
+      return { ...state, runtimes, kept: evolveKept(state.kept, event), sites: toChange(state.sites).set(siteId, { sites: 1, address, memoryBytes, cpuMillis, diskBytes: 0 }), lastAddress: address || state.lastAddress };
     }
     case 'SiteMeasured': {
       const place = state.sites.get(event.data.siteId);
@@ -51,12 +52,14 @@ function evolve(state: ProjectState, event: ProjectEvent, toChange: (sites: Site
     case 'SiteReleased': {
       const sites = toChange(state.sites);
       sites.delete(event.data.siteId);
-      return { ...state, sites };
+      return { ...state, sites, kept: evolveKept(state.kept, event) };
     }
     case 'ProjectMeasured':
     case 'DataExpected':
-    case 'DataFreed':
+    case 'DataArrived':
       return { ...state, written: evolveWritten(state.written, event) };
+    case 'DataFreed':
+      return { ...state, written: evolveWritten(state.written, event), kept: evolveKept(state.kept, event) };
     case 'DatabaseServerJoined':
     case 'DatabaseServerLeft':
       return { ...state, server: evolveServer(state.server, event) };

@@ -4,11 +4,12 @@ import type { Decider } from '../decider.js';
 import { checkName } from '../naming/names.js';
 import { leasable } from '../network/ipv4.js';
 import { Refusal } from '../refusal.js';
-import { join, leave, serverNeeds, serverUse, type OwnServer, type ServerLimits } from './database-server.js';
+import { discardFrom, join, leave, serverNeeds, serverUse, type OwnServer, type ServerLimits } from './database-server.js';
 import { evolveProject, foldProject } from './evolve.js';
+import { mustBeEmpty } from './kept.js';
 import { mustFit, nothing, plus, quotaOf, sameWish, wishToProto, type Amounts, type Quota, type QuotaWish, type Use } from './quota.js';
 import { canProjectMove, type ProjectStatus } from './status.js';
-import { free, takeOn, writtenBytes, type Written } from './written.js';
+import { expectData, free, freeKept, grownBy, settleExpected, takeOn, writtenBytes, type Written } from './written.js';
 
 /** A site's place in its project. */
 export interface Place extends Amounts {
@@ -30,6 +31,8 @@ export interface Project {
   readonly lastAddress: string;
   /** What the sites have written, beside their uploads. */
   readonly written: Written;
+  /** Ids of the data that destroyed sites left in it. */
+  readonly kept: ReadonlySet<string>;
   /** The database server that it has for itself. */
   readonly server?: OwnServer | undefined;
 }
@@ -55,17 +58,21 @@ export type ProjectCommand =
   /** `usual` is the quota where the project has none of its own. `data`: the site writes. `server`: of a site with its database on the project's own. */
   | { type: 'AdmitSite'; siteId: string; runtime: string; needsAddress: boolean; needs: Amounts; usual: Quota; data?: KeptData | undefined; server?: ServerLimits | undefined }
   | { type: 'MeasureSite'; siteId: string; diskBytes: number; usual: Quota }
-  /** So much is to take the place of a site's data: it must fit. */
-  | { type: 'ReplaceData'; dataId: string; bytes: number; usual: Quota }
+  /** So much is to take the place of a site's data, under another id: it must fit. */
+  | { type: 'ReplaceData'; siteId: string; dataId: string; newDataId: string; bytes: number; usual: Quota }
+  /** What a site was to have of a backup is there, or is not going to be. */
+  | { type: 'SettleData'; siteId: string; isThere: boolean }
   | { type: 'MeasureProject'; data: readonly DataBytes[]; revision: number }
   | { type: 'SetQuota'; quota: QuotaWish }
   /** `dataId`: whose data the site had. */
-  | { type: 'ReleaseSite'; siteId: string; dataId: string; isDataKept: boolean };
+  | { type: 'ReleaseSite'; siteId: string; dataId: string; isDataKept: boolean }
+  /** What a destroyed site left is gone. */
+  | { type: 'DiscardData'; siteId: string; dataId: string };
 
 export type ProjectEventType =
   | 'ProjectRequested' | 'ProjectProvisioningStarted' | 'ProjectStarted' | 'ProjectFailed' | 'ProjectRetryRequested'
   | 'ProjectDeletionRequested' | 'ProjectDeletionFailed' | 'ProjectDeleted' | 'SiteAdmitted' | 'SiteReleased' | 'SiteMeasured' | 'ProjectQuotaSet'
-  | 'ProjectMeasured' | 'DataExpected' | 'DataFreed' | 'DatabaseServerJoined' | 'DatabaseServerLeft';
+  | 'ProjectMeasured' | 'DataExpected' | 'DataArrived' | 'DataFreed' | 'DatabaseServerJoined' | 'DatabaseServerLeft';
 export type ProjectEvent = MessageOf<ProjectEventType>;
 
 /**
@@ -85,10 +92,14 @@ export const projectDecider: Decider<ProjectState, ProjectCommand, ProjectEventT
         return measure(state, command);
       case 'ReplaceData':
         return replace(state, command);
+      case 'SettleData':
+        return settleExpected(state, command.siteId, command.isThere);
       case 'MeasureProject':
         return takeOn(state, command.data, command.revision);
       case 'ReleaseSite':
         return release(state, command);
+      case 'DiscardData':
+        return discard(state, command);
       case 'SetQuota':
         return sameWish(state.quota, command.quota) ? [] : [{ type: 'ProjectQuotaSet', data: { projectId: state.request.projectId, quota: wishToProto(command.quota) } }];
       default:
@@ -120,9 +131,9 @@ function admit(project: Project, command: Extract<ProjectCommand, { type: 'Admit
   const { memoryBytes, cpuMillis, diskBytes } = needs;
   const ids = { projectId: project.request.projectId, siteId };
   return [
-    { type: 'SiteAdmitted', data: { ...ids, runtime, address, memoryBytes, cpuMillis } },
+    { type: 'SiteAdmitted', data: { ...ids, runtime, address, memoryBytes, cpuMillis, ...(data?.takenOver && { dataId: data.takenOver }) } },
     ...(diskBytes === 0 ? [] : [{ type: 'SiteMeasured', data: { ...ids, diskBytes, grownBy: diskBytes } } as const]),
-    ...(data?.bytes ? [{ type: 'DataExpected', data: { ...ids, bytes: data.bytes } } as const] : []),
+    ...(data ? expectData(project, siteId, { bytes: data.bytes, dataId: siteId, replacedDataId: '' }) : []),
     ...join(project, siteId, data?.takenOver ?? '', server),
   ];
 }
@@ -136,10 +147,12 @@ function measure(project: Project, { siteId, diskBytes, usual }: Extract<Project
   return [{ type: 'SiteMeasured', data: { projectId: project.request.projectId, siteId, diskBytes, grownBy } }];
 }
 
-/** For a while both are there; what is asked for is how much more there is afterwards. */
-function replace(project: Project, { dataId, bytes, usual }: Extract<ProjectCommand, { type: 'ReplaceData' }>): readonly ProjectEvent[] {
-  mustFit(quotaOf(project.quota, usual), useOf(project), { ...nothing, diskBytes: bytes - (project.written.measured.get(dataId) ?? 0) });
-  return [];
+/** The room is the site's own from here on, so that nobody else is given it meanwhile. */
+function replace(project: Project, { siteId, dataId, newDataId, bytes, usual }: Extract<ProjectCommand, { type: 'ReplaceData' }>): readonly ProjectEvent[] {
+  const expected = expectData(project, siteId, { bytes, dataId: newDataId, replacedDataId: dataId });
+  const diskBytes = expected.reduce((all, event) => all + grownBy(project.written, event), 0);
+  mustFit(quotaOf(project.quota, usual), useOf(project), { ...nothing, diskBytes });
+  return expected;
 }
 
 function release(project: Project, { siteId, dataId, isDataKept }: Extract<ProjectCommand, { type: 'ReleaseSite' }>): readonly ProjectEvent[] {
@@ -147,10 +160,14 @@ function release(project: Project, { siteId, dataId, isDataKept }: Extract<Proje
   if (!place) return [];
   const { memoryBytes, cpuMillis, diskBytes } = place;
   return [
-    { type: 'SiteReleased', data: { projectId: project.request.projectId, siteId, memoryBytes, cpuMillis, diskBytes } },
+    { type: 'SiteReleased', data: { projectId: project.request.projectId, siteId, memoryBytes, cpuMillis, diskBytes, ...(isDataKept && { keptDataId: dataId }) } },
     ...free(project, siteId, isDataKept ? '' : dataId),
     ...leave(project, siteId, isDataKept ? dataId : ''),
   ];
+}
+
+function discard(project: Project, { siteId, dataId }: Extract<ProjectCommand, { type: 'DiscardData' }>): readonly ProjectEvent[] {
+  return [...freeKept(project, siteId, dataId), ...discardFrom(project, siteId, dataId)];
 }
 
 /** What all sites of a project hold, what they have written, and what its own database server may use. */
@@ -171,7 +188,7 @@ function freeAddress(project: Project): string {
   throw new Refusal('conflict', `All ${count} addresses of the project's network ${project.request.subnet} are in use. Delete a site, or use another project.`);
 }
 
-type Advance = Exclude<ProjectCommand, { type: 'RequestProject' | 'AdmitSite' | 'MeasureSite' | 'ReplaceData' | 'MeasureProject' | 'ReleaseSite' | 'SetQuota' }>;
+type Advance = Exclude<ProjectCommand, { type: 'RequestProject' | 'AdmitSite' | 'MeasureSite' | 'ReplaceData' | 'SettleData' | 'MeasureProject' | 'ReleaseSite' | 'DiscardData' | 'SetQuota' }>;
 
 function advance(project: Project, command: Advance): readonly ProjectEvent[] {
   const data = { projectId: project.request.projectId, operationId: command.operationId };
@@ -199,6 +216,6 @@ function advance(project: Project, command: Advance): readonly ProjectEvent[] {
 function remove(project: Project, data: { projectId: string; operationId: string }): readonly ProjectEvent[] {
   if (project.status === 'deleted' || (project.status === 'deleting' && project.operationId)) return [];
   if (project.status !== 'deleting' && !canProjectMove(project.status, 'deleting')) throw new Refusal('conflict', `A project that is ${project.status} cannot be deleted yet. Wait until it is running.`);
-  if (project.sites.size > 0) throw new Refusal('conflict', `The project "${project.request.name}" still has ${project.sites.size} site(s). Delete them first.`);
+  mustBeEmpty(project);
   return [{ type: 'ProjectDeletionRequested', data }];
 }

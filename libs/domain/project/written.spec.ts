@@ -9,9 +9,10 @@ const limited = (diskBytes: number): Quota => ({ ...unlimited, diskBytes });
 const requested = { type: 'ProjectRequested', data: { projectId: 'p', operationId: 'o', ownerId: 'admin', name: 'shop', hostId: 'local', subnet: '10.77.0.0/24' } } as const;
 const admitted = (siteId: string) => ({ type: 'SiteAdmitted', data: { projectId: 'p', siteId, runtime: 'docker', address: '', memoryBytes: 0, cpuMillis: 0 } }) as const;
 const uploaded = (siteId: string, diskBytes: number) => ({ type: 'SiteMeasured', data: { projectId: 'p', siteId, diskBytes, grownBy: diskBytes } }) as const;
-const expects = (siteId: string, bytes: number) => ({ type: 'DataExpected', data: { projectId: 'p', siteId, bytes } }) as const;
+const expects = (siteId: string, bytes: number, more: { dataId?: string; replacedDataId?: string; grownBy?: number } = {}) => ({ type: 'DataExpected', data: { projectId: 'p', siteId, bytes, dataId: siteId, grownBy: bytes, ...more } }) as const;
+const arrived = (siteId: string, grownBy = 0) => ({ type: 'DataArrived', data: { projectId: 'p', siteId, grownBy } }) as const;
 const freed = (siteId: string, dataId: string, bytes: number) => ({ type: 'DataFreed', data: { projectId: 'p', siteId, dataId, bytes } }) as const;
-const released = (siteId: string, diskBytes = 0) => ({ type: 'SiteReleased', data: { projectId: 'p', siteId, memoryBytes: 0, cpuMillis: 0, diskBytes } }) as const;
+const released = (siteId: string, diskBytes = 0, keptDataId?: string) => ({ type: 'SiteReleased', data: { projectId: 'p', siteId, memoryBytes: 0, cpuMillis: 0, diskBytes, ...(keptDataId && { keptDataId }) } }) as const;
 const list = (data: Record<string, number>) => Object.entries(data).map(([dataId, bytes]) => ({ dataId, bytes }));
 const measure = (data: Record<string, number>, revision: number) => ({ type: 'MeasureProject', data: list(data), revision }) as const;
 const measured = (data: Record<string, number>, revision: number, writtenBytes: number, grownBy: number) => ({ type: 'ProjectMeasured', data: { projectId: 'p', data: list(data), writtenBytes, grownBy, revision } }) as const;
@@ -56,7 +57,7 @@ describe('a site that is going to write', () => {
     else asked.refused('quota-exceeded', /disk: 50 bytes of .* nothing is left for what the site is going to write/);
   });
   it('is let in with data that is there already, and so is one that writes nothing', () => {
-    given(projectDecider, ...full).when(admit('b', limited(50), { takenOver: 'a', bytes: 0 })).then(admitted('b'));
+    given(projectDecider, ...full).when(admit('b', limited(50), { takenOver: 'a', bytes: 0 })).then({ ...admitted('b'), data: { ...admitted('b').data, dataId: 'a' } });
     given(projectDecider, ...full).when({ ...admit('b', limited(50)), data: undefined }).then(admitted('b'));
   });
 });
@@ -72,6 +73,20 @@ describe('a site that begins with a backup', () => {
     given(projectDecider, ...begun).when(measure({ b: 44 }, 7)).then(measured({ b: 44 }, 7, 44, 4));
     expect(use(admitted('b'), expects('b', 40), measured({ b: 44 }, 7, 44, 4))).toMatchObject({ diskBytes: 44, writtenBytes: 44 });
   });
+  it('keeps its room while a part of it is there, and takes what was measured when it has arrived', () => {
+    const half = [requested, admitted('b'), expects('b', 40), measured({ b: 5 }, 7, 40, 0)];
+    given(projectDecider, requested, admitted('b'), expects('b', 40)).when(measure({ b: 5 }, 7)).then(measured({ b: 5 }, 7, 40, 0));
+    given(projectDecider, ...half).when({ ...begin(79), siteId: 'c' }).refused('quota-exceeded', /40 bytes of 79 bytes are used/);
+    given(projectDecider, ...half).when({ type: 'SettleData', siteId: 'b', isThere: true }).then(arrived('b', -35));
+    given(projectDecider, requested, admitted('b'), expects('b', 40)).when({ type: 'SettleData', siteId: 'b', isThere: true }).then(arrived('b'));
+    given(projectDecider, requested, admitted('b'), expects('b', 40), arrived('b')).when(measure({ b: 30 }, 7)).then(measured({ b: 30 }, 7, 30, -10));
+    given(projectDecider, requested, admitted('b')).when({ type: 'SettleData', siteId: 'b', isThere: true }).then();
+  });
+  it('of an older log counts until it was measured', () => {
+    const old = { type: 'DataExpected', data: { projectId: 'p', siteId: 'b', bytes: 40 } } as const;
+    given(projectDecider, requested, admitted('b'), old).when(measure({ a: 5 }, 7)).then(measured({ a: 5 }, 7, 45, 5));
+    given(projectDecider, requested, admitted('b'), old).when(measure({ b: 30 }, 7)).then(measured({ b: 30 }, 7, 30, -10));
+  });
   it('frees what it was expected to bring when it is gone', () => {
     given(projectDecider, requested, admitted('b'), expects('b', 40)).when(release('b')).then(released('b'), freed('b', 'b', 40));
     expect(use(admitted('b'), expects('b', 40), released('b'), freed('b', 'b', 40))).toMatchObject({ diskBytes: 0 });
@@ -80,20 +95,62 @@ describe('a site that begins with a backup', () => {
 
 describe('data that a backup takes the place of', () => {
   const known = [requested, admitted('a'), measured({ a: 50 }, 7, 50, 50)];
-  const replace = (bytes: number, most: number) => ({ type: 'ReplaceData', dataId: 'a', bytes, usual: limited(most) }) as const;
+  const replace = (bytes: number, most: number, newDataId = 'n', dataId = 'a') => ({ type: 'ReplaceData', siteId: 'a', dataId, newDataId, bytes, usual: limited(most) }) as const;
+  const coming = (bytes: number, grownBy: number) => expects('a', bytes, { dataId: 'n', replacedDataId: 'a', grownBy });
+  const settle = (isThere: boolean) => ({ type: 'SettleData', siteId: 'a', isThere }) as const;
   it('has to fit as far as there is more of it', () => {
-    given(projectDecider, ...known).when(replace(60, 60)).then();
+    given(projectDecider, ...known).when(replace(60, 60)).then(coming(60, 10));
     given(projectDecider, ...known).when(replace(60, 59)).refused('quota-exceeded', /disk: 50 bytes of 59 bytes are used .*, 10 bytes more/);
-    given(projectDecider, ...known).when(replace(50, 10)).then();
+    given(projectDecider, ...known).when(replace(40, 10)).then(coming(40, 0));
+  });
+  it('has the room that it needs from the moment that it was asked for', () => {
+    given(projectDecider, ...known, coming(60, 10)).when(admit('b', limited(60), { takenOver: '', bytes: 1 })).refused('quota-exceeded', /60 bytes of 60 bytes are used/);
+    given(projectDecider, ...known, coming(60, 10)).when(replace(60, 60)).then();
+    expect([use(...known.slice(1), coming(60, 10)), use(...known.slice(1), coming(40, 0))]).toMatchObject([{ writtenBytes: 60 }, { writtenBytes: 50 }]);
+  });
+  it('counts as what is there when that is more, for a while both', () => {
+    given(projectDecider, ...known, coming(60, 10)).when(measure({ a: 50, n: 5 }, 8)).then(measured({ a: 50, n: 5 }, 8, 60, 0));
+    given(projectDecider, ...known, coming(60, 10)).when(measure({ a: 50, n: 60 }, 8)).then(measured({ a: 50, n: 60 }, 8, 110, 50));
+    given(projectDecider, ...known, coming(60, 10)).when(measure({ a: 20 }, 8)).then(measured({ a: 20 }, 8, 60, 0));
+  });
+  it('counts as it is measured when the new is there, and as before when it is not going to come', () => {
+    given(projectDecider, ...known, coming(60, 10)).when(settle(true)).then(arrived('a'));
+    expect(use(...known.slice(1), coming(60, 10), arrived('a'), measured({ n: 55 }, 8, 55, -5))).toMatchObject({ writtenBytes: 55 });
+    given(projectDecider, ...known, coming(60, 10)).when(settle(false)).then(freed('a', '', 10));
+    expect(use(...known.slice(1), coming(60, 10), freed('a', '', 10))).toMatchObject({ writtenBytes: 50 });
+    given(projectDecider, ...known, coming(60, 10), arrived('a')).when(settle(false)).then();
+  });
+  it('counts as what it was expected to be where nobody measures', () => {
+    const copied = [admitted('a'), expects('a', 40), arrived('a')];
+    given(projectDecider, requested, ...copied).when(replace(60, 59)).refused('quota-exceeded', /40 bytes of 59 bytes are used .*, 20 bytes more/);
+    given(projectDecider, requested, ...copied).when(replace(60, 60)).then(coming(60, 20));
+    given(projectDecider, requested, ...copied, coming(60, 20)).when(settle(false)).then(freed('a', '', 20));
+    expect([use(...copied, coming(60, 20), freed('a', '', 20)), use(...copied, coming(60, 20), arrived('a'))]).toMatchObject([{ writtenBytes: 40 }, { writtenBytes: 60 }]);
   });
 });
 
 describe('the data of a destroyed site', () => {
   const known = [requested, admitted('a'), measured({ d: 50, e: 1 }, 7, 51, 51)];
+  const discard = { type: 'DiscardData', siteId: 'a', dataId: 'd' } as const;
   it('is free with it, and counts on when it is kept', () => {
     given(projectDecider, ...known).when(release('a', 'd')).then(released('a'), freed('a', 'd', 50));
-    given(projectDecider, ...known).when(release('a', 'd', true)).then(released('a'));
+    given(projectDecider, ...known).when(release('a', 'd', true)).then(released('a', 0, 'd'));
     expect(use(admitted('a'), measured({ d: 50, e: 1 }, 7, 51, 51), released('a'), freed('a', 'd', 50))).toMatchObject({ writtenBytes: 1 });
-    expect(use(admitted('a'), measured({ d: 50, e: 1 }, 7, 51, 51), released('a'))).toMatchObject({ writtenBytes: 51 });
+    expect(use(admitted('a'), measured({ d: 50, e: 1 }, 7, 51, 51), released('a', 0, 'd'))).toMatchObject({ writtenBytes: 51 });
+  });
+  it('is free when it is discarded, once, also when nobody had measured it', () => {
+    given(projectDecider, ...known, released('a', 0, 'd')).when(discard).then(freed('a', 'd', 50));
+    given(projectDecider, ...known, released('a', 0, 'd'), freed('a', 'd', 50)).when(discard).then();
+    given(projectDecider, requested, admitted('a'), released('a', 0, 'd')).when(discard).then(freed('a', 'd', 0));
+  });
+  it('keeps its project from being deleted, until it is discarded or another site has it', () => {
+    const ids = { projectId: 'p', operationId: 'o' };
+    const running = [requested, { type: 'ProjectProvisioningStarted', data: ids }, { type: 'ProjectStarted', data: ids }, admitted('a'), released('a', 0, 'd')] as const;
+    const remove = { type: 'DeleteProject', operationId: 'x' } as const;
+    given(projectDecider, ...running).when(remove).refused('conflict', /the data of 1 destroyed site\(s\), which was to be kept/);
+    given(projectDecider, ...running, freed('a', 'd', 0)).when(remove).thenTypes('ProjectDeletionRequested');
+    const heir = { ...admitted('b'), data: { ...admitted('b').data, dataId: 'd' } };
+    given(projectDecider, ...running, heir, released('b'), freed('b', 'd', 0)).when(remove).thenTypes('ProjectDeletionRequested');
+    given(projectDecider, ...running, heir, released('b', 0, 'd')).when(remove).refused('conflict', /the data of 1/);
   });
 });

@@ -2,13 +2,19 @@ import type { SecretStored } from '#contracts/gen/hostplane/v1/secret.js';
 import type { MessageOf } from '#contracts/registry.js';
 import { Refusal } from '../refusal.js';
 
-type SiteEventType = 'SiteRequested' | 'SiteFailed' | 'SiteProvisioningStarted' | 'SiteActivated' | 'SiteRetryRequested' | 'SiteDestroyRequested' | 'SiteDestroyed';
+type SiteEventType = 'SiteRequested' | 'SiteFailed' | 'SiteProvisioningStarted' | 'SiteActivated' | 'SiteRetryRequested' | 'SiteDestroyRequested' | 'SiteDestroyed' | 'SiteDataDiscarded';
 
 /** What became of the site that a secret was made for. Data that is kept may come to life again under another site. */
 export type SiteLife = 'none' | 'in use' | 'failed' | 'data kept' | 'gone';
 
+/** The site that went on with the data of this one, if any did. */
+export function heirOf(history: readonly { readonly type: string; readonly data: unknown }[]): string | undefined {
+  const taken = history.find(({ type }) => type === 'SiteDataTakenOver') as MessageOf<'SiteDataTakenOver'> | undefined;
+  return taken?.data.heirId;
+}
+
 const becomes: Readonly<Partial<Record<SiteEventType, SiteLife>>> = {
-  SiteRequested: 'in use', SiteProvisioningStarted: 'in use', SiteActivated: 'in use', SiteRetryRequested: 'in use', SiteFailed: 'failed',
+  SiteRequested: 'in use', SiteProvisioningStarted: 'in use', SiteActivated: 'in use', SiteRetryRequested: 'in use', SiteFailed: 'failed', SiteDataDiscarded: 'gone',
 };
 
 /** How a site's story has ended so far. */

@@ -2,9 +2,10 @@ import { checkName } from '../naming/names.js';
 import { Refusal } from '../refusal.js';
 import { decideData } from './data.js';
 import { composedMoves, noteDomain } from './domains.js';
+import { decideLeftData } from './left-data.js';
 import { checkRequest } from './request.js';
 import { isSwitchAction, powerAfter, switchActions } from './switch.js';
-import type { Release, Site, SiteCommand, SiteEvent, SiteState } from './site.js';
+import type { LeftDataCommand, Release, Site, SiteCommand, SiteEvent, SiteState } from './site.js';
 import { allowsDestroy, canMove, isLive } from './status.js';
 
 /** Answers a command with what follows; late and repeated ones with nothing. */
@@ -13,6 +14,7 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
   if (state.status === 'ABSENT') throw new Refusal('not-found', 'There is no such site.');
   const site: Site = state;
   if (command.type === 'NoteDomain') return noteDomain(command, site);
+  if (isAboutLeftData(command)) return decideLeftData(command, site);
   const ids = { siteId: site.request.siteId, operationId: command.operationId };
   switch (command.type) {
     case 'BeginProvisioning':
@@ -55,6 +57,10 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
     default:
       return decideData(command, site, { refuseBusy: () => refuseBusy(site), next: () => next(site), drop: (reason) => drop(site, reason) });
   }
+}
+
+function isAboutLeftData(command: SiteCommand): command is LeftDataCommand {
+  return ['HandOverData', 'DiscardData', 'FinishDiscard', 'FailDiscard'].includes(command.type);
 }
 
 interface Ids {

@@ -1,4 +1,5 @@
 import type { Operation, Release, Site, SiteEvent, SiteState } from './site.js';
+import { canDataMove, leavesData, type DataStatus } from './data-status.js';
 import { canMove, type SiteStatus } from './status.js';
 
 /** Folds one event into the site. A status that the table does not allow here is a fault in the log, and says so. */
@@ -6,7 +7,7 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
   if (state.status === 'ABSENT') {
     if (event.type !== 'SiteRequested') throw new Error(`${event.type} for a site that was never requested.`);
     const { operationId, dataId } = event.data;
-    return { status: 'CREATED', request: event.data, power: 'running', dataId, ...live(event.data), wasActive: false, keepsData: false, domains: new Map(), operation: launch(operationId) };
+    return { status: 'CREATED', request: event.data, power: 'running', dataId, ...live(event.data), wasActive: false, keepsData: false, data: 'held', domains: new Map(), operation: launch(operationId) };
   }
   switch (event.type) {
     case 'SiteProvisioningStarted':
@@ -20,7 +21,7 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
     case 'SiteDestroyRequested':
       return { ...move(state, 'DESTROYING'), operation: { kind: 'remove', id: event.data.operationId }, keepsData: event.data.keepData };
     case 'SiteDestroyed':
-      return free(move(state, 'DESTROYED'));
+      return moveData(free(move(state, 'DESTROYED')), leavesData(state) ? 'kept' : 'gone');
     case 'SiteReleaseRequested':
       return { ...state, waiting: event.data };
     case 'SiteReleaseDropped':
@@ -59,13 +60,33 @@ export function evolveSite(state: SiteState, event: SiteEvent): SiteState {
     case 'SiteDomainStatusChanged':
       return move(state, event.data.status as SiteStatus);
     default:
-      return state;
+      return evolveLeftData(state, event);
+  }
+}
+
+function evolveLeftData(site: Site, event: SiteEvent): Site {
+  switch (event.type) {
+    case 'SiteDataTakenOver':
+      return { ...moveData(site, 'taken'), heirId: event.data.heirId };
+    case 'SiteDataDiscardRequested':
+      return { ...(site.data === 'discarding' ? site : moveData(site, 'discarding')), operation: { kind: 'discard', id: event.data.operationId } };
+    case 'SiteDataDiscarded':
+      return free(moveData(site, 'gone'));
+    case 'SiteDataDiscardFailed':
+      return free(site);
+    default:
+      return site;
   }
 }
 
 function move(site: Site, to: SiteStatus): Site {
   if (!canMove(site.status, to)) throw new Error(`A site cannot go from ${site.status} to ${to}.`);
   return { ...site, status: to };
+}
+
+function moveData(site: Site, to: DataStatus): Site {
+  if (!canDataMove(site.data, to)) throw new Error(`The data of a site cannot go from ${site.data} to ${to}.`);
+  return { ...site, data: to };
 }
 
 const launch = (id: string): Operation => ({ kind: 'launch', id });

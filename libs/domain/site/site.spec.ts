@@ -136,15 +136,16 @@ describe('random histories', () => {
   const operation = fc.constantFrom('launch', 'o1', 'o2', 'o3');
   const command: fc.Arbitrary<SiteCommand> = fc.oneof(
     operation.map((operationId): SiteCommand => ({ type: 'RequestSite', site: { ...request, operationId } })),
-    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'FinishDestroy'), operation).map(([type, operationId]) => ({ type, operationId })),
+    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'FinishDestroy', 'DiscardData', 'FinishDiscard'), operation).map(([type, operationId]) => ({ type, operationId })),
     fc.tuple(operation, fc.boolean()).map(([operationId, keepData]): SiteCommand => ({ type: 'DestroySite', operationId, keepData })),
     operation.map((operationId): SiteCommand => ({ type: 'ActivateSite', operationId, target })),
     operation.map((operationId): SiteCommand => ({ type: 'FinishRelease', operationId, target })),
-    fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] })),
+    fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch', 'FailDiscard'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] })),
     operation.map(publish),
+    operation.map((heirId): SiteCommand => ({ type: 'HandOverData', heirId })),
     fc.tuple(operation, fc.constantFrom(...switchActions)).map(([operationId, action]): SiteCommand => ({ type: 'SwitchSite', operationId, action })),
   );
-  it('only ever move along the table, are never busy once destroyed, and repeat nothing', () => {
+  it('only ever move along the table, are busy once destroyed with what they left alone, and repeat nothing', () => {
     fc.assert(fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
       let state: SiteState = siteDecider.initial;
       for (const each of commands) {
@@ -158,7 +159,8 @@ describe('random histories', () => {
         }
         for (const event of events) state = siteDecider.evolve(state, event);
         if (before.status !== 'ABSENT' && state.status !== 'ABSENT' && before.status !== state.status) expect(canMove(before.status, state.status)).toBe(true);
-        if (state.status === 'DESTROYED') expect(state.operation).toBeUndefined();
+        if (state.status === 'DESTROYED' && state.operation) expect([state.operation.kind, state.data]).toEqual(['discard', 'discarding']);
+        if (state.status !== 'ABSENT' && state.status !== 'DESTROYED') expect(state.data).toBe('held');
         if (state.status !== 'ABSENT' && isLive(state.status)) expect(state.wasActive).toBe(true);
       }
     }), { numRuns: 2000 });

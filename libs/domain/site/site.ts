@@ -3,6 +3,7 @@ import type { ContentRef, SiteRequested, WordPressSpec } from '#contracts/gen/ho
 import type { Target } from '#contracts/gen/hostplane/v1/target.js';
 import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '../decider.js';
+import type { DataStatus } from './data-status.js';
 import { decideSite } from './decide.js';
 import { evolveSite } from './evolve.js';
 import type { SiteStatus } from './status.js';
@@ -16,7 +17,7 @@ export interface Release {
 
 /** What the site is busy with; at most one thing at a time (L4). */
 export type Operation =
-  | { readonly kind: 'launch' | 'remove'; readonly id: string }
+  | { readonly kind: 'launch' | 'remove' | 'discard'; readonly id: string }
   | { readonly kind: 'release'; readonly id: string; readonly release: Release }
   | { readonly kind: 'switch'; readonly id: string; readonly action: string }
   /** `destroyOperationId`: the operation that destroys the site afterwards; empty: it lives on. */
@@ -39,8 +40,11 @@ export interface Site {
   readonly target?: Target;
   /** Whether it was ever live: its data must then survive a failed operation. */
   readonly wasActive: boolean;
-  /** Whether its data stays when it is destroyed. */
+  /** Whether its data was asked to stay when it is destroyed. */
   readonly keepsData: boolean;
+  readonly data: DataStatus;
+  /** The site that took its data over. */
+  readonly heirId?: string;
   /** How each custom domain is, by name; removed ones too, so that late news of them is known to be late. */
   readonly domains: ReadonlyMap<string, NotedDomain>;
 }
@@ -72,7 +76,8 @@ export type SiteCommand =
   | { type: 'DestroySite'; operationId: string; keepData: boolean }
   | { type: 'FinishDestroy'; operationId: string }
   | { type: 'NoteDomain'; name: string; status: string; version: number }
-  | SiteDataCommand;
+  | SiteDataCommand
+  | LeftDataCommand;
 
 export type SiteDataCommand =
   | { type: 'BackUpSite'; operationId: string; backupId: string; destroyOperationId: string }
@@ -82,12 +87,21 @@ export type SiteDataCommand =
   | { type: 'FinishRestore'; operationId: string; target: Target | undefined }
   | { type: 'FailRestore'; operationId: string; step: string; error: string };
 
+/** About the data that a destroyed site left. */
+export type LeftDataCommand =
+  /** Another site goes on with it. */
+  | { type: 'HandOverData'; heirId: string }
+  | { type: 'DiscardData'; operationId: string }
+  | { type: 'FinishDiscard'; operationId: string }
+  | { type: 'FailDiscard'; operationId: string; step: string; error: string };
+
 export type SiteEventType =
   | 'SiteRequested' | 'SiteProvisioningStarted' | 'SiteActivated' | 'SiteFailed' | 'SiteRetryRequested'
   | 'SiteDestroyRequested' | 'SiteDestroyed'
   | 'SiteReleaseRequested' | 'SiteReleaseStarted' | 'SiteReleaseDropped' | 'SiteReleasePublished' | 'SiteReleaseFailed'
   | 'SiteSwitchRequested' | 'SiteSwitched' | 'SiteSwitchFailed'
   | 'SiteBackupRequested' | 'SiteBackedUp' | 'SiteBackupFailed' | 'SiteRestoreRequested' | 'SiteRestored' | 'SiteRestoreFailed'
+  | 'SiteDataTakenOver' | 'SiteDataDiscardRequested' | 'SiteDataDiscarded' | 'SiteDataDiscardFailed'
   | 'SiteDomainNoted' | 'SiteDomainStatusChanged'
   | 'SiteUpdateRequested' | 'SiteUpdated' | 'SiteUpdateFailed';
 

@@ -94,6 +94,8 @@ export interface SiteAdmitted {
   cpuMillis: number;
   /** Where it runs; empty in what was recorded before this was. */
   runtime: string;
+  /** Data that a destroyed site left, and this one goes on with; absent: none. */
+  dataId?: string | undefined;
 }
 
 /** The site is destroyed, its address confirmed free by the edge and the runtime, and may be leased again. */
@@ -104,6 +106,8 @@ export interface SiteReleased {
   memoryBytes: number;
   cpuMillis: number;
   diskBytes: number;
+  /** Data that it leaves; absent: none. */
+  keptDataId?: string | undefined;
 }
 
 /** What a project may have at most. Absent: as the plane's configuration says. Below zero: as much as there is. */
@@ -161,11 +165,29 @@ export interface ProjectMeasured {
   revision: number;
 }
 
-/** A site begins with so much data of a backup. It counts until it is measured. */
+/** A site is going to have so much data of a backup: it counts as the least that there is of it, until it has arrived and was measured. */
 export interface DataExpected {
   projectId: string;
   siteId: string;
   bytes: number;
+  /** Whose data it is going to be; absent in what was recorded before this was. */
+  dataId?:
+    | string
+    | undefined;
+  /** Data that it takes the place of; absent: none. */
+  replacedDataId?:
+    | string
+    | undefined;
+  /** By how much what counts as written is more than before; absent: by all of it. */
+  grownBy?: number | undefined;
+}
+
+/** What was expected is there: what was measured of it counts alone, as soon as anything was. */
+export interface DataArrived {
+  projectId: string;
+  siteId: string;
+  /** By how much what counts as written is more than before; negative when it is less. */
+  grownBy: number;
 }
 
 /** What a site had written, or was expected to bring, is gone with it. */
@@ -196,6 +218,8 @@ export interface DatabaseServerLeft {
   /** What comes free of the quota; zero when the server stays. */
   memoryBytes: number;
   cpuMillis: number;
+  /** Data that had stayed there, and is gone; absent: it is a site that leaves. */
+  discardedDataId?: string | undefined;
 }
 
 export const CreateProject: MessageFns<CreateProject> = {
@@ -591,6 +615,11 @@ export const SiteAdmitted: MessageFns<SiteAdmitted> = {
         ? globalThis.Number(object.cpu_millis)
         : 0,
       runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : undefined,
     };
   },
 
@@ -613,6 +642,9 @@ export const SiteAdmitted: MessageFns<SiteAdmitted> = {
     }
     if (message.runtime !== "") {
       obj.runtime = message.runtime;
+    }
+    if (message.dataId !== undefined) {
+      obj.dataId = message.dataId;
     }
     return obj;
   },
@@ -646,6 +678,11 @@ export const SiteReleased: MessageFns<SiteReleased> = {
         : isSet(object.disk_bytes)
         ? globalThis.Number(object.disk_bytes)
         : 0,
+      keptDataId: isSet(object.keptDataId)
+        ? globalThis.String(object.keptDataId)
+        : isSet(object.kept_data_id)
+        ? globalThis.String(object.kept_data_id)
+        : undefined,
     };
   },
 
@@ -665,6 +702,9 @@ export const SiteReleased: MessageFns<SiteReleased> = {
     }
     if (message.diskBytes !== 0) {
       obj.diskBytes = Math.round(message.diskBytes);
+    }
+    if (message.keptDataId !== undefined) {
+      obj.keptDataId = message.keptDataId;
     }
     return obj;
   },
@@ -894,6 +934,21 @@ export const DataExpected: MessageFns<DataExpected> = {
         ? globalThis.String(object.site_id)
         : "",
       bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+      dataId: isSet(object.dataId)
+        ? globalThis.String(object.dataId)
+        : isSet(object.data_id)
+        ? globalThis.String(object.data_id)
+        : undefined,
+      replacedDataId: isSet(object.replacedDataId)
+        ? globalThis.String(object.replacedDataId)
+        : isSet(object.replaced_data_id)
+        ? globalThis.String(object.replaced_data_id)
+        : undefined,
+      grownBy: isSet(object.grownBy)
+        ? globalThis.Number(object.grownBy)
+        : isSet(object.grown_by)
+        ? globalThis.Number(object.grown_by)
+        : undefined,
     };
   },
 
@@ -907,6 +962,51 @@ export const DataExpected: MessageFns<DataExpected> = {
     }
     if (message.bytes !== 0) {
       obj.bytes = Math.round(message.bytes);
+    }
+    if (message.dataId !== undefined) {
+      obj.dataId = message.dataId;
+    }
+    if (message.replacedDataId !== undefined) {
+      obj.replacedDataId = message.replacedDataId;
+    }
+    if (message.grownBy !== undefined) {
+      obj.grownBy = Math.round(message.grownBy);
+    }
+    return obj;
+  },
+};
+
+export const DataArrived: MessageFns<DataArrived> = {
+  fromJSON(object: any): DataArrived {
+    return {
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      siteId: isSet(object.siteId)
+        ? globalThis.String(object.siteId)
+        : isSet(object.site_id)
+        ? globalThis.String(object.site_id)
+        : "",
+      grownBy: isSet(object.grownBy)
+        ? globalThis.Number(object.grownBy)
+        : isSet(object.grown_by)
+        ? globalThis.Number(object.grown_by)
+        : 0,
+    };
+  },
+
+  toJSON(message: DataArrived): unknown {
+    const obj: any = {};
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.siteId !== "") {
+      obj.siteId = message.siteId;
+    }
+    if (message.grownBy !== 0) {
+      obj.grownBy = Math.round(message.grownBy);
     }
     return obj;
   },
@@ -1032,6 +1132,11 @@ export const DatabaseServerLeft: MessageFns<DatabaseServerLeft> = {
         : isSet(object.cpu_millis)
         ? globalThis.Number(object.cpu_millis)
         : 0,
+      discardedDataId: isSet(object.discardedDataId)
+        ? globalThis.String(object.discardedDataId)
+        : isSet(object.discarded_data_id)
+        ? globalThis.String(object.discarded_data_id)
+        : undefined,
     };
   },
 
@@ -1051,6 +1156,9 @@ export const DatabaseServerLeft: MessageFns<DatabaseServerLeft> = {
     }
     if (message.cpuMillis !== 0) {
       obj.cpuMillis = Math.round(message.cpuMillis);
+    }
+    if (message.discardedDataId !== undefined) {
+      obj.discardedDataId = message.discardedDataId;
     }
     return obj;
   },
