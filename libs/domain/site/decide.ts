@@ -121,7 +121,8 @@ function update(site: Site, ids: Ids, phpVersion: string): readonly SiteEvent[] 
 }
 
 function destroy(site: Site, data: Ids & { readonly keepData: boolean }): readonly SiteEvent[] {
-  if (site.status === 'DESTROYING' || site.status === 'DESTROYED') return [];
+  if (site.status === 'DESTROYING') return [];
+  if (site.status === 'DESTROYED') throw new Refusal('conflict', 'The site was destroyed already.');
   refuseBusy(site);
   if (!allowsDestroy(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be destroyed yet.`);
   return [...drop(site, 'The site is being destroyed.'), { type: 'SiteDestroyRequested', data }];

@@ -67,7 +67,9 @@ describe('a site', () => {
     given(siteDecider, ...live).when({ type: 'DestroySite', operationId: 'remove', keepData: false }).then(destroying);
     given(siteDecider, requested, started, failed).when({ type: 'DestroySite', operationId: 'remove', keepData: false }).then(destroying);
     given(siteDecider, ...live, destroying).when({ type: 'DestroySite', operationId: 'second', keepData: false }).then();
-    given(siteDecider, ...live, destroying).when({ type: 'FinishDestroy', operationId: 'remove' }).then({ type: 'SiteDestroyed', data: ids('remove') });
+    const destroyed = { type: 'SiteDestroyed', data: ids('remove') } as const;
+    given(siteDecider, ...live, destroying).when({ type: 'FinishDestroy', operationId: 'remove' }).then(destroyed);
+    given(siteDecider, ...live, destroying, destroyed).when({ type: 'DestroySite', operationId: 'third', keepData: false }).refused('conflict', /destroyed already/);
   });
   it('is not backed up, or filled from a backup, where nobody gets at its data', () => {
     const there = { ...requested, data: { ...request, kind: 'app', runtime: 'coolify', app } };
