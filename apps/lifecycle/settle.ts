@@ -16,7 +16,7 @@ export function settleSite(operation: OperationState, site: SiteState): readonly
   if (!settlement || site.status === 'ABSENT') return [];
   const { siteId, projectId, ownerId, name, hostname } = site.request;
   const dataId = site.dataId || siteId;
-  const parts = [on(siteDecider, siteId, settlement), ...settleTaken(settlement, site), ...settleBrought(settlement, site)];
+  const parts = [on(siteDecider, siteId, settlement), ...settleTaken(settlement, site), ...settleBrought(settlement, site), ...settleContent(settlement, site)];
   if (settlement.type === 'FinishDiscard') return [...parts, on(projectDecider, projectId, { type: 'DiscardData', siteId, dataId })];
   if (settlement.type !== 'FinishDestroy') return parts;
   const release = { type: 'ReleaseName', holderId: siteId } as const;
@@ -42,6 +42,12 @@ function settleBrought(settlement: SiteCommand, { request }: Site): readonly Par
   const isBrought = settlement.type === 'FinishRestore' || settlement.type === 'FailRestore' || (settlement.type === 'ActivateSite' && request.backupId !== '');
   if (!isBrought || !keepsData(request)) return [];
   return [on(projectDecider, request.projectId, { type: 'SettleData', siteId: request.siteId, isThere: settlement.type !== 'FailRestore' })];
+}
+
+/** Content that did not go live takes no room: what counts is what is live, or waits for its turn. */
+function settleContent({ type }: SiteCommand, { request, release, waiting }: Site): readonly Part[] {
+  if ((type !== 'FailRelease' && type !== 'FailRestore') || keepsData(request)) return [];
+  return [on(projectDecider, request.projectId, { type: 'MeasureSite', siteId: request.siteId, diskBytes: (waiting ?? release)?.content?.sizeBytes ?? 0 })];
 }
 
 /** What is appended together with the end of a backup's removal. */

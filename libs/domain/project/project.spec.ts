@@ -122,6 +122,10 @@ describe('a quota', () => {
     given(projectDecider, ...full).when({ type: 'ReleaseSite', siteId: 'a', dataId: 'a', isDataKept: false }).then({ type: 'SiteReleased', data: { projectId: 'p', siteId: 'a', memoryBytes: 512 * MIB, cpuMillis: 1000, diskBytes: 0 } });
     given(projectDecider, requested, takes('a'), set({ memoryBytes: 0 })).when(admit('b', { ...nothing, sites: 1 })).thenTypes('SiteAdmitted');
   });
+  it('refuses nothing that is there already', () => {
+    given(projectDecider, requested, set({ diskBytes: 10 }), takes('a'), measured(4, 4)).when(measure(11)).refused('quota-exceeded');
+    given(projectDecider, requested, set({ diskBytes: 10 }), takes('a'), measured(4, 4)).when({ type: 'MeasureSite', siteId: 'a', diskBytes: 11 }).then(measured(11, 7));
+  });
   it('counts the content that a site begins with', () => {
     const begins = { ...one, diskBytes: 60 };
     const [first] = projectDecider.decide(admit('a', begins), given(projectDecider, requested).state());

@@ -57,7 +57,8 @@ export type ProjectCommand =
   | { type: 'FailDelete'; operationId: string; step: string; error: string }
   /** `usual` is the quota where the project has none of its own. `data`: the site writes. `server`: of a site with its database on the project's own. */
   | { type: 'AdmitSite'; siteId: string; runtime: string; needsAddress: boolean; needs: Amounts; usual: Quota; data?: KeptData | undefined; server?: ServerLimits | undefined }
-  | { type: 'MeasureSite'; siteId: string; diskBytes: number; usual: Quota }
+  /** Without `usual` nothing is asked for: it is there already. */
+  | { type: 'MeasureSite'; siteId: string; diskBytes: number; usual?: Quota }
   /** So much is to take the place of a site's data, under another id: it must fit. */
   | { type: 'ReplaceData'; siteId: string; dataId: string; newDataId: string; bytes: number; usual: Quota }
   /** What a site was to have of a backup is there, or is not going to be. */
@@ -143,7 +144,7 @@ function measure(project: Project, { siteId, diskBytes, usual }: Extract<Project
   const place = project.sites.get(siteId);
   const grownBy = diskBytes - (place?.diskBytes ?? 0);
   if (!place || grownBy === 0) return [];
-  mustFit(quotaOf(project.quota, usual), useOf(project), { ...nothing, diskBytes: grownBy });
+  if (usual) mustFit(quotaOf(project.quota, usual), useOf(project), { ...nothing, diskBytes: grownBy });
   return [{ type: 'SiteMeasured', data: { projectId: project.request.projectId, siteId, diskBytes, grownBy } }];
 }
 
