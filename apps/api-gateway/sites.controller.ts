@@ -130,8 +130,8 @@ export class SitesController {
   }
 }
 
-function wordpressOf({ kind, name, phpVersion = '', title = name, adminUser = 'admin', adminEmail = '', locale = '', database = 'shared' }: InputOf<Routes['createSite']>['body']): WordPressSpec | undefined {
-  return kind === 'wordpress' ? { phpVersion, title, adminUser, adminEmail, locale, database } : undefined;
+function wordpressOf({ kind, name, phpVersion = '', title = name, adminUser = 'admin', adminEmail = '', locale = '', database }: InputOf<Routes['createSite']>['body']): WordPressSpec | undefined {
+  return kind === 'wordpress' ? { phpVersion, title, adminUser, adminEmail, locale, database: database ?? '' } : undefined;
 }
 
 function limitsOf({ limits }: InputOf<Routes['createSite']>['body']): Limits | undefined {

@@ -70,10 +70,10 @@ function addCreate(site: Command, io: Io): void {
     .option('--admin-user <name>', 'wordpress: its first administrator (default: admin)')
     .option('--admin-email <address>', 'wordpress: where it writes to')
     .option('--locale <locale>', 'wordpress: its language, for example de_DE (default: English)')
-    .addOption(new Option('--database <server>', "wordpress: shared: on the host's database server; own: on one of the project's own").choices(['shared', 'own']))
+    .addOption(new Option('--database <server>', "wordpress: shared: on the host's database server; own: on one of the project's own; at Coolify always the site's own").choices(['shared', 'own']))
     .option('--memory <size>', 'most memory of its container, for example 512M', bytes)
     .option('--cpus <cores>', 'most of the processor, for example 0.5', millis)
-    .addOption(new Option('--runtime <runtime>', 'files: served by the edge; docker: a container; coolify: an application there').choices(['files', 'docker', 'coolify']))
+    .addOption(new Option('--runtime <runtime>', 'files: served by the edge; docker: a container; coolify: an application or a service there').choices(['files', 'docker', 'coolify']))
     .option('--project <project>', 'name or id of the project (default: your project "default")')
     .action(withSession(io, (session, name: string, options: CreateOptions) => createSite(session, name, options)));
 }

@@ -12,7 +12,7 @@ import { secretIdOf } from '#domain/naming/naming.js';
 import { Refusal } from '#domain/refusal.js';
 import { secretGuard } from '#domain/secret/guard.js';
 import { databaseServer, keepsData, needsOf } from '#domain/site/needs.js';
-import { checkRequest, defaultRuntime } from '#domain/site/request.js';
+import { bringsDatabase, checkRequest, defaultRuntime, usualDatabase } from '#domain/site/request.js';
 import { siteDecider, type Site, type SiteCommand, type SiteState } from '#domain/site/site.js';
 import { authorized, type Within } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
@@ -39,7 +39,8 @@ export class SiteCommands {
     const { restoreFrom, ...wish } = ask;
     const inherited = await inheritance(this.store, ask);
     const runtime = inherited.runtime || ask.runtime || defaultRuntime(ask.kind, this.config.HOSTPLANE_APP_RUNTIME);
-    return this.admit({ ...wish, ...inherited, runtime, backupId: '', releaseId: '', content: undefined, hostId: '', hostname: '', address: '', subnet: '' }, cause, { restoreFrom });
+    const wordpress = inherited.wordpress && { ...inherited.wordpress, database: inherited.wordpress.database || usualDatabase(runtime) };
+    return this.admit({ ...wish, ...inherited, wordpress, runtime, backupId: '', releaseId: '', content: undefined, hostId: '', hostname: '', address: '', subnet: '' }, cause, { restoreFrom });
   }
 
   /** Takes a new site into its project, which gives it its host, names and address. */
@@ -126,8 +127,9 @@ export class SiteCommands {
   private admission(request: SiteRequested, { restoredBytes = 0 }: Beginning): ProjectCommand {
     const { siteId, runtime, dataId, wordpress } = request;
     const data: KeptData | undefined = keepsData(request) ? { takenOver: dataId, bytes: restoredBytes } : undefined;
-    const server = wordpress?.database === 'own' ? { memoryBytes: this.config.HOSTPLANE_DATABASE_MEMORY_LIMIT, cpuMillis: databaseServer.cpuMillis } : undefined;
-    const needs = needsOf(request, { memoryBytes: this.config.HOSTPLANE_MEMORY_LIMIT, cpuMillis: this.config.HOSTPLANE_CPU_LIMIT_MILLIS });
+    const one = { memoryBytes: this.config.HOSTPLANE_DATABASE_MEMORY_LIMIT, cpuMillis: databaseServer.cpuMillis };
+    const server = wordpress?.database === 'own' && !bringsDatabase(runtime) ? one : undefined;
+    const needs = needsOf(request, { memoryBytes: this.config.HOSTPLANE_MEMORY_LIMIT, cpuMillis: this.config.HOSTPLANE_CPU_LIMIT_MILLIS }, one);
     return { type: 'AdmitSite', siteId, runtime, needsAddress: runtime === 'docker', needs, usual: usualQuota(this.config), data, server };
   }
 

@@ -41,7 +41,7 @@ export const provisionerConfig = z.object({
   HOSTPLANE_OBSERVE_SECONDS: wholeNumber(0, 3600).default(10),
   /** How often it is measured what sites have written into volumes and databases; 0: never. */
   HOSTPLANE_MEASURE_SECONDS: wholeNumber(0, 86_400).default(300),
-  /** With the token: apps run at this Coolify unless somebody asks for docker. */
+  /** With the token: apps and WordPress run at this Coolify unless somebody asks for docker. */
   COOLIFY_API_URL: url('http', 'https').optional(),
   COOLIFY_API_TOKEN: z.string().optional(),
   /** Of its servers the one to use; needed where there are several. */

@@ -4,7 +4,7 @@ import { CoolifyRuntime } from '#providers/coolify/coolify-runtime.js';
 import { DockerDatabases } from '#providers/docker/docker-databases.js';
 import { DockerRuntime, type DockerRuntimeOptions } from '#providers/docker/docker-runtime.js';
 import { Engine } from '#providers/docker/engine.js';
-import { busyboxImage, defaultSettings, nginxImage } from '#providers/docker/settings.js';
+import { busyboxImage, defaultSettings, nginxImage, type DockerSettings } from '#providers/docker/settings.js';
 import { FilesRuntime } from '#providers/files/files-runtime.js';
 import type { SiteRuntime } from '#providers/site-runtime.js';
 import { Databases } from './databases.js';
@@ -53,9 +53,18 @@ function coolifyRuntime(settings: ProvisionerSettings, plane: string): CoolifyRu
     destinationUuid: settings.COOLIFY_DESTINATION_UUID,
     serverAddress: settings.COOLIFY_SERVER_ADDRESS,
     ports: settings.COOLIFY_PORTS,
-    appLimits: { memoryBytes: settings.HOSTPLANE_MEMORY_LIMIT, cpus: settings.HOSTPLANE_CPU_LIMIT_MILLIS / 1000 },
+    appLimits: { memoryBytes: settings.HOSTPLANE_MEMORY_LIMIT, cpus: settings.HOSTPLANE_CPU_LIMIT_MILLIS / 1000, pids: settings.HOSTPLANE_PIDS_LIMIT },
+    ...wordpressSettings(settings),
     healthyWithinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000,
   });
+}
+
+/** The same images, and as much room, wherever they run. */
+function wordpressSettings(settings: ProvisionerSettings): Pick<DockerSettings, 'wordpress' | 'database'> {
+  return {
+    wordpress: { ...defaultSettings.wordpress, image: settings.HOSTPLANE_WORDPRESS_IMAGE, phpVersion: settings.HOSTPLANE_PHP_VERSION, tlsPort: settings.HOSTPLANE_EDGE_HTTPS_PORT },
+    database: { ...defaultSettings.database, image: settings.HOSTPLANE_DATABASE_IMAGE, limits: { ...defaultSettings.database.limits, memoryBytes: settings.HOSTPLANE_DATABASE_MEMORY_LIMIT } },
+  };
 }
 
 function dockerSettings(settings: ProvisionerSettings, plane: string): Omit<DockerRuntimeOptions, 'content'> {
@@ -66,8 +75,7 @@ function dockerSettings(settings: ProvisionerSettings, plane: string): Omit<Dock
     plane,
     staticImage: /(^|\/)nginx(:|@|$)/.test(image) ? nginxImage(image) : busyboxImage(image),
     appLimits: limits,
-    wordpress: { ...defaultSettings.wordpress, image: settings.HOSTPLANE_WORDPRESS_IMAGE, phpVersion: settings.HOSTPLANE_PHP_VERSION, tlsPort: settings.HOSTPLANE_EDGE_HTTPS_PORT },
-    database: { ...defaultSettings.database, image: settings.HOSTPLANE_DATABASE_IMAGE, limits: { ...defaultSettings.database.limits, memoryBytes: settings.HOSTPLANE_DATABASE_MEMORY_LIMIT } },
+    ...wordpressSettings(settings),
     healthyWithinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000,
   };
 }

@@ -34,7 +34,7 @@ export class WordPressCommands {
     const within = await projectOf(this.store, siteId);
     const runtime = this.runtimes.get(name);
     const { run } = runtime;
-    if (!run) throw new Refusal('unsupported', `No command can be run in a site on "${name}".`);
+    if (!run) throw new Refusal('unsupported', `No command can be run in a site on "${name}": there is no way in. wp-cli takes a site on docker.`);
     const command = { commandId: deriveId(cause.id, 'command'), siteId, projectId: within.projectId, hostId: this.host.hostId, program: wpProgram(given) };
     await this.begin(command, within, cause);
     return this.ended(command, cause, () => run.call(runtime, siteId, { argv: ['wp', ...given], stdin: '' }));

@@ -7,8 +7,8 @@ import { databaseOf, dataOf } from '#domain/operation/wordpress-steps.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
-import type { WorkloadSecrets } from '#providers/site-runtime.js';
-import { installWordPress } from '#providers/wordpress-install.js';
+import type { SiteRuntime, WorkloadSecrets } from '#providers/site-runtime.js';
+import { confirmInstalled, installWordPress } from '#providers/wordpress-install.js';
 import { answer } from './answer.js';
 import { Runtimes } from './runtimes.js';
 import { SiteDatabases } from './site-databases.js';
@@ -63,8 +63,8 @@ export class WorkloadCommands {
       act: async () => {
         if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
         const runtime = this.runtimes.get(spec.runtime);
-        const { wanted, secrets } = await this.opened(spec, command);
-        if (wanted.kind === 'wordpress' && wanted.power === 'running') await this.databases.wake(databaseOf(wanted), hostId, command, context.signal);
+        const { wanted, secrets } = await this.opened(spec, runtime, command);
+        if (wanted.kind === 'wordpress' && wanted.power === 'running' && !runtime.features.installs) await this.databases.wake(databaseOf(wanted), hostId, command, context.signal);
         const target = await runtime.ensure(wanted, context.signal, secrets);
         return { type: 'WorkloadReady', data: { ...ids, target, power: spec.power, runtime: spec.runtime } };
       },
@@ -81,9 +81,9 @@ export class WorkloadCommands {
       key: siteId,
       act: async () => {
         if (!spec) throw new ProviderError('The command holds no spec of the workload.', false);
-        const name = adminPasswordKey(dataOf(spec));
-        const { secrets } = await this.vault.open({ projectId: spec.projectId, names: [name], purpose: 'install' }, command);
-        await installWordPress(this.runtimes.get(spec.runtime), spec, { adminPassword: secrets[name]!, isRestored }, context.signal);
+        const runtime = this.runtimes.get(spec.runtime);
+        if (runtime.features.installs) await confirmInstalled(runtime, spec, context.signal);
+        else await installWordPress(runtime, spec, { adminPassword: await this.adminPassword(spec, command), isRestored }, context.signal);
         return { type: 'WorkloadInstalled', data: ids };
       },
       failed: (error) => ({ type: 'WorkloadFailed', data: { ...ids, error } }),
@@ -106,15 +106,23 @@ export class WorkloadCommands {
   }
 
   /** What the vault opens for a workload; and its spec with the versions of the secrets that it names, so that another value is another workload. */
-  private async opened(spec: WorkloadSpec, command: StoredMessage): Promise<{ wanted: WorkloadSpec; secrets: WorkloadSecrets }> {
+  private async opened(spec: WorkloadSpec, { features }: SiteRuntime, command: StoredMessage): Promise<{ wanted: WorkloadSpec; secrets: WorkloadSecrets }> {
     const { projectId, app } = spec;
-    const key = spec.kind === 'wordpress' && spec.power === 'running' ? databasePasswordKey(dataOf(spec)) : undefined;
+    const starts = spec.kind === 'wordpress' && spec.power === 'running';
+    const key = starts ? databasePasswordKey(dataOf(spec)) : undefined;
+    const adminKey = starts && features.installs ? adminPasswordKey(dataOf(spec)) : undefined;
     const named = app?.secretEnv ?? [];
-    const names = [...new Set(named.map(({ secret }) => secret)), ...(key ? [key] : [])];
+    const names = [...new Set(named.map(({ secret }) => secret)), ...[key, adminKey].filter((one) => one !== undefined)];
     const { secrets, sealed, versions } = await this.vault.open({ projectId, names, sealed: app?.sealedEnv ?? [], purpose: 'workload' }, command);
     const env = { ...sealed, ...Object.fromEntries(named.map(({ name, secret }) => [name, secrets[secret]!])) };
     const wanted = app ? { ...spec, app: { ...app, secretEnv: named.map((one) => ({ ...one, version: versions[one.secret] ?? 0 })) } } : spec;
-    return { wanted, secrets: { env, ...(key && { databasePassword: secrets[key]! }) } };
+    return { wanted, secrets: { env, ...(key && { databasePassword: secrets[key]! }), ...(adminKey && { adminPassword: secrets[adminKey]! }) } };
+  }
+
+  private async adminPassword(spec: WorkloadSpec, command: StoredMessage): Promise<string> {
+    const name = adminPasswordKey(dataOf(spec));
+    const { secrets } = await this.vault.open({ projectId: spec.projectId, names: [name], purpose: 'install' }, command);
+    return secrets[name]!;
   }
 
   /** On a host without the runtime there can only be something of the site when it once ran there. */

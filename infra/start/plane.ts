@@ -166,7 +166,7 @@ export class Plane {
       isReady: (_, hasSaidSo) => Promise.resolve(hasSaidSo),
     });
     await this.show('control plane', `${this.apiUrl}, the engine's socket out of its reach: ${said}`, controlPlane);
-    await this.show('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: ${appRuntime(env) === 'coolify' ? 'apps at Coolify' : 'static sites only'}`, provisioner);
+    await this.show('provisioner', docker ? `host ${host}, Docker Engine at ${docker}` : `host ${host}, no Docker Engine: ${appRuntime(env) === 'coolify' ? 'apps and WordPress at Coolify' : 'static sites only'}`, provisioner);
   }
 
   /** Both processes start at once: neither waits for the other. */

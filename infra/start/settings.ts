@@ -41,7 +41,7 @@ export function apiUrl(settings: Settings): string {
   return `http://${host}:${port}`;
 }
 
-/** Where apps run when nobody says where: at Coolify when it is configured. The control plane is told this, and not how to reach it. */
+/** Where apps and WordPress run when nobody says where: at Coolify when it is configured. The control plane is told this, and not how to reach it. */
 export function appRuntime(env: NodeJS.ProcessEnv): string {
   return env['HOSTPLANE_APP_RUNTIME'] || (env['COOLIFY_API_URL'] && env['COOLIFY_API_TOKEN'] ? 'coolify' : 'docker');
 }

@@ -108,7 +108,7 @@ export const newSite = z
   .strictObject({
     ...named,
     kind: siteKind,
-    runtime: siteRuntime.optional().describe('files: served by the edge itself (static only). docker: a container. coolify: an application there (app only)'),
+    runtime: siteRuntime.optional().describe('files: served by the edge itself (static only). docker: a container. coolify: an application or a service there (app, wordpress)'),
     image: z.string().min(1).max(500).optional().describe('app: the image to run'),
     port: z.int().min(1).max(65535).optional().describe('app: the port it listens on'),
     env: environment(envName).optional().describe('app: its environment. A value is never shown again; {"secret": "<name>"} stands for the value that a secret of the project has whenever the app is started'),
@@ -118,7 +118,7 @@ export const newSite = z
     adminUser: z.string().min(1).max(60).optional().describe('wordpress: its first user, an administrator; without it, admin'),
     adminEmail: z.email().max(100).optional().describe('wordpress: where it writes to; without it, admin at its address'),
     locale: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?(_[a-z0-9]{1,10})?$/, 'A locale is like de_DE.').optional().describe('wordpress: its language, fetched from wordpress.org when it is installed; without it, English'),
-    database: z.enum(['shared', 'own']).optional().describe("wordpress: on the host's database server, or on one that the project has for itself"),
+    database: z.enum(['shared', 'own']).optional().describe("wordpress: on the host's database server, or on one that the project has for itself. At Coolify each site has one for itself: own"),
     restoreFrom: reference('site', 'Id of a destroyed site of the project whose data was kept: the new one goes on with it').optional(),
     limits: limits.optional().describe('What its container may use; without it, the defaults of its host'),
   })
@@ -129,11 +129,11 @@ export const newSite = z
       if (!input.port) say('port', 'An app needs the port that it listens on.');
       if (input.runtime === 'files') say('runtime', 'An app runs in a container: leave runtime out, or say docker or coolify.');
     }
-    if (input.kind !== 'app' && input.runtime === 'coolify') say('runtime', `A ${input.kind} site does not run at Coolify: leave runtime out, or say ${input.kind === 'static' ? 'files or docker' : 'docker'}.`);
+    if (input.kind === 'static' && input.runtime === 'coolify') say('runtime', 'A static site does not run at Coolify: leave runtime out, or say files or docker.');
     if (input.restoreFrom !== undefined) {
       for (const field of onlyOf.wordpress) if (field !== 'phpVersion' && input[field] !== undefined) say(field, 'This comes with the data that is restored.');
     }
-    if (input.kind === 'wordpress' && input.runtime === 'files') say('runtime', 'WordPress runs in a container: leave runtime out, or say docker.');
+    if (input.kind === 'wordpress' && input.runtime === 'files') say('runtime', 'WordPress runs in a container: leave runtime out, or say docker or coolify.');
     for (const [kind, fields] of Object.entries(onlyOf)) {
       if (input.kind !== kind) for (const field of fields) if (input[field] !== undefined) say(field, `Only a site of the kind ${kind} has this.`);
     }

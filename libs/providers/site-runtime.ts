@@ -56,6 +56,8 @@ export interface RuntimeFeatures {
   readonly kinds: readonly ('static' | 'app' | 'wordpress')[];
   /** Whether a workload takes the address that its project leased to it; else it is a folder that the edge serves, or has a port of a server. */
   readonly addresses: boolean;
+  /** Whether a WordPress has its database within its workload and is installed before that is healthy: `ensure` is handed both passwords. */
+  readonly installs: boolean;
 }
 
 /**

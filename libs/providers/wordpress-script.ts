@@ -92,6 +92,12 @@ echo 'hostplane: installed';
 
 /** The script with its parameters, to be piped to \`php --\`: in its arguments others could read the password. */
 export function installScript(setup: WordPressSetup): string {
-  const given = Buffer.from(JSON.stringify(setup)).toString('base64');
-  return `<?php\n$setup = json_decode(base64_decode('${given}'), true);\n${SCRIPT}`;
+  return `<?php\n$setup = ${given(setup)};\n${SCRIPT}`;
 }
+
+/** The same without the password, which it reads from a variable of its environment. */
+export function installScriptFrom(setup: Omit<WordPressSetup, 'adminPassword'>, variable: string): string {
+  return `<?php\n$setup = ${given(setup)} + ['adminPassword' => getenv('${variable}')];\n${SCRIPT}`;
+}
+
+const given = (setup: object): string => `json_decode(base64_decode('${Buffer.from(JSON.stringify(setup)).toString('base64')}'), true)`;

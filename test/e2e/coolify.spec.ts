@@ -44,7 +44,7 @@ describeWithCoolify('apps at Coolify', () => {
     await plane.api.settled(site.id, ['DESTROYED']);
     const gone = await plane.api.call('DELETE', '/projects/team-c');
     await plane.operation(String(gone.body['operationId']), 'succeeded');
-    expect([coolify.leftovers(), coolify.violations]).toEqual([[], []]);
+    expect([await coolify.leftovers(), coolify.violations]).toEqual([[], []]);
   }, 120_000);
 
   it.each([
@@ -57,7 +57,7 @@ describeWithCoolify('apps at Coolify', () => {
     expect(site.lastError).not.toMatch(/planted-secret|a-token-of-coolify/);
     const operation = await plane.operation(created.body.operationId, 'failed');
     expect(JSON.stringify(operation)).toContain('workload');
-    expect(coolify.leftovers()).toEqual([]);
+    expect(await coolify.leftovers()).toEqual([]);
     await plane.api.call('DELETE', `/sites/${site.id}`);
     expect((await plane.api.settled(site.id, ['DESTROYED'])).status).toBe('DESTROYED');
   });
@@ -75,7 +75,7 @@ describeWithCoolify('apps at Coolify', () => {
     expect([...coolify.state.apps.values()].map(({ fields }) => String(fields['description'])).join()).not.toContain('planted');
     await plane.api.call('DELETE', `/sites/${site.id}`);
     await plane.api.settled(site.id, ['DESTROYED']);
-    expect(coolify.leftovers()).toEqual([]);
+    expect(await coolify.leftovers()).toEqual([]);
   }, 60_000);
 
   it('fail with their step and the reason while Coolify is away, are retried when it is back, and nobody else is kept waiting', async () => {
@@ -101,7 +101,7 @@ describeWithCoolify('apps at Coolify', () => {
       await plane.api.settled(id, ['DESTROYED']);
     }
     await plane.operation(String((await plane.api.call('DELETE', '/projects/meanwhile')).body['operationId']), 'succeeded');
-    expect([coolify.leftovers(), coolify.violations]).toEqual([[], []]);
+    expect([await coolify.leftovers(), coolify.violations]).toEqual([[], []]);
   }, 240_000);
 
   it('leave static sites to the edge', async () => {

@@ -12,8 +12,9 @@ export function coolifyApi(operations: Readonly<Record<string, Operation>>, unde
   return new DescribedApi({ vendor: 'Coolify', definition, apiRoot: '/api/v1', operations, undescribed, invalid: { status: 400, body: { message: 'Invalid request.' } }, describedWrongly: DESCRIBED_WRONGLY });
 }
 
-/** The description with what its own BuildPackTypes have besides: an application of an image is a dockerimage. */
+/** The description with what its own BuildPackTypes have besides: an application of an image is a dockerimage. And no id of Coolify's is a UUID, though one path is described so. */
 const definition = () => readDescription(FILE, (key, value) => {
+  if (key === 'format' && value === 'uuid') return undefined;
   const kinds = key === 'build_pack' ? (value as { enum?: string[] }).enum : undefined;
   return kinds ? { ...(value as object), enum: [...kinds, 'dockerimage'] } : value;
 });

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { coolifyApi } from './coolify-spec.js';
 import { CoolifyState, publicId, type AppRow, type CoolifyTimes, type DeploymentRow } from './coolify-state.js';
+import { CoolifyStacks, type Place } from './coolify-stacks.js';
+import { PretendedStack, type MakeStack } from './coolify-compose.js';
 import type { Answered, Asked, DescribedApi, Operation } from './described-api.js';
 
 /** What goes wrong with the next requests whose `<method> <path>` fits. `after`: the request was taken, and its answer never comes. */
@@ -17,6 +19,8 @@ export interface StandInOptions extends Partial<CoolifyTimes> {
   /** Requests a minute; without it as many as come. */
   readonly perMinute?: number;
   readonly servers?: readonly { readonly uuid: string; readonly name: string }[];
+  /** What services run on; without it nothing real. */
+  readonly makeStack?: MakeStack;
 }
 
 export const COOLIFY_TOKEN = '7|a-token-of-coolify-that-nobody-may-see';
@@ -29,6 +33,7 @@ const PROJECT_TEXT = /^[\p{L}\p{M}\p{N}\s\-_.,!?()'"+=*@/&]+$/u;
  */
 export class CoolifyStandIn {
   readonly state: CoolifyState;
+  readonly stacks: CoolifyStacks;
   readonly faults: CoolifyFault[] = [];
   /** `<method> <path>?<query>` of all that was asked. */
   readonly asked: string[] = [];
@@ -40,6 +45,7 @@ export class CoolifyStandIn {
     private readonly options: StandInOptions,
   ) {
     this.state = new CoolifyState({ workMs: 5, lagMs: 5, queueLimit: 25, concurrentBuilds: 2, ...options });
+    this.stacks = new CoolifyStacks(this.state, options.makeStack ?? ((uuid) => new PretendedStack(uuid)), (body) => this.placeOf(body));
     this.servers = options.servers ?? [{ uuid: 'server-1', name: 'localhost' }];
     const first = publicId();
     this.state.destinations.set(first, { uuid: first, name: 'coolify', network: 'coolify' });
@@ -64,9 +70,10 @@ export class CoolifyStandIn {
   }
 
   /** Everything that somebody made here. */
-  leftovers(): string[] {
+  async leftovers(): Promise<string[]> {
     const { apps, projects, destinations, containers } = this.state;
     return [
+      ...(await this.stacks.leftovers()),
       ...[...apps.values()].map(({ fields }) => `application ${String(fields['name'])}`),
       ...[...projects.values()].map(({ name }) => `project ${name}`),
       ...[...destinations.values()].filter(({ name }) => name !== 'coolify').map(({ name }) => `destination ${name}`),
@@ -80,6 +87,7 @@ export class CoolifyStandIn {
 
   async close(): Promise<void> {
     await this.state.close();
+    await this.stacks.close();
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }
@@ -113,20 +121,21 @@ export class CoolifyStandIn {
     const [, uuid] = /^\/api\/v1\/destinations\/([^/]+)$/.exec(path) ?? [];
     if (method !== 'DELETE' || !uuid) return { status: 404, body: { message: 'Not found.' } };
     if (!this.state.destinations.has(uuid)) return notFound('Destination');
-    if ([...this.state.apps.values()].some(({ destinationUuid }) => destinationUuid === uuid)) return { status: 409, body: { message: 'Destination has attached resources, detach first.' } };
+    if (this.placed().some(({ destinationUuid }) => destinationUuid === uuid)) return { status: 409, body: { message: 'Destination has attached resources, detach first.' } };
     this.state.destinations.delete(uuid);
     return { status: 200, body: { message: 'Deleted.' } };
   }
 
   private operations(): Record<string, Operation> {
-    return { ...this.places(), ...this.applications(), ...this.deployments() };
+    return { ...this.places(), ...this.applications(), ...this.deployments(), ...this.stacks.operations() };
   }
 
   private places(): Record<string, Operation> {
     const { state } = this;
-    const empty = (uuid: string) => ![...state.apps.values()].some(({ projectUuid }) => projectUuid === uuid);
+    const empty = (uuid: string) => !this.placed().some(({ projectUuid }) => projectUuid === uuid);
     return {
       'list-servers': () => ok(this.servers.map((server) => ({ ...server, id: 0, ip: '127.0.0.1', user: 'root', port: 22, description: '', is_reachable: state.isReachable, is_usable: state.isReachable, settings: { is_reachable: state.isReachable, is_build_server: false } }))),
+      'get-resources-by-server-uuid': () => ok([...[...state.apps.values()].map(({ id, uuid, fields, status, createdAt }) => ({ id, uuid, name: String(fields['name']), type: 'application', created_at: createdAt, updated_at: createdAt, status })), ...this.stacks.resources()]),
       'list-projects': () => ok([...state.projects.values()].map(({ uuid, id, name, description }) => ({ id, uuid, name, description: description ?? '' }))),
       'get-project-by-uuid': ({ params }) => {
         const found = state.projects.get(params['uuid']!);
@@ -230,13 +239,8 @@ export class CoolifyStandIn {
 
   private create(body: Record<string, unknown>): Answered {
     const { state } = this;
-    const project = state.projects.get(String(body['project_uuid']));
-    if (!project) return notFound('Project');
-    if (!project.environments.some(({ name, uuid }) => name === body['environment_name'] || uuid === body['environment_uuid'])) return notFound('Environment');
-    if (!this.hasServer(String(body['server_uuid']))) return notFound('Server');
-    const destinationUuid = (body['destination_uuid'] as string | undefined) ?? '';
-    if (state.destinations.size > 1 && destinationUuid === '') return { status: 400, body: { message: 'Server has multiple destinations and you do not set destination_uuid.' } };
-    if (state.destinations.size > 1 && !state.destinations.has(destinationUuid)) return invalid({ destination_uuid: ['Provided destination_uuid does not belong to the specified server.'] });
+    const place = this.placeOf(body);
+    if ('status' in place) return place;
     const mappings = body['ports_mappings'] as string | undefined;
     if (mappings !== undefined && !/^(\d+:\d+)(,\d+:\d+)*$/.test(mappings)) return invalid({ ports_mappings: ['The ports mappings field format is invalid.'] });
     const path = body['health_check_path'] as string | undefined;
@@ -251,10 +255,26 @@ export class CoolifyStandIn {
     }
     const uuid = publicId();
     const fqdn = domains ?? (body['autogenerate_domain'] === false ? null : `http://${uuid}.127.0.0.1.sslip.io`);
-    const app: AppRow = { id: state.nextId(), uuid, projectUuid: project.uuid, destinationUuid, fields: { health_check_enabled: false, ...body }, status: 'exited:unhealthy', fqdn, envs: [], volumes: [], createdAt: new Date().toISOString() };
+    const app: AppRow = { id: state.nextId(), uuid, ...place, fields: { health_check_enabled: false, ...body }, status: 'exited:unhealthy', fqdn, envs: [], volumes: [], createdAt: new Date().toISOString() };
     state.apps.set(uuid, app);
     if (body['instant_deploy'] === true) state.queue(app);
     return { status: 201, body: { uuid, domains: fqdn } };
+  }
+
+  private placed(): Place[] {
+    return [...this.state.apps.values(), ...this.stacks.rows.values()];
+  }
+
+  private placeOf(body: Record<string, unknown>): Place | Answered {
+    const { projects, destinations } = this.state;
+    const project = projects.get(String(body['project_uuid']));
+    if (!project) return notFound('Project');
+    if (!project.environments.some(({ name, uuid }) => name === body['environment_name'] || uuid === body['environment_uuid'])) return notFound('Environment');
+    if (!this.hasServer(String(body['server_uuid']))) return notFound('Server');
+    const destinationUuid = (body['destination_uuid'] as string | undefined) ?? '';
+    if (destinations.size > 1 && destinationUuid === '') return { status: 400, body: { message: 'Server has multiple destinations and you do not set destination_uuid.' } };
+    if (destinations.size > 1 && !destinations.has(destinationUuid)) return invalid({ destination_uuid: ['Provided destination_uuid does not belong to the specified server.'] });
+    return { projectUuid: project.uuid, destinationUuid };
   }
 
   private hasServer(uuid: string): boolean {

@@ -10,8 +10,8 @@ import { checkName } from '#domain/naming/names.js';
 import { projectDecider } from '#domain/project/project.js';
 import { Refusal } from '#domain/refusal.js';
 import { wishOf, type Quota } from '#domain/project/quota.js';
-import { needsOf } from '#domain/site/needs.js';
-import { checkRequest } from '#domain/site/request.js';
+import { databaseServer, needsOf } from '#domain/site/needs.js';
+import { checkRequest, usualDatabase } from '#domain/site/request.js';
 import { siteDecider, type Site, type SiteCommand } from '#domain/site/site.js';
 import type { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on, type Part } from '#eventstore/handle.js';
@@ -134,10 +134,12 @@ export class LifecycleStandIn {
   private async createSite(ask: Messages['CreateSite'], cause: Cause): Promise<object> {
     const { siteId, projectId, operationId, ownerId, name } = ask;
     checkName(name, 'site');
-    const site = { ...ask, runtime: ask.runtime || (ask.kind === 'app' ? 'docker' : 'files'), hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom, backupId: '', releaseId: '', content: undefined };
+    const runtime = ask.runtime || (ask.kind === 'app' ? 'docker' : 'files');
+    const wordpress = ask.wordpress && { ...ask.wordpress, database: ask.wordpress.database || usualDatabase(runtime) };
+    const site = { ...ask, wordpress, runtime, hostId: 'local', hostname: name, address: '', subnet: '', dataId: ask.restoreFrom, backupId: '', releaseId: '', content: undefined };
     checkRequest(site);
     const parts: Part[] = [
-      on(projectDecider, projectId, { type: 'AdmitSite', runtime: 'files', siteId, needsAddress: false, needs: needsOf(site, { memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }), usual }),
+      on(projectDecider, projectId, { type: 'AdmitSite', runtime: 'files', siteId, needsAddress: false, needs: needsOf(site, { memoryBytes: 512 * 1024 ** 2, cpuMillis: 1000 }, databaseServer), usual }),
       authorized(cause, { projectId, founderId: ownerId }, 'sites:create'),
       on(siteDecider, siteId, { type: 'RequestSite', site }),
       on(nameDecider, `${ownerId}:site:${name}`, { type: 'ClaimName', name, holderId: siteId }),

@@ -83,5 +83,7 @@ export const deploymentImage = (base: string, deploymentId: string): string => `
 
 /** A project's room at a vendor that groups what runs. */
 export const projectRoom = (projectId: string): string => `hp-project-${shortId(projectId)}`;
+/** A WordPress with its database, where both come as one. */
+export const wordpressService = (site: Named): string => resource('wp', site);
 /** One version of an app where versions stand beside each other until the new one is healthy. `hash` is that of the spec. */
 export const appVersion = (site: Named, hash: string): string => `${appContainer(site)}-${hash.slice(0, 8)}`;

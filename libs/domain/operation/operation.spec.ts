@@ -54,10 +54,10 @@ function answer(ask: MessageOf<AskType>, ok: boolean): Fact {
 }
 
 /** Runs a workflow to its end against a world in which the n-th asks fail; answers what was asked and the last state. */
-function run(kind: WorkflowKind, failing: readonly number[]): { asked: string[]; state: OperationState } {
+function run(kind: WorkflowKind, failing: readonly number[], given?: object): { asked: string[]; state: OperationState } {
   let state: OperationState = operationDecider.initial;
   const asked: string[] = [];
-  let messages = operationDecider.decide(start(kind), state) as readonly Message[];
+  let messages = operationDecider.decide({ ...start(kind), ...(given && { input: given }) } as OperationCommand, state) as readonly Message[];
   for (let n = 1; n < 20; n++) {
     for (const message of messages) state = operationDecider.evolve(state, message);
     const ask = messages.find((message): message is MessageOf<AskType> => !message.type.startsWith('Operation'));
@@ -134,6 +134,17 @@ describe('an operation', () => {
     expect(outcome.asked).toEqual(asked);
     expect(outcome.state.status).toBe('failed');
     expect(settlementOf(outcome.state)).toMatchObject({ operationId: 'o', error: 'it broke', ...failure });
+  });
+  it.each([
+    ['launch-wordpress', [], ['EnsureSecrets', 'EnsureWorkload', 'InstallWorkload', 'EnsureRoute', 'ConfirmPage']],
+    ['launch-wordpress', [3], ['EnsureSecrets', 'EnsureWorkload', 'InstallWorkload', 'RemoveWorkload']],
+    ['launch-wordpress', [5], ['EnsureSecrets', 'EnsureWorkload', 'InstallWorkload', 'EnsureRoute', 'ConfirmPage', 'RemoveRoute', 'RemoveWorkload']],
+    ['repair-wordpress', [], ['EnsureSecrets', 'EnsureWorkload', 'InstallWorkload', 'EnsureRoute', 'ConfirmPage']],
+    ['remove-wordpress', [], ['RemoveRoute', 'RemoveWorkload']],
+    ['discard-wordpress-data', [], ['RemoveWorkload']],
+  ] as const)('%s asks no server for a database that comes with the workload (failing: %j)', (kind, failing, asked) => {
+    const outcome = run(kind, failing, { ...input, spec: { ...spec, kind: 'wordpress', runtime: 'coolify' } });
+    expect([outcome.asked, outcome.state.status]).toEqual([asked, failing.length > 0 ? 'failed' : 'succeeded']);
   });
   it('of a project makes its keys after its home, and destroys them last of all', () => {
     expect(run('launch-project', []).asked).toEqual(['EnsureHome', 'EnsureKeyring']);

@@ -57,8 +57,8 @@ export function settlementOf(operation: OperationState): Settlement | undefined 
 
 function start(command: Extract<OperationCommand, { type: 'StartOperation' }>): readonly Output[] {
   const { id, kind, siteId, projectId, backupId = '', input } = command;
-  const steps = workflowOf(kind).steps.map(({ name }) => name);
   const fresh: Operation = { status: 'forward', id, kind, siteId, projectId, backupId, input, step: 0, turn: 0, outputs: {}, failure: undefined };
+  const steps = stepsOf(fresh).map(({ name }) => name);
   return [{ type: 'OperationStarted', data: { operationId: id, kind, siteId, projectId, steps, input: JSON.stringify(input), backupId } }, ...askStep(fresh, 0, {})];
 }
 
@@ -115,7 +115,7 @@ function send(state: Operation, ask: Ask): MessageOf<AskType> {
   return { type: ask.type, data: { ...ask.data, operationId: state.id, turn: state.turn + 1 } } as MessageOf<AskType>;
 }
 
-const stepsOf = (state: Operation): Workflow<never>['steps'] => workflowOf(state.kind).steps;
+const stepsOf = (state: Operation): Workflow<never>['steps'] => workflowOf(state.kind).steps.filter((step) => step.appliesTo?.(state.input as never) ?? true);
 
 const isOptional = (state: Operation, name: string): boolean => stepsOf(state).some((step) => step.name === name && step.optional === true);
 

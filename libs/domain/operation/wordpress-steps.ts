@@ -2,6 +2,7 @@ import type { DatabaseSpec } from '#contracts/gen/hostplane/v1/database.js';
 import type { SecretWish } from '#contracts/gen/hostplane/v1/secret.js';
 import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { adminPasswordKey, databasePasswordKey, hostKeyring, hostRootPasswordKey, projectRootPasswordKey } from '../naming/naming.js';
+import { bringsDatabase } from '../site/request.js';
 import type { SiteInput } from './site-steps.js';
 import type { Action, Step } from './workflow.js';
 
@@ -76,15 +77,18 @@ const confirmPage: Action<SiteInput> = {
   failed: 'EdgeFailed',
 };
 
+/** Where a database comes with the workload, there is no server to be asked for one. */
+const onServer = { appliesTo: ({ spec }: SiteInput) => !bringsDatabase(spec.runtime) };
+
 /**
  * The steps that are WordPress' own. Secrets are never taken back: a retry uses them again. Nor is the installation, since database and volume go with the
  * steps before it, unless they hold what was live.
  */
 export const wordpressSteps = {
-  serverSecret: { name: 'server secret', ...serverSecret },
+  serverSecret: { name: 'server secret', ...serverSecret, ...onServer },
   secrets: { name: 'secrets', ...secrets },
-  database: { name: 'database', ...ensureDatabase, undo: removeDatabase },
-  removeDatabase: { name: 'database', ...removeDatabase },
+  database: { name: 'database', ...ensureDatabase, undo: removeDatabase, ...onServer },
+  removeDatabase: { name: 'database', ...removeDatabase, ...onServer },
   install: { name: 'install', ...install(false) },
   /** What came from a backup is made the site's own: its address, and the password of its first administrator. */
   adopt: { name: 'install', ...install(true) },

@@ -42,6 +42,8 @@ export interface Step<I> extends Action<I> {
   output?(fact: Fact): Outputs;
   /** Takes the step back; asked for too when the step itself failed half-way. Absent: there is nothing to take back. */
   readonly undo?: Action<I>;
+  /** Whether it is part of the workflow with this input; absent: always. */
+  appliesTo?(input: I): boolean;
   /** Its failure is noted, and the operation goes on. */
   readonly optional?: true;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SiteRequested } from '#contracts/gen/hostplane/v1/site.js';
 import { Refusal } from '../refusal.js';
-import { checkRequest } from './request.js';
+import { checkRequest, defaultRuntime, usualDatabase } from './request.js';
 
 const wordpress = { phpVersion: '8.3', title: "Tom & Jerry's", adminUser: 'admin', adminEmail: 'me@example.com', locale: 'de_DE', database: 'shared' };
 const request: SiteRequested = {
@@ -38,6 +38,13 @@ describe('a WordPress site that is asked for', () => {
     expect(fieldOf({ ...request, runtime: 'files' })).toBe('runtime');
     expect(fieldOf({ ...request, app: { image: 'x', port: 80, env: {}, healthPath: '/', sealedEnv: [], secretEnv: [] } })).toBe('image');
     expect(fieldOf({ ...request, kind: 'static', runtime: 'files' })).toBe('kind');
+  });
+  it('at Coolify has a database server of its own, and no other', () => {
+    const at = (database: string) => fieldOf({ ...request, runtime: 'coolify', wordpress: { ...wordpress, database } });
+    expect([at('own'), at('shared'), usualDatabase('coolify'), usualDatabase('docker')]).toEqual([undefined, 'database', 'own', 'shared']);
+  });
+  it('runs where containers of this plane run, when nobody says where', () => {
+    expect(['docker', 'coolify'].map((place) => defaultRuntime('wordpress', place))).toEqual(['docker', 'coolify']);
   });
 });
 

@@ -6,8 +6,14 @@ import { checkOwnName } from '../secret/wish.js';
 export const runtimesFor: Readonly<Record<string, readonly string[]>> = {
   static: ['files', 'docker'],
   app: ['docker', 'coolify'],
-  wordpress: ['docker'],
+  wordpress: ['docker', 'coolify'],
 };
+
+/** Whether a WordPress there has a database server for itself, which comes and goes with it; else its host has servers. */
+export const bringsDatabase = (runtime: string): boolean => runtime === 'coolify';
+
+/** The database server of a site whose owner asked for none. */
+export const usualDatabase = (runtime: string): 'shared' | 'own' => (bringsDatabase(runtime) ? 'own' : 'shared');
 
 /** Runtimes whose sites' data can be read and filled by others: Coolify has no way in. */
 const openRuntimes: readonly string[] = ['files', 'docker'];
@@ -66,7 +72,7 @@ function checkVariable(name: string): void {
 const USER = /^[A-Za-z0-9_.@-](?:[A-Za-z0-9_.@ -]{0,58}[A-Za-z0-9_.@-])?$/;
 const EMAIL = /^[A-Za-z0-9.!#$%&*+/=?^_{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+$/;
 
-function checkWordPress({ wordpress }: SiteRequested): void {
+function checkWordPress({ wordpress, runtime }: SiteRequested): void {
   if (!wordpress) throw new Refusal('invalid', 'A WordPress site needs a title and an administrator.', 'title');
   const { phpVersion, title, adminUser, adminEmail, locale, database } = wordpress;
   const refuse = (isRight: boolean, field: string, value: string, what: string): void => {
@@ -78,6 +84,7 @@ function checkWordPress({ wordpress }: SiteRequested): void {
   refuse(adminEmail === '' || (EMAIL.test(adminEmail) && adminEmail.length <= 100), 'adminEmail', adminEmail, 'an e-mail address of at most 100 characters');
   refuse(locale === '' || /^[a-z]{2,3}(_[A-Z]{2})?(_[a-z0-9]{1,10})?$/.test(locale), 'locale', locale, 'a locale such as de_DE');
   refuse(['shared', 'own'].includes(database), 'database', database, 'one of shared, own');
+  refuse(!bringsDatabase(runtime) || database === 'own', 'database', database, `what a WordPress on "${runtime}" can have: each has a database server of its own there`);
 }
 
 const MIB = 1024 ** 2;

@@ -226,7 +226,7 @@ export function siteRuntimeContract(name: string, open: () => Promise<RuntimeWor
     });
 
     it('refuses what it cannot run, for good', async () => {
-      await expect(world.runtime.ensure({ ...fresh(), kind: 'wordpress' })).rejects.toMatchObject({ name: 'ProviderError', retryable: false });
+      await expect(world.runtime.ensure({ ...fresh(), kind: 'wordpress', wordpress: undefined })).rejects.toMatchObject({ name: 'ProviderError', retryable: false });
     });
 
     it('stops working when it is called off', async () => {

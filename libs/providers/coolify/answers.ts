@@ -35,6 +35,21 @@ export const application = z.object({
 export type ListedApplication = z.infer<typeof application>;
 export const applications = z.array(application);
 
+/** A service: a compose file with what runs of it. */
+export const stack = z.object({
+  uuid: z.string(),
+  name: z.string(),
+  description: text,
+  /** Only for a token that may read what is sensitive. */
+  docker_compose_raw: text,
+  created_at: text,
+});
+export type ListedStack = z.infer<typeof stack>;
+export const stacks = z.array(stack);
+
+/** Of all that is on a server; a service's status is described here alone. For example running:healthy, degraded:unhealthy, exited. */
+export const resources = z.array(z.object({ uuid: z.string(), status: text }));
+
 export const deployed = z.object({ deployments: z.array(z.object({ message: text, deployment_uuid: text })) });
 
 export const deployment = z.object({
@@ -48,7 +63,7 @@ export type ListedDeployment = z.infer<typeof deployment>;
 /** The description has a bare list; what is sent has a count beside it. */
 export const deployments = z.union([z.array(deployment), z.object({ deployments: z.array(deployment) }).transform((answer) => answer.deployments)]);
 
-export const applicationLog = z.object({ logs: text });
+export const containerLog = z.object({ logs: text });
 
 const entries = z.array(z.object({ output: text, hidden: z.boolean().nullish() }));
 
@@ -61,3 +76,7 @@ export function visibleLines(logs: string | null | undefined): string[] | undefi
     return logs.split('\n');
   }
 }
+
+/** restarting and degraded ones are up in part: they have to be stopped like those that run. */
+export const isRunning = (status: string | null | undefined): boolean => /^(running|starting|restarting|degraded|paused)/.test(status ?? '');
+export const isStopped = (status: string | null | undefined): boolean => /^(exited|created|removing|dead)?(:|$)/.test(status ?? '');

@@ -1,13 +1,15 @@
 import { probe, type HealthProbe } from '../health.js';
-import { InTurn } from '../in-turn.js';
+import type { InTurn } from '../in-turn.js';
 import { lastWords } from '../last-words.js';
 import { ProviderError } from '../provider-error.js';
 import type { ObservedWorkload, Power } from '../site-runtime.js';
-import { application, applicationLog, applications, created, type ListedApplication } from './answers.js';
+import { application, applications, containerLog, created, isRunning, isStopped, stacks, type ListedApplication } from './answers.js';
 import { pause, UnknownOutcome, type CoolifyApi } from './coolify-api.js';
 import { readAppMark, type AppMark } from './mark.js';
-import { choosePort, hostPorts } from './ports.js';
+import { choosePort, hostPorts, takenPorts } from './ports.js';
 import { createApplication, deleteApplication, listApplications, markApplication, readApplication, readLog, setEnvironment, stopApplication, type AppWorkload, type Place } from './requests.js';
+import { listStacks } from './stack-requests.js';
+import { settled } from './settled.js';
 import type { CoolifySettings } from './settings.js';
 
 const LOOKS = 3;
@@ -28,12 +30,11 @@ export interface FoundApplication {
 
 /** Finds, makes, changes and takes away this plane's applications; each verb returns once Coolify shows its effect. */
 export class Applications {
-  /** Two new applications must not choose one port. */
-  private readonly choices = new InTurn();
-
   constructor(
     private readonly api: CoolifyApi,
     private readonly settings: CoolifySettings,
+    /** Two new sites must not choose one port. */
+    private readonly choices: InTurn,
   ) {}
 
   async all(signal?: AbortSignal): Promise<FoundApplication[]> {
@@ -53,8 +54,8 @@ export class Applications {
         const made = ours.find(({ mark }) => mark.site === spec.siteId && mark.spec === hash);
         if (made) return made;
         const before = ours.find(({ mark }) => mark.site === spec.siteId);
-        const reserved = ours.filter(({ mark }) => mark.site !== spec.siteId).map(({ mark }) => mark.spare);
-        const taken = new Set([...listed.flatMap(({ ports_mappings }) => hostPorts(ports_mappings)), ...reserved, ...avoid]);
+        const beside = await this.api.ask(listStacks(), stacks, { signal });
+        const taken = new Set([...takenPorts(this.settings.plane, spec.siteId, listed, beside), ...avoid]);
         const own = before?.mark.spare ?? 0;
         const port = own !== 0 && !taken.has(own) ? own : choosePort(spec.siteId, this.settings.ports, taken);
         const mark: AppMark = { plane: this.settings.plane, project: spec.projectId, site: spec.siteId, spec: hash, state: 'new', restarted: 0, spare: before?.port ?? 0 };
@@ -81,7 +82,7 @@ export class Applications {
 
   async stop(found: FoundApplication, signal?: AbortSignal): Promise<void> {
     await this.api.send(stopApplication(found.uuid), { signal, fine: [404] });
-    await this.until(`stop the application ${found.name}`, async () => {
+    await settled(this.settings, `stop the application ${found.name}`, async () => {
       const now = await this.api.find(readApplication(found.uuid), application, { signal, fine: [404] });
       return !now || isStopped(now.status);
     }, signal);
@@ -95,7 +96,7 @@ export class Applications {
     const ran = found.power === 'running';
     if (ran) await this.stop(found, signal);
     await this.api.send(deleteApplication(found.uuid, volumes), { signal, fine: [404] });
-    await this.until(`delete the application ${found.name}`, async () => (await this.api.find(readApplication(found.uuid), application, { signal, fine: [404] })) === undefined, signal);
+    await settled(this.settings, `delete the application ${found.name}`, async () => (await this.api.find(readApplication(found.uuid), application, { signal, fine: [404] })) === undefined, signal);
     if (!ran || (await probe({ address, port: found.port, path: '' }, signal)) !== undefined) return;
     throw new ProviderError(`Coolify has deleted the application ${found.name}, and yet something answers on port ${found.port} of ${address}: remove the container ${found.uuid} there.`, false);
   }
@@ -115,18 +116,9 @@ export class Applications {
 
   private async unhealthy({ uuid, name }: FoundApplication, what: string, secrets: readonly string[], signal?: AbortSignal): Promise<ProviderError> {
     // 400: its container is not there.
-    const log = await this.api.find(readLog(uuid), applicationLog, { signal, fine: [400, 404] });
+    const log = await this.api.find(readLog(uuid), containerLog, { signal, fine: [400, 404] });
     const words = lastWords(log?.logs ?? '', secrets);
     return new ProviderError(`The application ${name} did not become healthy within ${this.settings.healthyWithinMs / 1000} s: ${what}. ${words === '' ? 'It wrote nothing to its log.' : `Its last log lines:\n${words}`}`, false);
-  }
-
-  private async until(what: string, isSo: () => Promise<boolean>, signal?: AbortSignal): Promise<void> {
-    const [first, longest] = this.settings.lookMs;
-    const end = Date.now() + this.settings.settledWithinMs;
-    for (let wait = Math.min(first, 100); !(await isSo()); wait = Math.min(wait * 1.5, longest)) {
-      if (Date.now() > end) throw new ProviderError(`Coolify took the request to ${what}, and has not done it after ${this.settings.settledWithinMs / 1000} s: look at the server there.`, true);
-      await pause(wait, signal);
-    }
   }
 
   private ours(listed: readonly ListedApplication[]): FoundApplication[] {
@@ -153,7 +145,3 @@ export function onePerSite(found: readonly FoundApplication[]): FoundApplication
 export function observedApplication({ mark, power, port }: FoundApplication, address: string, healthy: boolean): ObservedWorkload {
   return { siteId: mark.site, projectId: mark.project, power, healthy, specHash: mark.spec, target: { address, port, root: '' } };
 }
-
-/** restarting and degraded ones are up in part: they have to be stopped like those that run. */
-const isRunning = (status: string | null | undefined): boolean => /^(running|starting|restarting|degraded|paused)/.test(status ?? '');
-const isStopped = (status: string | null | undefined): boolean => /^(exited|created|removing|dead)?(:|$)/.test(status ?? '');

@@ -1,29 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import { ContentStore } from '#content/content-store.js';
 import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { describeWithCoolify } from '../../../test/support/coolify-spec.js';
-import { COOLIFY_READER_TOKEN, COOLIFY_TOKEN, CoolifyStandIn, type StandInOptions } from '../../../test/support/coolify-stand-in.js';
+import { COOLIFY_READER_TOKEN, type StandInOptions } from '../../../test/support/coolify-stand-in.js';
+import { openCoolify, ports, type CoolifyWorld } from '../../../test/support/coolify-world.js';
 import { siteRuntimeContract, type RuntimeWorld } from '../contract/site-runtime.contract.js';
 import { specHash } from '../spec-hash.js';
-import { CoolifyRuntime, type CoolifyRuntimeOptions } from './coolify-runtime.js';
+import type { CoolifyRuntimeOptions } from './coolify-runtime.js';
 import { markOf } from './mark.js';
 import { choosePort } from './ports.js';
 
 jest.setTimeout(60_000);
 const IMAGE = 'hostplane-test/app:latest';
-/** Other ports for each run, so that runs beside each other do not meet. */
-const FIRST = 20_000 + 200 * Math.floor(Math.random() * 40);
-const ports = { first: FIRST, last: FIRST + 199 };
-
-interface CoolifyWorld extends RuntimeWorld {
-  readonly coolify: CoolifyStandIn;
-  with(options: Partial<CoolifyRuntimeOptions>): CoolifyRuntime;
-}
 
 function freshSpec(project?: WorkloadSpec, app: object = {}): WorkloadSpec {
   const made = { image: IMAGE, port: 8080, healthPath: '/health', ...app };
@@ -33,26 +22,14 @@ function freshSpec(project?: WorkloadSpec, app: object = {}): WorkloadSpec {
 const withEnv = (spec: WorkloadSpec, env: Record<string, string>): WorkloadSpec => ({ ...spec, app: { ...spec.app!, env: { ...spec.app!.env, ...env } } });
 const gone = (spec: WorkloadSpec) => ({ siteId: spec.siteId, projectId: spec.projectId, keepData: false });
 
-async function open(standIn: StandInOptions = {}): Promise<CoolifyWorld> {
-  const folder = mkdtempSync(join(tmpdir(), 'hp-coolify-'));
-  const coolify = await CoolifyStandIn.start(standIn);
-  const options: CoolifyRuntimeOptions = {
-    plane: `test-${randomUUID().slice(0, 8)}`, url: coolify.url, token: COOLIFY_TOKEN, ports,
-    healthyWithinMs: 600, settledWithinMs: 2_000, deployedWithinMs: 5_000, callMs: 1_000, pauseMs: 5, lookMs: [5, 20], requestsPerMinute: 1_000_000,
-  };
-  const make = () => new CoolifyRuntime(options);
+async function open(standIn: StandInOptions = {}): Promise<CoolifyWorld & RuntimeWorld> {
+  const world = await openCoolify(standIn);
   return {
-    coolify,
-    runtime: make(),
-    restarted: make,
-    with: (other) => new CoolifyRuntime({ ...options, ...other }),
-    content: new ContentStore(folder),
+    ...world,
     freshSpec,
     showing: (spec, text) => withEnv(spec, { GREETING: text }),
-    visit: async ({ address, port }) => fetch(`http://${address}:${port}/`, { signal: AbortSignal.timeout(3_000) }).then((r) => r.text(), () => undefined),
-    leftovers: async () => coolify.leftovers().filter((name) => !name.includes('foreign')),
     plantForeign: async (spec) => {
-      const { projects, apps } = coolify.state;
+      const { projects, apps } = world.coolify.state;
       const mark = { plane: 'another', project: spec.projectId };
       projects.set('theirs', { uuid: 'theirs', id: 1, name: 'foreign', description: markOf(mark), environments: [{ uuid: 'e', id: 2, name: 'production' }] });
       const appMark = markOf({ ...mark, site: spec.siteId, spec: specHash(spec), state: 'live', restarted: 0, spare: 0 });
@@ -64,20 +41,14 @@ async function open(standIn: StandInOptions = {}): Promise<CoolifyWorld> {
         return [apps.delete('marked'), apps.delete('plain'), there].every(Boolean);
       };
     },
-    stops: true,
     unhealthy: (spec) => withEnv(spec, { UNHEALTHY: '1' }),
-    close: async () => {
-      await coolify.close();
-      rmSync(folder, { recursive: true });
-      expect(coolify.violations).toEqual([]);
-    },
   };
 }
 
 describeWithCoolify('coolify', () => siteRuntimeContract('coolify', () => open()));
 
 describeWithCoolify('the coolify runtime itself', () => {
-  let world: CoolifyWorld;
+  let world: CoolifyWorld & RuntimeWorld;
   beforeEach(async () => void (world = await open()));
   afterEach(() => world.close());
   const asks = (pattern: RegExp) => world.coolify.asked.filter((one) => pattern.test(one));
@@ -105,7 +76,7 @@ describeWithCoolify('the coolify runtime itself', () => {
     expect([...apps.values()].at(-1)!.destinationUuid).toBe(shared);
     for (const spec of [a, b]) await world.runtime.remove(gone(spec));
     await world.with({ destinationUuid: shared }).remove(gone(c));
-    expect(world.coolify.leftovers()).toEqual([]);
+    expect(await world.coolify.leftovers()).toEqual([]);
   });
 
   it('hands the vault\'s values to the app as they are, and refuses one that Coolify would change without telling it', async () => {
@@ -159,7 +130,7 @@ describeWithCoolify('the coolify runtime itself', () => {
     const error = (await world.runtime.ensure(sick).catch((e: unknown) => e)) as Error;
     expect(error.message).toMatch(/answers 404, and Coolify says running:unhealthy[\s\S]*greeting is \*\*\*/);
     for (const spec of [ends, sick]) await world.runtime.remove(gone(spec));
-    expect(world.coolify.leftovers()).toEqual([]);
+    expect(await world.coolify.leftovers()).toEqual([]);
   });
 
   it.each([
@@ -179,7 +150,7 @@ describeWithCoolify('the coolify runtime itself', () => {
     expect([world.coolify.state.apps.size, world.coolify.state.projects.size]).toEqual([1, 1]);
     world.coolify.fail(/DELETE/, kind === 'hang-after' ? 'reset-after' : kind, { ...more, times });
     await world.runtime.remove(gone(spec));
-    expect(world.coolify.leftovers()).toEqual([]);
+    expect(await world.coolify.leftovers()).toEqual([]);
   });
 
   it('waits for the queue: full, busy with another deployment, or with one that Coolify names wrongly', async () => {
@@ -216,7 +187,7 @@ describeWithCoolify('the coolify runtime itself', () => {
     expect([asks(/^DELETE \/applications/), await world.visit(target)]).toEqual([[], 'hello from an app']);
     world.coolify.state.isReachable = true;
     await world.runtime.remove(gone(spec));
-    expect(world.coolify.leftovers()).toEqual([]);
+    expect(await world.coolify.leftovers()).toEqual([]);
   });
 
   it('says what is wrong with its configuration, and never its token', async () => {

@@ -26,6 +26,11 @@ export function environmentItems(env: Readonly<Record<string, string>>): Environ
     });
 }
 
+/** The same for a service, whose variables all reach what runs. */
+export function stackEnvironmentItems(env: Readonly<Record<string, string>>): Omit<EnvironmentItem, 'is_runtime' | 'is_buildtime'>[] {
+  return environmentItems(env).map(({ is_runtime: _, is_buildtime: __, ...item }) => item);
+}
+
 /** Read in App\Models\EnvironmentVariable: it trims, resolves {{…}}, and leaves the quotes out around what is a JSON object or list. */
 function whyChanged(value: string): string | undefined {
   if (value !== value.trim()) return 'it begins or ends with white space';

@@ -13,6 +13,24 @@ export interface AppMark {
   readonly spare: number;
 }
 
+/** What a description at Coolify says of a WordPress' service. */
+export interface StackMark {
+  readonly plane: string;
+  readonly project: string;
+  readonly site: string;
+  /** Whose data it holds: another site's, when that one left it behind. */
+  readonly data: string;
+  /** Hash of the spec that its compose file was made from. */
+  readonly spec: string;
+  /** Tells PHP's image from another one: which it is follows from the host's configuration too. */
+  readonly image: string;
+  /** new: never seen healthy, so its data is worth nothing. changing: it was, but not as it is now. live: seen healthy as it is. kept: removed, but for its data. */
+  readonly state: 'new' | 'changing' | 'live' | 'kept';
+  /** Time (ms since 1970) of the restart that was obeyed last, or 0. */
+  readonly restarted: number;
+  readonly port: number;
+}
+
 /** What a project's description at Coolify says. */
 export interface RoomMark {
   readonly plane: string;
@@ -22,7 +40,7 @@ export interface RoomMark {
 /** People read it in Coolify's pages, whose forms take letters, digits and few signs: neither brackets nor colons. */
 const BEGINNING = 'Kept by Hostplane, do not edit.';
 
-export function markOf(mark: AppMark | RoomMark): string {
+export function markOf(mark: AppMark | RoomMark | StackMark): string {
   return [BEGINNING, ...Object.entries(mark).map(([key, value]) => `${key}=${String(value)}`)].join(' ');
 }
 
@@ -31,6 +49,13 @@ export function readAppMark(description: string | null | undefined, plane: strin
   const { project, site, spec, state, restarted, spare } = fields(description, plane) ?? {};
   if (!project || !site || !spec || (state !== 'new' && state !== 'live' && state !== 'kept')) return undefined;
   return { plane, project, site, spec, state, restarted: Number(restarted) || 0, spare: Number(spare) || 0 };
+}
+
+/** Undefined for what is not a service of this plane. */
+export function readStackMark(description: string | null | undefined, plane: string): StackMark | undefined {
+  const { project, site, data, spec, image, state, restarted, port } = fields(description, plane) ?? {};
+  if (!project || !site || !data || !spec || !image || !port || (state !== 'new' && state !== 'changing' && state !== 'live' && state !== 'kept')) return undefined;
+  return { plane, project, site, data, spec, image, state, restarted: Number(restarted) || 0, port: Number(port) };
 }
 
 /** Undefined for what is not a project of this plane. */

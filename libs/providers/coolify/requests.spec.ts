@@ -7,7 +7,11 @@ import { choosePort, hostPorts } from './ports.js';
 import { createApplication, createDestination, createProject, deleteApplication, deployApplication, markApplication, setEnvironment, stopApplication, type AppWorkload } from './requests.js';
 import { defaultSettings, type CoolifySettings } from './settings.js';
 
-const settings: CoolifySettings = { ...defaultSettings, plane: 'p1', url: 'http://coolify.test', token: 't' };
+const settings: CoolifySettings = {
+  ...defaultSettings, plane: 'p1', url: 'http://coolify.test', token: 't',
+  wordpress: { image: 'wordpress:php{php}', phpVersion: '8.3', user: '33:33', tlsPort: 8443 },
+  database: { image: 'mariadb:11', user: '999:999', limits: { memoryBytes: 1_073_741_824, cpus: 2, pids: 512 } },
+};
 const siteId = '0190b4c6-7f3e-7c3a-9a57-0123456789ab';
 const projectId = '0190b4c6-7f3e-7c3a-9a57-0123456789ac';
 const HASH = '0123456789abcdef0123456789abcdef';

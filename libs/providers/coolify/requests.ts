@@ -3,7 +3,7 @@ import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { appVersion, projectNetwork, projectRoom } from '#domain/naming/naming.js';
 import { environmentItems } from './environment.js';
 import { markOf, type AppMark } from './mark.js';
-import type { CoolifySettings } from './settings.js';
+import type { ContainerLimits, CoolifySettings } from './settings.js';
 
 /** What is asked of Coolify. Changes pass the probe `coolify:<verb>`. */
 export interface CoolifyRequest {
@@ -21,9 +21,9 @@ export interface CoolifyRequest {
 /** The environment that Coolify makes with each project. */
 export const ENVIRONMENT = 'production';
 const DEPLOYMENTS_SEEN = 10;
-const LOG_LINES = 20;
+export const LOG_LINES = 20;
 
-const read = (verb: string, what: string, path: string, query?: CoolifyRequest['query']): CoolifyRequest => ({ verb, what, method: 'GET', path, ...(query && { query }) });
+export const read = (verb: string, what: string, path: string, query?: CoolifyRequest['query']): CoolifyRequest => ({ verb, what, method: 'GET', path, ...(query && { query }) });
 
 export const listServers = (): CoolifyRequest => read('list-servers', 'list its servers', '/servers');
 export const listProjects = (): CoolifyRequest => read('list-projects', 'list its projects', '/projects');
@@ -52,7 +52,7 @@ export function createDestination(serverUuid: string, projectId: string): Coolif
 /** It refuses while anything is on it. */
 export const deleteDestination = (uuid: string): CoolifyRequest => ({ verb: 'remove-destination', what: `delete the destination ${uuid}`, method: 'DELETE', path: `/destinations/${uuid}` });
 
-/** Where at Coolify an application is made. */
+/** Where at Coolify an application or a service is made. */
 export interface Place {
   readonly projectUuid: string;
   readonly environmentUuid: string;
@@ -60,6 +60,14 @@ export interface Place {
   readonly serverUuid: string;
   readonly destinationUuid: string;
 }
+
+export const placeFields = (place: Place): Record<string, string> => ({
+  project_uuid: place.projectUuid,
+  environment_name: place.environmentName,
+  environment_uuid: place.environmentUuid,
+  server_uuid: place.serverUuid,
+  destination_uuid: place.destinationUuid,
+});
 
 export type AppWorkload = WorkloadSpec & { readonly app: AppSpec };
 
@@ -74,11 +82,7 @@ export function createApplication(settings: CoolifySettings, spec: AppWorkload, 
   const body = {
     name,
     description: markOf(mark),
-    project_uuid: place.projectUuid,
-    environment_name: place.environmentName,
-    environment_uuid: place.environmentUuid,
-    server_uuid: place.serverUuid,
-    destination_uuid: place.destinationUuid,
+    ...placeFields(place),
     ...imageFields(image),
     ports_exposes: String(port),
     ports_mappings: `${hostPort}:${port}`,
@@ -116,8 +120,8 @@ export function deleteApplication(uuid: string, volumes: boolean): CoolifyReques
   return { verb: 'remove-application', what: `delete the application ${uuid}`, method: 'DELETE', path: `/applications/${uuid}`, query };
 }
 
-function limitsOf({ appLimits }: CoolifySettings, { limits }: WorkloadSpec): CoolifySettings['appLimits'] {
-  return { memoryBytes: limits?.memoryBytes || appLimits.memoryBytes, cpus: limits?.cpuMillis ? limits.cpuMillis / 1000 : appLimits.cpus };
+export function limitsOf({ appLimits }: CoolifySettings, { limits }: WorkloadSpec): ContainerLimits {
+  return { memoryBytes: limits?.memoryBytes || appLimits.memoryBytes, cpus: limits?.cpuMillis ? limits.cpuMillis / 1000 : appLimits.cpus, pids: limits?.pids || appLimits.pids };
 }
 
 /** A tag has a field of its own; a digest belongs to the name, and Coolify takes no tag beside it. */

@@ -1,3 +1,5 @@
+import type { WordPressImage } from '../wordpress-config.js';
+
 /** How to reach a Coolify, and how it is used. */
 export interface CoolifySettings {
   /** Name of this plane: the mark that tells our resources from all others. */
@@ -14,10 +16,13 @@ export interface CoolifySettings {
   readonly serverAddress?: string | undefined;
   /** Ports of the server that apps may be published on. */
   readonly ports: PortRange;
-  readonly appLimits: { readonly memoryBytes: number; readonly cpus: number };
+  readonly appLimits: ContainerLimits;
+  readonly wordpress: WordPressImage;
+  /** The server that each WordPress has for itself. */
+  readonly database: DatabaseImage;
   /** How long an app may take to become healthy once it is deployed. */
   readonly healthyWithinMs: number;
-  /** How long a deployment may take, its time in the queue included. */
+  /** How long a deployment, or the start of a service, may take, with its time in the queue and that of fetching images. */
   readonly deployedWithinMs: number;
   /** How long a stop or a deletion may take. */
   readonly settledWithinMs: number;
@@ -32,6 +37,20 @@ export interface CoolifySettings {
   readonly requestsPerMinute: number;
 }
 
+/** `pids` can be said of services alone. */
+export interface ContainerLimits {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly pids: number;
+}
+
+export interface DatabaseImage {
+  readonly image: string;
+  /** uid:gid, never root. */
+  readonly user: string;
+  readonly limits: ContainerLimits;
+}
+
 export interface PortRange {
   readonly first: number;
   readonly last: number;
@@ -39,7 +58,7 @@ export interface PortRange {
 
 export const defaultSettings = {
   ports: { first: 20_000, last: 29_999 },
-  appLimits: { memoryBytes: 512 * 1024 * 1024, cpus: 1 },
+  appLimits: { memoryBytes: 512 * 1024 * 1024, cpus: 1, pids: 256 },
   healthyWithinMs: 60_000,
   deployedWithinMs: 600_000,
   settledWithinMs: 120_000,

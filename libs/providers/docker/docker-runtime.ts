@@ -30,7 +30,7 @@ export type DockerRuntimeOptions = Pick<DockerSettings, 'plane' | 'staticImage'>
  */
 export class DockerRuntime implements SiteRuntime {
   readonly name = 'docker';
-  readonly features = { kinds: ['static', 'app', 'wordpress'], addresses: true } as const;
+  readonly features = { kinds: ['static', 'app', 'wordpress'], addresses: true, installs: false } as const;
   private readonly engine: Engine;
   private readonly settings: DockerSettings;
   private readonly networks: ProjectNetworks;

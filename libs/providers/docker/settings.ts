@@ -1,4 +1,5 @@
 import { databaseServer, staticContainer } from '#domain/site/needs.js';
+import type { WordPressImage } from '../wordpress-config.js';
 
 /** How an image that serves files is run: what it serves, from where, as whom. */
 export interface StaticImage {
@@ -18,18 +19,6 @@ export interface Limits {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly pids: number;
-}
-
-/** How WordPress is run. */
-export interface WordPressImage {
-  /** `{php}` stands for the version of PHP that a site asks for. */
-  readonly image: string;
-  /** For sites that ask for none. */
-  readonly phpVersion: string;
-  /** uid:gid, never root. */
-  readonly user: string;
-  /** Where visitors come in with TLS, beside the address that the spec has. */
-  readonly tlsPort?: number;
 }
 
 /** How a server of databases is run. */

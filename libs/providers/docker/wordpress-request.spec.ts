@@ -3,7 +3,8 @@ import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { databaseRequest, passwordHash } from './database-requests.js';
 import { busyboxImage, defaultSettings, type DockerSettings } from './settings.js';
 import { ensureSql, removeSql } from './sql.js';
-import { wordpressImage, wordpressRequest, wordpressVolumeRequest } from './wordpress-request.js';
+import { wordpressImage } from '../wordpress-config.js';
+import { wordpressRequest, wordpressVolumeRequest } from './wordpress-request.js';
 
 const ID = '0190b4c6-7f3e-7c3a-9a57-0123456789ab';
 const OTHER = '0190b4c6-7f3e-7c3a-9a57-0123456789ac';
@@ -32,7 +33,7 @@ describe('a WordPress container', () => {
     });
   });
   it('is of the image for its version of PHP, or the host\'s', () => {
-    expect([wordpressImage(settings, spec), wordpressImage(settings, { ...spec, wordpress: { ...wordpress, phpVersion: '8.1' } })]).toEqual(['wordpress:6.8-php8.3-apache', 'wordpress:6.8-php8.1-apache']);
+    expect([wordpressImage(settings.wordpress, spec), wordpressImage(settings.wordpress, { ...spec, wordpress: { ...wordpress, phpVersion: '8.1' } })]).toEqual(['wordpress:6.8-php8.3-apache', 'wordpress:6.8-php8.1-apache']);
   });
   it('has the data volume of the site whose data it took over', () => {
     expect(wordpressVolumeRequest(settings, { ...spec, siteId: OTHER, name: 'new', dataId: ID })).toEqual({

@@ -8,13 +8,14 @@ import { ProviderError } from '../provider-error.js';
 import type { WorkloadSecrets } from '../site-runtime.js';
 import type { FoundContainer } from './containers.js';
 import type { Engine } from './engine.js';
+import { wordpressImage } from '../wordpress-config.js';
 import { imageHere } from './images.js';
 import type { ProjectNetworks } from './project-networks.js';
 import { makeReleaseVolume } from './release-volume.js';
 import { putSecret } from './secret-files.js';
 import { appRequest, containerName, dataIdOf, dataVolumeRequest, LABEL, staticRequest } from './requests.js';
 import type { DockerSettings } from './settings.js';
-import { databasePasswordFile, secretVolumeRequest, wordpressImage, wordpressRequest, wordpressVolumeRequest } from './wordpress-request.js';
+import { databasePasswordFile, secretVolumeRequest, wordpressRequest, wordpressVolumeRequest } from './wordpress-request.js';
 
 /** Creating more than four containers at once gains nothing on an engine. */
 const CREATIONS_AT_ONCE = 4;
@@ -44,7 +45,7 @@ export class Workloads {
 
   /** Which image WordPress runs on is the host's configuration, and no part of the spec. */
   isOnItsImage(live: FoundContainer, spec: WorkloadSpec): boolean {
-    return spec.kind !== 'wordpress' || live.image === wordpressImage(this.settings, spec);
+    return spec.kind !== 'wordpress' || live.image === wordpressImage(this.settings.wordpress, spec);
   }
 
   /** A container whose network was taken away under it cannot be started again, and one that was given another address is not where its visitors are sent. */
@@ -141,7 +142,7 @@ export class Workloads {
   }
 
   private async wordpressRequest(spec: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<ContainerCreateOptions> {
-    await imageHere(this.engine, wordpressImage(this.settings, spec), signal);
+    await imageHere(this.engine, wordpressImage(this.settings.wordpress, spec), signal);
     const data = wordpressVolumeRequest(this.settings, spec);
     const [kept] = await this.engine.volumes(data.Labels!, signal);
     if (!kept) await this.engine.createVolume(data, signal);
@@ -182,7 +183,7 @@ export class Workloads {
   }
 
   private shapeOf(spec: WorkloadSpec): { image: string; port: number; healthPath: string } {
-    if (spec.kind === 'wordpress') return { image: wordpressImage(this.settings, spec), port: 80, healthPath: '/' };
+    if (spec.kind === 'wordpress') return { image: wordpressImage(this.settings.wordpress, spec), port: 80, healthPath: '/' };
     return spec.app ?? { ...this.settings.staticImage, healthPath: '' };
   }
 

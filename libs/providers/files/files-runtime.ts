@@ -36,7 +36,7 @@ export interface FilesRuntimeOptions {
  */
 export class FilesRuntime implements SiteRuntime {
   readonly name = 'files';
-  readonly features = { kinds: ['static'], addresses: false } as const;
+  readonly features = { kinds: ['static'], addresses: false, installs: false } as const;
   readonly storage: SiteStorage;
   private readonly turns = new InTurn();
 

@@ -47,7 +47,7 @@ export interface WordPressSpec {
   adminEmail: string;
   /** For example de_DE; empty: English. */
   locale: string;
-  /** shared: the host's database server; own: one of the project's own. */
+  /** shared: the host's database server; own: one of the project's own, or of the site's where one comes with it. In a wish empty: as is usual on its runtime. */
   database: string;
 }
 

@@ -80,7 +80,7 @@ export interface WorkloadInstalled {
 /** Ask of a host: run WordPress' command line in a site. Answered with CommandOutput. */
 export interface RunWordPress {
   siteId: string;
-  /** docker */
+  /** docker or coolify */
   runtime: string;
   arguments: string[];
 }

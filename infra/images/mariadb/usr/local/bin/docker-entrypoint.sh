@@ -1,6 +1,7 @@
 #!/bin/sh
 # The official mariadb image's interface, as far as a database server needs it: MARIADB_ROOT_PASSWORD, MARIADB_ROOT_PASSWORD_HASH,
-# MARIADB_ROOT_HOST, each also as the name of a file in …_FILE; anything else is run as it is. Root's password is set at the first start alone.
+# MARIADB_ROOT_HOST, MARIADB_DATABASE, MARIADB_USER, MARIADB_PASSWORD, each also as the name of a file in …_FILE; anything else is run as it is. Passwords
+# and the database are made at the first start alone.
 set -e
 case "${1:-mariadbd}" in -*) set -- mariadbd "$@" ;; esac
 [ "$1" = mariadbd ] || exec "$@"
@@ -10,6 +11,7 @@ value_of() {
   if [ -n "$value" ]; then printf %s "$value"; elif [ -n "$file" ]; then cat "$file"; fi
 }
 quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/\\\\/\\\\\\\\/g; s/'/\\\\'/g")"; }
+name_of() { printf '`%s`' "$(printf %s "$1" | sed 's/`/``/g')"; }
 password=$(value_of MARIADB_ROOT_PASSWORD)
 hash=$(value_of MARIADB_ROOT_PASSWORD_HASH)
 if [ ! -e "$DATADIR/.initialised" ]; then
@@ -23,9 +25,16 @@ if [ ! -e "$DATADIR/.initialised" ]; then
     echo "GRANT ALL ON *.* TO root@$(quoted "${host:-%}") WITH GRANT OPTION;"
     echo "ALTER USER root@$(quoted "${host:-%}") IDENTIFIED BY $by;"
     echo "ALTER USER root@localhost IDENTIFIED BY $by;"
+    database=$(value_of MARIADB_DATABASE)
+    user=$(value_of MARIADB_USER)
+    [ -z "$database" ] || echo "CREATE DATABASE IF NOT EXISTS $(name_of "$database");"
+    if [ -n "$user" ]; then
+      echo "CREATE USER IF NOT EXISTS $(quoted "$user")@'%' IDENTIFIED BY $(quoted "$(value_of MARIADB_PASSWORD)");"
+      [ -z "$database" ] || echo "GRANT ALL ON $(name_of "$database" | sed 's/_/\\_/g').* TO $(quoted "$user")@'%';"
+    fi
     echo "SELECT 1 INTO OUTFILE '$DATADIR/.initialised';"
   } > "$DATADIR/.init.sql")
   set -- "$@" --init-file="$DATADIR/.init.sql"
 fi
-unset MARIADB_ROOT_PASSWORD MARIADB_ROOT_PASSWORD_HASH
+unset MARIADB_ROOT_PASSWORD MARIADB_ROOT_PASSWORD_HASH MARIADB_PASSWORD
 exec "$@"
