@@ -6,7 +6,7 @@ import { deriveId } from '#contracts/ids.js';
 import { categoryOf, keyOf, type Cause, type StoredMessage } from '#contracts/message.js';
 import { restUntil } from '#domain/certificate/caution.js';
 import { certificateDecider, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from '#domain/certificate/certificate.js';
-import { dueStep, proofsToRemove, type Step } from '#domain/certificate/due.js';
+import { dueStep, ending, proofsToRemove, type Step } from '#domain/certificate/due.js';
 import { OF_PLANE, UPLOADED } from '#domain/certificate/policy.js';
 import { isSame } from '#domain/certificate/proofs.js';
 import { domainDecider, type DomainEvent, type DomainName, type DomainState } from '#domain/domain-name/domain-name.js';
@@ -119,11 +119,18 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
       const left = proofsToRemove(state, now);
       if (left.length > 0) this.begin(id, () => this.turns.run(DNS, () => this.withdraw(id, last, left)));
       if (state.status === 'none') continue;
-      if (state.status !== 'removing' && !this.isWanted(id, state)) this.begin(id, () => this.record(id, last, 'remove', { type: 'RemoveCertificate', reason: 'Its domain is served no more.', now, policy: this.issuance.policy }));
+      if (!this.isWanted(id, state)) this.end(id, state, last, now);
       const step = dueStep(state, now, this.issuance.policy);
       if (step) this.begin(id, () => this.attend(id, state, last, step));
       else if (state.status === 'deployed' && ![UPLOADED, OF_PLANE].includes(state.authority) && (this.askRenewalAt.get(id) ?? '') <= now) this.begin(id, () => this.turns.run(state.issuedBy, () => this.planRenewal(id, state, last)));
     }
+  }
+
+  /** An origin certificate lasts for years, and stays in the account that it was made in. */
+  private end(id: string, certificate: Certificate, last: StoredMessage, now: string): void {
+    const how = ending(certificate, this.authorities.isOrigin(certificate.issuedBy));
+    if (how === 'revoke') this.begin(id, () => this.record(id, last, how, { type: 'RevokeCertificate', reason: 'cessationOfOperation', now }));
+    if (how === 'remove') this.begin(id, () => this.record(id, last, how, { type: 'RemoveCertificate', reason: 'Its domain is served no more.', now, policy: this.issuance.policy }));
   }
 
   /** The plane's own certificate, and hosts' copies of it. */

@@ -113,10 +113,10 @@ describeWithKnot('a certificate for a proxy alone', () => describeWithCloudflare
       await expect(served()).rejects.toThrow(/self-signed|issuer/);
     } },
     { name: 'another one', again: /^cloudflare:/, run: () => renewed(false) },
-    { name: 'its removal with its domain', run: async () => {
+    { name: 'its removal with its domain', again: /^cloudflare:/, run: async () => {
       expect((await ask(plane, 'DELETE', `/domains/${name}`)).status).toBe(202);
       await comes(plane, 'nothing of it is left', async () => (await plane.api.call('GET', `/domains/${name}`)).status === 404 && files().length === 0 && (await keys()) === 0, 150_000);
-      expect(cloudflare.zones.all()).toEqual([]);
+      expect([cloudflare.zones.all(), live().includes(serial)]).toEqual([[], false]);
     } },
   ];
 

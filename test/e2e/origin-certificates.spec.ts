@@ -138,6 +138,17 @@ describeAll('certificates between a proxy and the edge', () => {
     expect(cloudflare.origin.live().map(({ id }) => BigInt(id).toString(16))).not.toContain(serial);
   });
 
+  it('are revoked when their domain goes, also when that fails at first', async () => {
+    await add('leaving.example.com');
+    const { serial = '' } = await certified('leaving.example.com');
+    const live = () => cloudflare.origin.live().map(({ id }) => BigInt(id).toString(16));
+    expect(live()).toContain(serial);
+    cloudflare.fail(/DELETE \/certificates/, 'status', { status: 500, times: 1 });
+    expect((await plane.api.call('DELETE', '/domains/leaving.example.com')).status).toBe(202);
+    await until('it is revoked', async () => !live().includes(serial));
+    await until('nothing of it is left', async () => (await plane.api.call('GET', '/domains/leaving.example.com')).status === 404);
+  });
+
   it('are not for a name that visitors reach without the proxy, which is told, and gets one of a public authority once there is one', async () => {
     const { expected } = await add('own.example.net');
     const token = expected.find(({ purpose }) => purpose === 'ownership')!;

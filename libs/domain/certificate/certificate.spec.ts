@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { IssuedCertificate } from '#contracts/gen/hostplane/v1/certificate.js';
 import { given } from '../../../test/support/given.js';
 import { certificateDecider as decider, keySecretOf, type Certificate, type CertificateCommand, type CertificateEvent, type CertificateState } from './certificate.js';
-import { dueStep } from './due.js';
+import { dueStep, ending } from './due.js';
 import { later, nextWarning, renewalTime, retryTime, UPLOADED } from './policy.js';
 
 const DAY = 86_400_000;
@@ -196,5 +196,16 @@ describe('time', () => {
     const [last] = decider.decide({ type: 'WarnOfEnd', now: at(1), policy }, state(...stuck));
     expect(last).toMatchObject({ data: { days: 1 } });
     expect(nextWarning(later(now, 6 * DAY), later(now, 4 * DAY), 0, policy)).toEqual({ days: 1, at: later(now, 5 * DAY) });
+  });
+  it('ends when nobody wants it: after a revocation that was asked for, or has to be, unless that fails again and again', () => {
+    const revoking = [...deployed, { type: 'RevokeCertificate', reason: 'cessationOfOperation', now }] as const;
+    const failing = (times: number) => Array.from({ length: times }, (_, n) => failure(1, 'revocation', { now: later(now, n * 10 * DAY) }));
+    const endings = (certificate: Certificate) => [false, true].map((mustBeRevoked) => ending(certificate, mustBeRevoked));
+    expect(endings(state(...deployed))).toEqual(['remove', 'revoke']);
+    expect(endings(state(request, order(1)))).toEqual(['remove', 'remove']);
+    expect(endings(state(...revoking))).toEqual(['wait', 'wait']);
+    expect([endings(state(...revoking, ...failing(2))), endings(state(...revoking, ...failing(3)))]).toEqual([['wait', 'wait'], ['remove', 'remove']]);
+    expect(endings(state(...revoking, { type: 'RecordRevoked', serial: '01', now, policy }))).toEqual(['remove', 'remove']);
+    expect(endings(state(...deployed, { type: 'RemoveCertificate', reason: '', now, policy }))).toEqual(['wait', 'wait']);
   });
 });

@@ -14,6 +14,16 @@ export function dueStep(certificate: Certificate, now: string, policy: Certifica
   return warning && warning.at <= now ? 'warn' : undefined;
 }
 
+/** So often it is tried to revoke a certificate that nobody wants any more; then its key is destroyed, and it is left to its end. */
+const MOST_TRIES = 3;
+
+/** How one ends that nobody wants any more: a revocation that was asked for comes first, and so does that of one which would be good for long, `mustBeRevoked`. */
+export function ending({ status, issued, tries }: Certificate, mustBeRevoked: boolean): 'revoke' | 'wait' | 'remove' {
+  if (status === 'removing') return 'wait';
+  if (status === 'revoking') return tries < MOST_TRIES ? 'wait' : 'remove';
+  return mustBeRevoked && issued && status !== 'revoked' ? 'revoke' : 'remove';
+}
+
 /** Records that are to be taken from the DNS by now, whatever else is due. */
 export function proofsToRemove({ left }: CertificateState, now: string): readonly CertificateProof[] {
   return left && left.nextAt <= now ? left.proofs : [];
