@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,6 +9,8 @@ import { bringEngine, bringKnot, bringNginx, bringPebble, type Engine } from './
 import { findNatsServer } from './nats-server.js';
 import { consoleSay } from './say.js';
 
+/** After its last test a process may take so long to end. */
+const ENDS_WITHIN_MS = 20_000;
 /** In this order: what is quick and says most comes first. */
 const SUITES = ['unit', 'int', 'e2e', 'chaos'] as const;
 type Suite = (typeof SUITES)[number];
@@ -131,7 +133,7 @@ async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, batch?: Batch): Pr
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--json', '--outputFile', report, ...which];
   // jest says nothing before a file is done, and some files take minutes.
   const beat = setInterval(() => say.line(`  … ${name} goes on, ${Math.round((Date.now() - began) / 1000)} s`), 60_000);
-  const code = await run(process.execPath, args, env).finally(() => clearInterval(beat));
+  const code = await run(process.execPath, args, env, () => existsSync(report)).finally(() => clearInterval(beat));
   const counts = readReport(report);
   rmSync(folder, { recursive: true, force: true });
   const failed = counts ? counts.numFailedTests + counts.numRuntimeErrorTestSuites : 1;
@@ -160,15 +162,26 @@ async function check(): Promise<Outcome> {
   return { name: 'check', passed: code ? 0 : 1, failed: code ? 1 : 0, skipped: 0, tookMs: Date.now() - began };
 }
 
-/** Runs a program with its words going where ours go; jest's report goes to its file, so what it prints to standard output is left out. */
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+/** Runs a program with its words going where ours go; jest's report goes to its file, so what it prints to standard output is left out. One that `isOver` and does not end is killed. */
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, isOver = () => false): Promise<number> {
   const isJest = args.includes('--json');
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', isJest ? 'ignore' : 'inherit', 'inherit'] });
+    const looking = setInterval(() => {
+      if (!isOver()) return;
+      clearInterval(looking);
+      ending = setTimeout(() => {
+        say.warn('All tests have ended, and their process has not: a test left something open.');
+        child.kill('SIGKILL');
+      }, ENDS_WITHIN_MS);
+    }, 1_000);
+    let ending: NodeJS.Timeout | undefined;
     const pass = (signal: NodeJS.Signals) => child.kill(signal);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, pass);
     child.on('error', () => resolve(1));
     child.on('close', (code) => {
+      clearInterval(looking);
+      clearTimeout(ending);
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, pass);
       resolve(code ?? 1);
     });

@@ -39,6 +39,7 @@ export class CoolifyStacks {
   private readonly stacks = new Map<string, Stack>();
   /** So many of the next starts and restarts are answered, and nothing happens. */
   lostStarts = 0;
+  private isClosed = false;
 
   constructor(
     private readonly state: CoolifyState,
@@ -51,7 +52,10 @@ export class CoolifyStacks {
     return [...[...this.rows.values()].map(({ name }) => `service ${name}`), ...parts.flat()];
   }
 
+  /** What is queued is let go; what runs is waited for. */
   async close(): Promise<void> {
+    this.isClosed = true;
+    await Promise.all([...this.rows.values()].map(({ queue }) => queue));
     for (const stack of this.stacks.values()) await stack.down().then(() => stack.forget(true, true));
   }
 
@@ -164,7 +168,7 @@ export class CoolifyStacks {
   private queue(row: StackRow, work: () => Promise<void>): void {
     row.queue = row.queue.then(async () => {
       await pause(this.state.times.workMs);
-      if (this.state.isReachable) await work().catch(() => undefined);
+      if (this.state.isReachable && !this.isClosed) await work().catch(() => undefined);
       void this.look(row);
     });
   }
