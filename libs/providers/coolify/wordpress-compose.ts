@@ -67,9 +67,16 @@ export function wordpressCompose(settings: CoolifySettings, spec: WordPressWorkl
   }, { lineWidth: 0 });
 }
 
+const VERSION_LINE = new RegExp(`^( +${VERSION}: )"?([\\w-]+)"?$`, 'm');
+
 /** Which start of the site a compose file is for. */
 export function versionIn(compose: string): string {
-  return new RegExp(`^ +${VERSION}: "?([\\w-]+)"?$`, 'm').exec(compose)?.[1] ?? '';
+  return VERSION_LINE.exec(compose)?.[2] ?? '';
+}
+
+/** The same file for another start of the site. */
+export function withVersion(compose: string, version: string): string {
+  return compose.replace(VERSION_LINE, `$1"${version}"`);
 }
 
 /** Eight hex digits that tell one image of PHP from another. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
 import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { testImage } from '../../../infra/images/recipes.js';
@@ -15,6 +16,7 @@ import { specHash } from '../spec-hash.js';
 import type { CoolifyRuntimeOptions } from './coolify-runtime.js';
 import { markOf } from './mark.js';
 import { choosePort } from './ports.js';
+import { withVersion } from './wordpress-compose.js';
 
 jest.setTimeout(60_000);
 const secrets = { env: {}, databasePassword: 'planted-database-password', adminPassword: 'planted-admin-password' };
@@ -102,7 +104,8 @@ describeWithCoolify('WordPress at coolify itself', () => {
     expect(error).toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(said) });
     expect(error.message).toMatch(/The one before runs again\.$/);
     expect(error.message).not.toContain('planted');
-    expect([await world.visit(target), row().compose, (await runtime.observe(spec.siteId))?.specHash]).toEqual(['first', compose, specHash(spec)]);
+    const but = (text: string) => withVersion(text, 'another start');
+    expect([await world.visit(target), but(row().compose), (await runtime.observe(spec.siteId))?.specHash]).toEqual(['first', but(compose), specHash(spec)]);
   });
 
   it.each(['unhealthy', 'missing'])('leaves nothing of a first version that is %s', async (tag) => {
@@ -168,8 +171,10 @@ describeWithCoolify('WordPress at coolify itself', () => {
   ] as const)('is made once when Coolify %s', async (_, on, kind, more, times) => {
     world.coolify.fail(on, kind, { ...more, times });
     const spec = freshSpec();
-    expect(await world.visit(await world.runtime.ensure(spec))).toBe('first');
-    expect([rows().length, world.coolify.state.projects.size]).toEqual([1, 1]);
+    const target = await world.runtime.ensure(spec);
+    // A start that was asked for twice is done twice.
+    for (let left = 50; left > 0 && (await world.visit(target)) !== 'first'; left--) await sleep(20);
+    expect([await world.visit(target), rows().length, world.coolify.state.projects.size]).toEqual(['first', 1, 1]);
     world.coolify.fail(/DELETE/, kind === 'hang-after' ? 'reset-after' : kind, { ...more, times });
     await world.runtime.remove(gone(spec));
     expect(await world.coolify.leftovers()).toEqual([]);

@@ -11,7 +11,7 @@ import type { Place } from './requests.js';
 import type { AppServer } from './servers.js';
 import type { FoundStack, Stacks } from './stacks.js';
 import type { CoolifySettings } from './settings.js';
-import { imageMark, versionIn, wordpressCompose } from './wordpress-compose.js';
+import { imageMark, versionIn, withVersion, wordpressCompose } from './wordpress-compose.js';
 import { lookAt, LOOK_PATH } from './wordpress-look.js';
 import { ADMIN_PASSWORD, DATABASE_PASSWORD } from './wordpress-start.js';
 
@@ -100,9 +100,10 @@ export class WordPressStacks {
     }
   }
 
+  /** As a start of its own: what answers with the number that it had may be what Coolify is just about to take down. */
   private async putBack(before: FoundStack, work: Work): Promise<void> {
-    const { signal } = work;
-    const found = await this.stacks.change(before, before.name, { ...before.mark, state: 'changing' }, before.compose, signal);
+    const compose = withVersion(before.compose, newVersion(before.mark.spec));
+    const found = await this.stacks.change(before, before.name, { ...before.mark, state: 'changing' }, compose, work.signal);
     await this.prove(found, work);
   }
 
