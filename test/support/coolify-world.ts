@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
+import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { ContentStore } from '#content/content-store.js';
 import { CoolifyRuntime, type CoolifyRuntimeOptions } from '#providers/coolify/coolify-runtime.js';
 import type { RuntimeWorld } from '#providers/contract/site-runtime.contract.js';
@@ -44,4 +45,14 @@ export async function openCoolify(standIn: StandInOptions = {}, more: Partial<Co
       expect(coolify.violations).toEqual([]);
     },
   };
+}
+
+/** What the vault has for a WordPress. */
+export const wordpressSecrets = { env: {}, databasePassword: 'planted-database-password', adminPassword: 'planted-admin-password' };
+
+/** A new WordPress, in a project of its own or in another one's. */
+export function blogSpec(project?: WorkloadSpec): WorkloadSpec {
+  const wordpress = { phpVersion: 'first', title: 'Blog', adminUser: 'admin', adminEmail: '', locale: '', database: 'own' };
+  const siteId = randomUUID();
+  return WorkloadSpec.fromJSON({ siteId, projectId: project?.projectId ?? randomUUID(), name: 'blog', kind: 'wordpress', runtime: 'coolify', power: 'running', wordpress, url: 'http://blog.localhost:8080' });
 }

@@ -1,15 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
-import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
-import { testImage } from '../../../infra/images/recipes.js';
-import { EngineStack } from '../../../test/support/coolify-engine-stack.js';
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+import type { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { describeWithCoolify } from '../../../test/support/coolify-spec.js';
 import type { StandInOptions } from '../../../test/support/coolify-stand-in.js';
-import { openCoolify, ports, type CoolifyWorld } from '../../../test/support/coolify-world.js';
-import { describeWithDocker } from '../../../test/support/docker.js';
+import { blogSpec as freshSpec, openCoolify, ports, wordpressSecrets as secrets, type CoolifyWorld } from '../../../test/support/coolify-world.js';
 import { siteRuntimeContract, type RuntimeWorld } from '../contract/site-runtime.contract.js';
 import type { SiteRuntime } from '../site-runtime.js';
 import { specHash } from '../spec-hash.js';
@@ -19,17 +15,10 @@ import { choosePort } from './ports.js';
 import { withVersion } from './wordpress-compose.js';
 
 jest.setTimeout(60_000);
-const secrets = { env: {}, databasePassword: 'planted-database-password', adminPassword: 'planted-admin-password' };
 
 /** PHP's version is the tag of the image, and the image says what it is. */
 const showing = (spec: WorkloadSpec, phpVersion: string): WorkloadSpec => ({ ...spec, wordpress: { ...spec.wordpress!, phpVersion } });
 const gone = (spec: WorkloadSpec) => ({ siteId: spec.siteId, projectId: spec.projectId, keepData: false });
-
-function freshSpec(project?: WorkloadSpec): WorkloadSpec {
-  const wordpress = { phpVersion: 'first', title: 'Blog', adminUser: 'admin', adminEmail: '', locale: '', database: 'own' };
-  const siteId = randomUUID();
-  return WorkloadSpec.fromJSON({ siteId, projectId: project?.projectId ?? randomUUID(), name: 'blog', kind: 'wordpress', runtime: 'coolify', power: 'running', wordpress, url: 'http://blog.localhost:8080' });
-}
 
 /** The same runtime, handed the passwords that the vault has. */
 function handed(runtime: SiteRuntime): SiteRuntime {
@@ -222,21 +211,3 @@ describeWithCoolify('WordPress at coolify itself', () => {
     await expect(world.with({}).ensure(freshSpec())).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/was handed none/) });
   });
 });
-
-describeWithDocker('on an engine,', () => describeWithCoolify('WordPress at coolify', () => {
-  let world: CoolifyWorld;
-  beforeAll(async () => {
-    const image = { wordpress: { image: testImage('wordpress'), phpVersion: '8.3', user: '33:33' } };
-    world = await openCoolify({ makeStack: (uuid) => new EngineStack(uuid) }, { ...image, healthyWithinMs: 5_000, settledWithinMs: 30_000, deployedWithinMs: 60_000, callMs: 20_000 });
-  });
-  afterAll(() => world.close());
-
-  it('says what it waits for when its database never comes, answers nobody meanwhile, and leaves nothing', async () => {
-    const spec = freshSpec();
-    const database = { image: testImage('app'), user: '999:999', limits: { memoryBytes: 64 * 1024 ** 2, cpus: 1, pids: 64 } };
-    const error = await world.with({ database }).ensure(spec, undefined, secrets).catch((thrown: unknown) => thrown as Error);
-    expect(error).toMatchObject({ retryable: false, message: expect.stringMatching(/within 15 s: GET \/wp-login\.php .*, and Coolify says running:unknown\. [\s\S]*the database does not answer yet: .*refused/) });
-    await world.runtime.remove(gone(spec));
-    expect(await world.coolify.leftovers()).toEqual([]);
-  });
-}));
