@@ -28,7 +28,9 @@ export class DockerStorage implements SiteStorage {
     const found = (await this.engine.volumes(this.ours(wanted), signal)).filter(({ Labels }) => SHOWN_ROLES.has(Labels[LABEL.role] ?? ''));
     if (found.length === 0) return [];
     const sizes = await this.turns.run('sizes', () => this.engine.volumeSizes(signal));
-    return found.map(({ Name, Labels }) => ({
+    // An engine lists them in whatever order.
+    const sorted = found.sort((a, b) => (a.Name < b.Name ? -1 : 1));
+    return sorted.map(({ Name, Labels }) => ({
       name: Name,
       projectId: Labels[LABEL.project] ?? '',
       dataId: Labels[LABEL.site] ?? '',
