@@ -166,7 +166,7 @@ async function check(): Promise<Outcome> {
 }
 
 /** Runs a program with its words going where ours go; jest's report goes to its file, so what it prints to standard output is left out. One that `isOver` and does not end is killed. */
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, { niceness = 0, isOver = () => false } = {}): Promise<number> {
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, { niceness = 0, isOver = () => false }: { readonly niceness?: number; readonly isOver?: () => boolean } = {}): Promise<number> {
   const isJest = args.includes('--json');
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', isJest ? 'ignore' : 'inherit', 'inherit'] });
