@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, setPriority, tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
@@ -9,8 +9,6 @@ import { bringEngine, bringKnot, bringNginx, bringPebble, type Engine } from './
 import { findNatsServer } from './nats-server.js';
 import { consoleSay } from './say.js';
 
-/** How much the others yield: the niceness of their processes. */
-const YIELDING = 10;
 /** After its last test a process may take so long to end. */
 const ENDS_WITHIN_MS = 20_000;
 /** In this order: what is quick and says most comes first. */
@@ -18,11 +16,10 @@ const SUITES = ['unit', 'int', 'e2e', 'chaos'] as const;
 type Suite = (typeof SUITES)[number];
 
 /**
- * Suites with real parts mostly wait for them, so three lanes run abreast, each one spec after the other. All that use a Docker Engine are in one lane: an engine (20.10) on which
- * two planes make and remove dozens of containers at once can lose count of a network's endpoints, and then never removes it; more of them bring it to a standstill. That lane is the
- * longest: the others have what it leaves of the processor.
+ * Suites with real parts wait for much, so two lanes run abreast, each one spec after the other; a third finds no processor left on two cores. All that use a Docker Engine are in one lane:
+ * an engine (20.10) on which two planes make and remove dozens of containers at once can lose count of a network's endpoints, and then never removes it; more of them bring it to a standstill.
  */
-const LANES = ['engine', 'any', 'any'] as const;
+const LANES = ['engine', 'any'] as const;
 type Lane = (typeof LANES)[number];
 const SPECS: Readonly<Record<Exclude<Suite, 'unit'>, string>> = { int: '{libs,apps,infra}/**/*.int.spec.ts', e2e: 'test/e2e/**/*.spec.ts', chaos: 'test/chaos/**/*.spec.ts' };
 
@@ -136,7 +133,7 @@ async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, batch?: Batch): Pr
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--json', '--outputFile', report, ...which];
   // jest says nothing before a file is done, and some files take minutes.
   const beat = setInterval(() => say.line(`  … ${name} goes on, ${Math.round((Date.now() - began) / 1000)} s`), 60_000);
-  const code = await run(process.execPath, args, env, { niceness: batch?.lane === 'any' ? YIELDING : 0, isOver: () => existsSync(report) }).finally(() => clearInterval(beat));
+  const code = await run(process.execPath, args, env, () => existsSync(report)).finally(() => clearInterval(beat));
   const counts = readReport(report);
   rmSync(folder, { recursive: true, force: true });
   const failed = counts ? counts.numFailedTests + counts.numRuntimeErrorTestSuites : 1;
@@ -166,11 +163,10 @@ async function check(): Promise<Outcome> {
 }
 
 /** Runs a program with its words going where ours go; jest's report goes to its file, so what it prints to standard output is left out. One that `isOver` and does not end is killed. */
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, { niceness = 0, isOver = () => false }: { readonly niceness?: number; readonly isOver?: () => boolean } = {}): Promise<number> {
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, isOver = () => false): Promise<number> {
   const isJest = args.includes('--json');
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', isJest ? 'ignore' : 'inherit', 'inherit'] });
-    if (niceness > 0 && child.pid !== undefined) setPriority(child.pid, niceness);
     const looking = setInterval(() => {
       if (!isOver()) return;
       clearInterval(looking);
