@@ -6,7 +6,7 @@ import { accepted, type Answer } from './answer.js';
 import { BackupQueries } from './backups.queries.js';
 import { ByCall, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
-import { Lifecycle } from './lifecycle.js';
+import { Lifecycle } from './deciding-apps.js';
 import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';
 import { SiteQueries } from './sites.queries.js';

@@ -7,7 +7,7 @@ import { asksForAll } from './access.js';
 import { Answer } from './answer.js';
 import { ByCall, type Call } from './call.js';
 import { CertificateQueries } from './certificates.queries.js';
-import { Domains } from './domains.js';
+import { Domains } from './deciding-apps.js';
 import { DomainQueries } from './domains.queries.js';
 import { Idempotency } from './idempotency.js';
 import { Input, Serves } from './serves.js';

@@ -9,7 +9,7 @@ import { Refusal } from '#domain/refusal.js';
 import { Answer, accepted } from './answer.js';
 import { ByCall, header, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
-import { Lifecycle } from './lifecycle.js';
+import { Lifecycle } from './deciding-apps.js';
 import { OperationQueries } from './operations.queries.js';
 import { ReadModel } from './read-model.js';
 import { Input, Serves } from './serves.js';

@@ -3,7 +3,7 @@ import type { Project } from '#api/project.js';
 import { Refusal } from '#domain/refusal.js';
 import { deriveId } from '#contracts/ids.js';
 import type { Call } from './call.js';
-import type { Lifecycle } from './lifecycle.js';
+import type { Lifecycle } from './deciding-apps.js';
 import type { ProjectQueries } from './projects.queries.js';
 import type { ReadModel } from './read-model.js';
 

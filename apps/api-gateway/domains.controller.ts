@@ -4,7 +4,7 @@ import type { Routes } from '#api/routes.js';
 import { isOperator } from './access.js';
 import { Answer } from './answer.js';
 import { ByCall, type Call } from './call.js';
-import { Domains } from './domains.js';
+import { Domains } from './deciding-apps.js';
 import { DomainQueries } from './domains.queries.js';
 import { Idempotency } from './idempotency.js';
 import { Input, Serves } from './serves.js';

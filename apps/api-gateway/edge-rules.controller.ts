@@ -6,7 +6,7 @@ import type { Routes } from '#api/routes.js';
 import type { EdgeRules, EdgeUser } from '#contracts/gen/hostplane/v1/edge_rules.js';
 import { Answer } from './answer.js';
 import { ByCall, type Call } from './call.js';
-import { Domains } from './domains.js';
+import { Domains } from './deciding-apps.js';
 import { EdgeRulesQueries } from './edge-rules.queries.js';
 import { Idempotency } from './idempotency.js';
 import { Input, Serves } from './serves.js';

@@ -8,7 +8,7 @@ import { ApiGatewayConfig } from './api-gateway.config.js';
 import { Answer } from './answer.js';
 import { ByCall, header, type Call } from './call.js';
 import { CertificateQueries } from './certificates.queries.js';
-import { Domains } from './domains.js';
+import { Domains } from './deciding-apps.js';
 import { EdgeHistory } from './edge-history.js';
 import { EdgeRenderers } from './edge-renderers.js';
 import { Idempotency } from './idempotency.js';

@@ -4,7 +4,7 @@ import type { Routes } from '#api/routes.js';
 import { Answer } from './answer.js';
 import { ByCall, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
-import { Lifecycle } from './lifecycle.js';
+import { Lifecycle } from './deciding-apps.js';
 import { MemberQueries } from './members.queries.js';
 import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';

@@ -7,7 +7,7 @@ import { asksForAll } from './access.js';
 import { ByCall, type Call } from './call.js';
 import { Hosts } from './hosts.js';
 import { Idempotency } from './idempotency.js';
-import { Lifecycle } from './lifecycle.js';
+import { Lifecycle } from './deciding-apps.js';
 import { OperationQueries } from './operations.queries.js';
 import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';

@@ -4,7 +4,7 @@ import { isLive } from '#domain/site/status.js';
 import { leftOutOf, type SwitchAction } from '#domain/site/switch.js';
 import type { BackupQueries } from './backups.queries.js';
 import type { Call } from './call.js';
-import type { Lifecycle } from './lifecycle.js';
+import type { Lifecycle } from './deciding-apps.js';
 import { problemFor } from './problem.filter.js';
 import type { SiteQueries } from './sites.queries.js';
 

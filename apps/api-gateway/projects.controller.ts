@@ -9,7 +9,7 @@ import { ApiGatewayConfig } from './api-gateway.config.js';
 import { asksForAll, isOperator } from './access.js';
 import { ByCall, type Call } from './call.js';
 import { Idempotency } from './idempotency.js';
-import { Lifecycle } from './lifecycle.js';
+import { Lifecycle } from './deciding-apps.js';
 import { ProjectSwitch } from './project-switch.js';
 import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';

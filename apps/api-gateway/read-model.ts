@@ -4,6 +4,9 @@ import type { EventStore } from '#eventstore/event-store.js';
 import { Projection } from '#eventstore/projection.js';
 import { gatewayProjection } from './gateway.projection.js';
 
+/** Longest that an answer waits for the read model to show what was just done: a member whose own change is missing asks twice. */
+const SHOWN_WITHIN_MS = 2_000;
+
 /** What the gateway shows, kept equal to the log. */
 export class ReadModel {
   private readonly projection: Projection;
@@ -43,6 +46,11 @@ export class ReadModel {
   waitFor(position: number, timeoutMs: number): Promise<boolean> {
     this.store.heard(position);
     return this.projection.waitFor(position, timeoutMs);
+  }
+
+  /** Resolves once what was just done at this position can be read, or when that takes too long to keep somebody waiting. */
+  async shown(position: number): Promise<void> {
+    await this.waitFor(position, SHOWN_WITHIN_MS);
   }
 
   /** Resolves when more than this can be read, or when the signal says that nobody waits any more. */

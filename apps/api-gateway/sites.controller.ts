@@ -10,7 +10,7 @@ import { ByCall, type Call } from './call.js';
 import { ProjectChoice } from './default-project.js';
 import { Hosts } from './hosts.js';
 import { Idempotency } from './idempotency.js';
-import { Lifecycle } from './lifecycle.js';
+import { Lifecycle } from './deciding-apps.js';
 import { ProjectQueries } from './projects.queries.js';
 import { Input, Serves } from './serves.js';
 import { SiteQueries } from './sites.queries.js';

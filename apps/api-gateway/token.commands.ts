@@ -23,8 +23,6 @@ export interface TokenWish {
   readonly expiresAt?: string | undefined;
 }
 
-const SHOWN_WITHIN_MS = 2_000;
-
 /** Prefix and 256 random bits. */
 export const newSecret = (): string => `hp_${randomBytes(32).toString('base64url')}`;
 
@@ -49,7 +47,7 @@ export class TokenCommands {
       expiresAt: wish.expiresAt ? new Date(wish.expiresAt).toISOString() : '',
     } as const;
     const { position, duplicate } = await handle(this.store, call.causeFor(command.ownerId), [on(tokenDecider, id, command)]);
-    await this.readModel.waitFor(position, SHOWN_WITHIN_MS);
+    await this.readModel.shown(position);
     return duplicate ? { id } : { id, token };
   }
 
@@ -63,7 +61,7 @@ export class TokenCommands {
 
   async revoke({ id, owner }: { id: string; owner: string }, call: Call): Promise<void> {
     const { position } = await handle(this.store, call.causeFor(owner), [on(tokenDecider, id, { type: 'RevokeToken', tokenId: id })]);
-    await this.readModel.waitFor(position, SHOWN_WITHIN_MS);
+    await this.readModel.shown(position);
     this.tokens.forget();
   }
 
@@ -74,7 +72,7 @@ export class TokenCommands {
     const cause: Cause = { id: deriveId(id, 'issue'), meta: { correlationId: id, causationId: id, actor: 'system:api-gateway', owner: 'admin' } };
     const command = { type: 'IssueToken', tokenId: id, ownerId: 'admin', name, tokenHash: hash, scopes: ['read', 'write', 'admin'], projects: [], verbs: [], expiresAt: '' } as const;
     const { position } = await handle(this.store, cause, [on(tokenDecider, id, command)]);
-    await this.readModel.waitFor(position, SHOWN_WITHIN_MS);
+    await this.readModel.shown(position);
   }
 }
 

@@ -6,8 +6,6 @@ import { BoxKeys, seal } from '#messaging/sealed-box.js';
 import { Unavailable } from '#messaging/unavailable.js';
 import type { ReadModel } from './read-model.js';
 
-/** Longest that an answer waits for our own read model to show what was just done. */
-const SHOWN_WITHIN_MS = 2_000;
 /** Wrapping thousands of keyrings anew takes a while. */
 const ROTATED_WITHIN_MS = 300_000;
 
@@ -21,7 +19,7 @@ export interface NewValue {
 export class Vault {
   constructor(
     private readonly bus: Pick<BusClient, 'ask'>,
-    private readonly readModel: Pick<ReadModel, 'waitFor'>,
+    private readonly readModel: Pick<ReadModel, 'shown'>,
   ) {}
 
   /** Seals values to the project's key. Asks nobody when there are none. */
@@ -35,12 +33,12 @@ export class Vault {
   async store(projectId: string, name: string, { value, generate }: NewValue, cause: Cause): Promise<void> {
     const box = value === undefined ? '' : seal(value, await this.publicKey(projectId, cause));
     const { position } = await this.bus.ask('secrets', 'StoreSecret', { projectId, name, box, length: generate ?? 0 }, cause);
-    await this.readModel.waitFor(position, SHOWN_WITHIN_MS);
+    await this.readModel.shown(position);
   }
 
   async change(type: 'RotateSecret' | 'RevokeSecret', projectId: string, name: string, cause: Cause): Promise<void> {
     const { position } = await this.bus.ask('secrets', type, { projectId, name }, cause);
-    await this.readModel.waitFor(position, SHOWN_WITHIN_MS);
+    await this.readModel.shown(position);
   }
 
   /** The value, which only this call can read: it was sealed to a key that lives as long. */
