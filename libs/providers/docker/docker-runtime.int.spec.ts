@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +45,29 @@ function freshSpec(project?: WorkloadSpec): WorkloadSpec {
   const host = project ? Number(project.address.split('.')[3]) + 1 : 10;
   const address = subnet.replace('0/24', String(host));
   return WorkloadSpec.fromJSON({ siteId: randomUUID(), projectId: project?.projectId ?? randomUUID(), name: 'site', kind: 'static', runtime: 'docker', power: 'running', subnet, address });
+}
+
+/** The engine behind a proxy that answers 403 to some requests, and counts how many of a kind, by the last part of their path, were under way at once. */
+async function engineThrough(refuses: (request: IncomingMessage) => boolean, refusal: object = {}) {
+  const under = new Map<string, number>();
+  const most = new Map<string, number>();
+  const server = createServer((incoming, outgoing) => {
+    if (refuses(incoming)) return void outgoing.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify(refusal));
+    const kind = incoming.url!.split('?')[0]!.split('/').at(-1)!;
+    under.set(kind, (under.get(kind) ?? 0) + 1);
+    most.set(kind, Math.max(most.get(kind) ?? 0, under.get(kind)!));
+    const onward = request({ socketPath: '/var/run/docker.sock', method: incoming.method!, path: incoming.url!, headers: incoming.headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(outgoing).on('close', () => under.set(kind, under.get(kind)! - 1));
+    });
+    incoming.pipe(onward);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    engine: { protocol: 'http', host: '127.0.0.1', port: (server.address() as AddressInfo).port } as const,
+    abreast: (kind: string) => most.get(kind),
+    close: () => void (server.close(), server.closeAllConnections()),
+  };
 }
 
 async function open(): Promise<DockerWorld> {
@@ -234,6 +257,45 @@ describeWithDocker('the docker runtime itself', () => {
     const [route] = parseRoutes(readFileSync('/proc/net/route', 'utf8'));
     const subnet = `${[24, 16, 8, 0].map((shift) => Math.floor(route!.subnet.first / 2 ** shift) % 256).join('.')}/30`;
     await expect(world.runtime.ensure({ ...spec, subnet })).rejects.toMatchObject(refused);
+  });
+
+  it('removes a site whose network cannot go, and says what keeps it when the project goes', async () => {
+    const spec = world.app();
+    const runtime = world.with({ networkGoesWithinMs: 300 });
+    await runtime.ensure(spec);
+    const [network] = lines(await docker('network', 'ls', '--format', '{{.Name}}', '--filter', `label=${LABEL.project}=${spec.projectId}`));
+    const stranger = await docker('run', '-d', '--rm', '--network', network!, STATIC, '/bin/busybox', 'sleep', '60');
+    const name = (await docker('inspect', '--format', '{{.Name}}', stranger)).slice(1);
+    await runtime.remove({ ...spec, keepData: false });
+    await expect(runtime.removeHome(spec.projectId)).rejects.toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(`${network!}.*${name}`) });
+    await docker('rm', '-f', stranger);
+
+    const miscounting = await engineThrough(({ method, url }) => method === 'DELETE' && url!.startsWith('/networks/'), { message: `error while removing network: ${network!} has active endpoints` });
+    try {
+      await expect(world.with({ networkGoesWithinMs: 300, engine: miscounting.engine }).removeHome(spec.projectId)).rejects.toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(`${network!}.*started again`) });
+    } finally {
+      miscounting.close();
+    }
+    await runtime.removeHome(spec.projectId);
+    expect(lines(await docker('network', 'ls', '-q', '--filter', `name=${network!}`))).toEqual([]);
+  });
+
+  it('lets containers enter and leave one network in turn', async () => {
+    const watched = await engineThrough(() => false);
+    const runtime = world.with({ engine: watched.engine });
+    const first = world.app();
+    const specs = [first, world.app(undefined, undefined, first)];
+    specs.push(world.app(undefined, undefined, specs[1]));
+    try {
+      await Promise.all(specs.map((spec) => runtime.ensure(spec)));
+      await Promise.all(specs.map((spec) => runtime.ensure({ ...spec, power: 'stopped' })));
+      await Promise.all(specs.map((spec) => runtime.ensure(spec)));
+      await Promise.all(specs.map((spec) => runtime.remove({ ...spec, keepData: false })));
+    } finally {
+      watched.close();
+    }
+    expect(watched.abreast('start')).toBe(1);
+    expect(watched.abreast('stop')).toBe(1);
   });
 
   it('is worth another try when the engine does not answer', async () => {

@@ -47,8 +47,8 @@ export class DockerRuntime implements SiteRuntime {
   }
 
   async removeHome(projectId: string, signal?: AbortSignal): Promise<void> {
-    if (await this.networks.removeIfUnused(projectId, signal)) return;
-    throw new ProviderError(`The project ${projectId} still has sites on this host: remove them first.`, false);
+    const why = await this.networks.removeIfUnused(projectId, signal);
+    if (why !== undefined) throw new ProviderError(why, false);
   }
 
   async ensure(spec: WorkloadSpec, signal?: AbortSignal, secrets: WorkloadSecrets = noSecrets): Promise<Target> {
@@ -56,11 +56,11 @@ export class DockerRuntime implements SiteRuntime {
     return this.turns.run(spec.siteId, async () => {
       const hash = specHash(spec);
       const wanted = { spec: opened(spec, secrets), hash, secrets };
-      const { live, old } = await this.tidied(spec.siteId, hash, signal);
+      const { live, old } = await this.tidied(spec, hash, signal);
       const kept = live !== undefined && live.specHash === hash && this.workloads.isOnItsImage(live, spec) && (await this.workloads.isOnItsNetwork(live, spec, signal));
       if (kept) await this.workloads.settle(live, old, wanted, signal);
       else {
-        if (live && old) await this.engine.removeContainer(live.id, signal);
+        if (live && old) await this.networks.leave(spec.projectId, () => this.engine.removeContainer(live.id, signal));
         await this.workloads.replace(old ?? live, wanted, signal);
       }
       await this.dropOldReleases(spec.siteId, hash, signal);
@@ -71,11 +71,12 @@ export class DockerRuntime implements SiteRuntime {
   async remove({ siteId, projectId, dataId, keepData }: WorkloadRemoval, signal?: AbortSignal): Promise<void> {
     await this.turns.run(siteId, async () => {
       for (const { id, running } of await this.containersOf(siteId, signal)) {
-        if (running) await this.engine.stopContainer(id, signal);
+        if (running) await this.networks.leave(projectId, () => this.engine.stopContainer(id, signal));
         await this.engine.removeContainer(id, signal);
       }
       const isGoing = ({ Labels }: VolumeInspectInfo) => !keepData || Labels[LABEL.role] === 'secret';
       for (const { Name } of (await this.volumesOf([siteId, dataId], signal)).filter(isGoing)) await this.engine.removeVolume(Name, signal);
+      // One that cannot go yet keeps no site from going: it serves the project's next one, and stands in the way of the project's own end.
       await this.networks.removeIfUnused(projectId, signal);
     });
   }
@@ -102,7 +103,7 @@ export class DockerRuntime implements SiteRuntime {
    * Puts what an interrupted call left out of the way; answers the container that counts, and the one that made room for it if it has
    * not been confirmed to be healthy.
    */
-  private async tidied(siteId: string, hash: string, signal?: AbortSignal): Promise<{ live?: FoundContainer; old?: FoundContainer }> {
+  private async tidied({ siteId, projectId }: WorkloadSpec, hash: string, signal?: AbortSignal): Promise<{ live?: FoundContainer; old?: FoundContainer }> {
     const all = await this.containersOf(siteId, signal);
     for (const { id } of all.filter((c) => c.role === 'upload')) await this.engine.removeContainer(id, signal);
     const workloads = all.filter((c) => c.role === 'workload');
@@ -110,7 +111,7 @@ export class DockerRuntime implements SiteRuntime {
     const live = workloads.find((c) => !c.isOld);
     if (!old || !live) return { ...((live ?? old) && { live: live ?? old }) };
     if (live.specHash === hash) return { live, old };
-    await this.engine.removeContainer(live.id, signal);
+    await this.networks.leave(projectId, () => this.engine.removeContainer(live.id, signal));
     return { live: old };
   }
 

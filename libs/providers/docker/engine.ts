@@ -200,6 +200,10 @@ export class Engine {
     return (await this.call('list-networks', 'list networks', signal, (abortSignal) => this.docker.listNetworks({ ...filters, abortSignal })))!;
   }
 
+  async inspectNetwork(id: string, signal?: AbortSignal): Promise<NetworkInspectInfo | undefined> {
+    return this.call('inspect-network', `inspect network ${id}`, signal, () => this.docker.getNetwork(id).inspect(), { fine: [404] });
+  }
+
   async createNetwork(request: NetworkCreateOptions, signal?: AbortSignal): Promise<void> {
     const body = { _query: {}, _body: request } as unknown as NetworkCreateOptions;
     await this.call('create-network', `create network ${request.Name} with ${request.IPAM?.Config?.[0]?.Subnet}`, signal, (abortSignal) => this.docker.createNetwork({ ...body, abortSignal }), { fine: [409] });

@@ -14,6 +14,8 @@ interface HomeSpec {
   readonly subnet: string;
 }
 
+/** So long others wait for a container that leaves. One that heeds its signal is gone in a tenth of it. */
+const LEAVES_WITHIN_MS = 3_000;
 const ADVICE = 'Choose another range with HOSTPLANE_NETWORK_POOL.';
 
 /** Each project's own bridge: there with its first workload, gone with the last. Work on one project's network is done in turn. */
@@ -30,13 +32,31 @@ export class ProjectNetworks {
     return this.turns.run(home.projectId, async () => work(await this.ensure(home, signal)));
   }
 
-  /** Removes the network if no workload, running or not, needs it; answers whether it is gone. */
-  async removeIfUnused(projectId: string, signal?: AbortSignal): Promise<boolean> {
+  /**
+   * Starts a container of the project, in turn with others of it: where several enter or leave one network at the same moment, an engine (seen in 20.10; moby issue 42119)
+   * can miscount who is in it, and then keeps the network until it is started again.
+   */
+  async enter(projectId: string, start: () => Promise<void>): Promise<void> {
+    await this.turns.run(projectId, start);
+  }
+
+  /** Stops, restarts or removes a running container of the project, in turn as well. One that takes long to stop is not waited for, and leaves whenever it does. */
+  async leave(projectId: string, stop: () => Promise<void>): Promise<void> {
+    const { leaving } = await this.turns.run(projectId, async () => {
+      const leaving = stop();
+      await Promise.race([leaving.catch(() => undefined), sleep(LEAVES_WITHIN_MS, undefined, { ref: false })]);
+      return { leaving };
+    });
+    await leaving;
+  }
+
+  /** Removes the network if no workload, running or not, needs it; answers in words why it is still there, if it is. */
+  async removeIfUnused(projectId: string, signal?: AbortSignal): Promise<string | undefined> {
     return this.turns.run(projectId, async () => {
       const users = await this.engine.containers({ ...this.ours(projectId), [LABEL.role]: 'workload' }, signal);
-      if (users.length > 0) return false;
-      for (const { Id } of await this.engine.networks(this.ours(projectId), signal)) await this.removed(Id, signal);
-      return true;
+      if (users.length > 0) return `The project ${projectId} still has sites on this host: remove them first.`;
+      const networks = await this.engine.networks(this.ours(projectId), signal);
+      return (await Promise.all(networks.map((network) => this.removed(network, signal)))).find((why) => why !== undefined);
     });
   }
 
@@ -68,15 +88,19 @@ export class ProjectNetworks {
     if (device) throw new ProviderError(`The subnet ${subnet} overlaps with a route of this host through ${device}. ${ADVICE}`, false);
   }
 
-  /** The engine takes a moment to let go of the endpoints of containers that are gone. */
-  private async removed(id: string, signal?: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const error = await this.engine.removeNetwork(id, signal).then(() => undefined, (reason: ProviderError) => reason);
-      if (!error) return;
+  /** Removes a network, or answers why the engine does not let it go. */
+  private async removed({ Id, Name }: NetworkInspectInfo, signal?: AbortSignal): Promise<string | undefined> {
+    const deadline = Date.now() + this.settings.networkGoesWithinMs;
+    for (let wait = 100; ; wait += 100) {
+      const error = await this.engine.removeNetwork(Id, signal).then(() => undefined, (reason: ProviderError) => reason);
+      if (!error) return undefined;
       if (!/active endpoints/.test(error.message)) throw error;
-      if (attempt === 10) throw new ProviderError(error.message, true, { cause: error });
-      await sleep(100 * attempt, undefined, { signal });
+      if (Date.now() + wait > deadline) break;
+      await sleep(wait, undefined, { signal });
     }
+    const strangers = Object.values((await this.engine.inspectNetwork(Id, signal))?.Containers ?? {}).map((container) => container.Name);
+    if (strangers.length > 0) return `Containers that are not Hostplane's are in the network ${Name}: ${strangers.join(', ')}. Take them out of it.`;
+    return `The engine keeps the network ${Name}, though no container is in it: it has miscounted, and lets it go once the engine was started again.`;
   }
 
   private async find(projectId: string, signal?: AbortSignal): Promise<NetworkInspectInfo | undefined> {

@@ -42,6 +42,8 @@ export interface DockerSettings {
   readonly healthyWithinMs: number;
   /** How long it may take to stop by itself before it is killed. */
   readonly stopWithinSeconds: number;
+  /** How long the engine may take to let go of a network whose containers are gone. */
+  readonly networkGoesWithinMs: number;
   readonly logMaxSize: string;
   readonly logMaxFiles: number;
 }
@@ -55,6 +57,7 @@ export const defaultSettings = {
   database: { image: 'mariadb:11.8', user: '999:999', limits: { memoryBytes: databaseServer.memoryBytes, cpus: databaseServer.cpuMillis / 1000, pids: 1024 } },
   healthyWithinMs: 60_000,
   stopWithinSeconds: 10,
+  networkGoesWithinMs: 5_000,
   logMaxSize: '10m',
   logMaxFiles: 3,
 } as const;

@@ -63,13 +63,13 @@ export class Workloads {
     await this.handOver(live.id, wanted, signal);
     if (live.isOld) await this.engine.renameContainer(live.id, containerName(spec), signal);
     if (spec.power === 'stopped') {
-      if (live.running) await this.engine.stopContainer(live.id, signal);
+      if (live.running) await this.networks.leave(spec.projectId, () => this.engine.stopContainer(live.id, signal));
     } else if (old) {
       await this.prove(live.id, old, wanted, signal);
     } else {
       const startedAt = (await this.inspected(live.id, signal)).State.StartedAt;
-      if (!live.running) await this.engine.startContainer(live.id, signal);
-      else if (spec.restartedAfter !== '' && Date.parse(startedAt) < Date.parse(spec.restartedAfter)) await this.engine.restartContainer(live.id, signal);
+      if (!live.running) await this.networks.enter(spec.projectId, () => this.engine.startContainer(live.id, signal));
+      else if (spec.restartedAfter !== '' && Date.parse(startedAt) < Date.parse(spec.restartedAfter)) await this.networks.leave(spec.projectId, () => this.engine.restartContainer(live.id, signal));
       await this.healthy(live.id, wanted, signal);
     }
     if (old) await this.engine.removeContainer(old.id, signal);
@@ -100,7 +100,7 @@ export class Workloads {
   }
 
   private async makeRoom(old: FoundContainer, spec: WorkloadSpec, signal?: AbortSignal): Promise<void> {
-    if (old.running) await this.engine.stopContainer(old.id, signal);
+    if (old.running) await this.networks.leave(spec.projectId, () => this.engine.stopContainer(old.id, signal));
     if (!old.isOld) await this.engine.renameContainer(old.id, oldContainer(containerName(spec)), signal);
   }
 
@@ -111,10 +111,10 @@ export class Workloads {
 
   private async prove(next: string, old: FoundContainer | undefined, wanted: Wanted, signal?: AbortSignal): Promise<void> {
     try {
-      await this.engine.startContainer(next, signal);
+      await this.networks.enter(wanted.spec.projectId, () => this.engine.startContainer(next, signal));
       await this.healthy(next, wanted, signal);
     } catch (error) {
-      await this.engine.removeContainer(next);
+      await this.networks.leave(wanted.spec.projectId, () => this.engine.removeContainer(next));
       if (old) await this.putBack(old, wanted.spec);
       throw error;
     }
@@ -124,7 +124,7 @@ export class Workloads {
   private async putBack(old: FoundContainer, spec: WorkloadSpec): Promise<void> {
     await this.engine.renameContainer(old.id, containerName(spec));
     if (spec.power === 'stopped') return;
-    await this.engine.startContainer(old.id);
+    await this.networks.enter(spec.projectId, () => this.engine.startContainer(old.id));
     await waitUntilHealthy(old.probe, this.settings.healthyWithinMs, async () => {});
   }
 
