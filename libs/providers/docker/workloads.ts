@@ -68,7 +68,7 @@ export class Workloads {
       await this.prove(live.id, old, wanted, signal);
     } else {
       const startedAt = (await this.inspected(live.id, signal)).State.StartedAt;
-      if (!live.running) await this.networks.enter(spec.projectId, () => this.engine.startContainer(live.id, signal));
+      if (!live.running) await this.engine.startContainer(live.id, signal);
       else if (spec.restartedAfter !== '' && Date.parse(startedAt) < Date.parse(spec.restartedAfter)) await this.networks.leave(spec.projectId, () => this.engine.restartContainer(live.id, signal));
       await this.healthy(live.id, wanted, signal);
     }
@@ -111,7 +111,7 @@ export class Workloads {
 
   private async prove(next: string, old: FoundContainer | undefined, wanted: Wanted, signal?: AbortSignal): Promise<void> {
     try {
-      await this.networks.enter(wanted.spec.projectId, () => this.engine.startContainer(next, signal));
+      await this.engine.startContainer(next, signal);
       await this.healthy(next, wanted, signal);
     } catch (error) {
       await this.networks.leave(wanted.spec.projectId, () => this.engine.removeContainer(next));
@@ -124,7 +124,7 @@ export class Workloads {
   private async putBack(old: FoundContainer, spec: WorkloadSpec): Promise<void> {
     await this.engine.renameContainer(old.id, containerName(spec));
     if (spec.power === 'stopped') return;
-    await this.networks.enter(spec.projectId, () => this.engine.startContainer(old.id));
+    await this.engine.startContainer(old.id);
     await waitUntilHealthy(old.probe, this.settings.healthyWithinMs, async () => {});
   }
 
