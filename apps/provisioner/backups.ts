@@ -52,6 +52,8 @@ export class Backups {
     const { spec } = site;
     const [target] = this.targets;
     const key = keyOf(spec, backupId);
+    // A storage that is away, or refuses, is found out before the site stands still for it.
+    await target.list(key, signal);
     return this.aside(`take-${backupId}`, async (folder) => {
       const { parts, files, frozenMs } = await this.read(site, folder, progress, signal);
       reached('backup:read');

@@ -12,13 +12,13 @@ import { handle, on } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { CommandResult } from '#providers/site-runtime.js';
+import { commandOutput } from './command-output.js';
 import { Watch } from './health.poller.js';
 import { Runtimes } from './runtimes.js';
 
-/** What an answer carries of each of a command's two outputs, in characters: the bus takes a megabyte. */
-const MOST_SHOWN = 200_000;
-/** What a shell, or an engine, says of a program that is not there. */
+/** What an engine says of a program that is not there, and a program of another one that it needs. */
 const MISSING = [126, 127];
+const IS_THERE = { argv: ['sh', '-c', 'command -v wp'], stdin: '' };
 
 /** Runs wp-cli for people, in the sites of this host. */
 @Controller()
@@ -37,7 +37,11 @@ export class WordPressCommands {
     if (!run) throw new Refusal('unsupported', `No command can be run in a site on "${name}": there is no way in. wp-cli takes a site on docker.`);
     const command = { commandId: deriveId(cause.id, 'command'), siteId, projectId: within.projectId, hostId: this.host.hostId, program: wpProgram(given) };
     await this.begin(command, within, cause);
-    return this.ended(command, cause, () => run.call(runtime, siteId, { argv: ['wp', ...given], stdin: '' }));
+    const result = await this.ended(command, cause, () => run.call(runtime, siteId, { argv: ['wp', ...given], stdin: '' }));
+    if (MISSING.includes(result.exitCode) && (await run.call(runtime, siteId, IS_THERE)).exitCode !== 0) {
+      throw new Refusal('unsupported', 'The image of this site has no wp-cli: choose one that has it with HOSTPLANE_WORDPRESS_IMAGE, and update the site.');
+    }
+    return commandOutput(result);
   }
 
   /** It is in the log before it is run, without what it was given: whoever is removed from the project meanwhile is refused, and nothing is run twice for one request. */
@@ -46,7 +50,7 @@ export class WordPressCommands {
     if (duplicate) throw new Refusal('conflict', `"${command.program}" was run for this request already. Send another Idempotency-Key to run it again.`);
   }
 
-  private async ended({ commandId }: CommandStarted, cause: Cause, work: () => Promise<CommandResult>): Promise<CommandOutput> {
+  private async ended({ commandId }: CommandStarted, cause: Cause, work: () => Promise<CommandResult>): Promise<CommandResult> {
     const end = (exitCode: number, error: string) => handle(this.store, { ...cause, id: deriveId(cause.id, 'ended') }, [on(commandDecider, commandId, { type: 'EndCommand', exitCode, error })]);
     const result = await work().catch(async (error: unknown) => {
       if (!(error instanceof ProviderError)) throw error;
@@ -54,12 +58,6 @@ export class WordPressCommands {
       throw error.retryable ? error : new Refusal('conflict', error.message);
     });
     await end(result.exitCode, '');
-    return shown(result);
+    return result;
   }
-}
-
-function shown({ exitCode, stdout, stderr }: CommandResult): CommandOutput {
-  if (MISSING.includes(exitCode)) throw new Refusal('unsupported', "The image of this site has no wp-cli: choose one that has it with HOSTPLANE_WORDPRESS_IMAGE, and update the site.");
-  const [out, err] = [stdout.slice(0, MOST_SHOWN), stderr.slice(0, MOST_SHOWN)];
-  return { exitCode, stdout: out, stderr: err, isCut: out.length + err.length < stdout.length + stderr.length };
 }

@@ -203,11 +203,12 @@ describeWithDocker('backups', () => {
 describe('backups on S3', () => {
   let plane: Plane;
   const storage = new S3StandIn();
+  const faults = new Faults();
   beforeAll(async () => {
     await storage.start();
     const { endpoint, bucket, accessKey, secretKey } = storage;
     plane = await startPlane({ env: {
-      HOSTPLANE_DOCKER: 'off', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_BACKUP_S3_ENDPOINT: endpoint, HOSTPLANE_BACKUP_S3_BUCKET: bucket,
+      ...faults.env, HOSTPLANE_DOCKER: 'off', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_BACKUP_S3_ENDPOINT: endpoint, HOSTPLANE_BACKUP_S3_BUCKET: bucket,
       HOSTPLANE_BACKUP_S3_ACCESS_KEY: accessKey, HOSTPLANE_BACKUP_S3_SECRET_KEY: secretKey,
     } });
     const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'pages', kind: 'static' });
@@ -217,6 +218,7 @@ describe('backups on S3', () => {
   afterAll(async () => {
     await plane?.stop();
     await storage.stop();
+    faults.remove();
   });
 
   const cli = async (...argv: string[]) => {
@@ -271,6 +273,18 @@ describe('backups on S3', () => {
     await cli('site', 'stop', 'left');
     expect(await cli('project', 'restore', 'team')).toMatchObject({ code: 1, out: expect.stringMatching(/^left +refused +The site is stopped/m) });
     expect((await visit((await plane.api.site('right')).url)).body).toBe('two');
+  });
+
+  it('do not begin to read a site while the storage is away', async () => {
+    await storage.stop();
+    faults.forget();
+    const reads = () => faults.passed().filter(({ point }) => point === 'backup:read').length;
+    const { operationId } = (await plane.api.call<BackupView>('POST', '/sites/pages/backups')).body;
+    await sleep(3_000);
+    expect(reads()).toBe(0);
+    await storage.start();
+    await plane.operation(operationId, 'succeeded');
+    expect(reads()).toBe(1);
   });
 
   it('fail with the reason when the bucket refuses, and leave nothing', async () => {

@@ -14,12 +14,13 @@ import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
 import { adminPassword, Author, PNG } from '../support/wordpress.js';
 
-/** In the place of wp-cli: `core version` is WordPress' own, `flood` says many lines, `wait` reads to the end of its input; else it says what it was given, as whom, and where, and ends as it is told. */
+/** In the place of wp-cli: `core version` is WordPress' own, `flood` says many lines, `dense` much that takes more room on its way, `wait` reads to the end of its input; else it says what it was given, as whom, and where, and ends as it is told. */
 const WP_CLI = [
   '#!/bin/sh',
   'case "$1" in',
   'core) exec php -r "require \\"/var/www/html/wp-includes/version.php\\"; echo \\$wp_version;" ;;',
   'flood) exec yes 0123456789 | head -n "$2" ;;',
+  'dense) head -c "$2" /dev/zero | tr "\\0" "\\1" | tee /dev/stderr ;;',
   'wait) cat; echo "nothing more" ;;',
   '*) for one in "$@"; do echo "[$one]"; done; id -u >&2; pwd; [ "$1" != end ] || exit "$2" ;;',
   'esac',
@@ -144,6 +145,8 @@ describeWithDocker('the data of a WordPress site', () => {
     expect([most.exitCode, most.stdout === '0123456789\n'.repeat(10_000), most.isCut]).toEqual([0, true, false]);
     const more = await wp('flood', '1000000');
     expect([more.exitCode, more.stdout === '0123456789\n'.repeat(20_000).slice(0, 200_000), more.isCut]).toEqual([0, true, true]);
+    expect(await wp('dense', '300000')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^\u0001{70000}/), stderr: expect.stringMatching(/^\u0001{70000}/), isCut: true });
+    for (const code of [126, 127]) expect(await wp('end', String(code))).toMatchObject({ exitCode: code, stdout: expect.stringContaining('[end]') });
     const [out, err]: [string[], string[]] = [[], []];
     const io = { out: { write: (text: string) => out.push(text) }, err: { write: (text: string) => err.push(text) }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } };
     expect([await run(['wp', 'tools', '--', 'end', '4', '--json'], io), out.join(''), err.join('')]).toEqual([1, '[end]\n[4]\n[--json]\n/var/www/html\n', expect.stringMatching(/33[\s\S]*exit code 4/)]);

@@ -39,7 +39,9 @@ export class S3StandIn {
 
   async start(): Promise<void> {
     const server = createServer((request, response) => {
-      void this.answer(request).then(({ status, body = '', headers = {} }) => response.writeHead(status, { 'content-length': Buffer.byteLength(body), ...headers }).end(request.method === 'HEAD' ? undefined : body));
+      const send = ({ status, body = '', headers = {} }: Reply) => response.writeHead(status, { 'content-length': Buffer.byteLength(body), ...headers }).end(request.method === 'HEAD' ? undefined : body);
+      // Whose connection breaks within a request gets no answer.
+      void this.answer(request).then(send, () => request.destroy());
     });
     await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
     this.port = (server.address() as AddressInfo).port;

@@ -19,9 +19,12 @@ export interface S3Settings {
   readonly prefix: string;
   /** What is larger comes in parts of this size, of which a storage takes 10,000. At least 5 MiB. */
   readonly partBytes?: number;
+  /** A storage that sends and takes nothing for so long is away. */
+  readonly silentMs?: number;
 }
 
 const PART_BYTES = 16 * 1024 * 1024;
+const SILENT_MS = 120_000;
 /** Called off or broken, an upload is taken back even so, but not for ever. */
 const ABORT_MS = 15_000;
 
@@ -40,7 +43,8 @@ export class S3Target implements BackupTarget {
       // Many storages know none of the newer checksums; the backup's own sha256 is over all of it.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000 },
+      // Not its requestTimeout: that one only warns, and does not look at an answer's body.
+      requestHandler: { connectionTimeout: 5_000, socketTimeout: settings.silentMs ?? SILENT_MS },
     });
   }
 
@@ -155,13 +159,21 @@ function missing(error: S3Fault): undefined {
   if (!['NoSuchKey', 'NotFound', 'NoSuchUpload'].includes(error.name)) throw error;
 }
 
-/** What the storage refuses (4xx) is final; a storage that does not answer, is slow or fails by itself may come back. */
+/** An upload that is gone, and what came too slowly, can be begun anew. */
+const MAY_PASS = ['NoSuchUpload', 'RequestTimeout'];
+
+/** What the storage refuses, has elsewhere or cannot do is final; a storage that does not answer, is slow or fails by itself may come back. */
 function asProviderError(error: S3Fault, what: string, { endpoint, bucket }: S3Settings): Error {
   if (error instanceof ProviderError) return error;
   const status = error.$metadata?.httpStatusCode;
-  const says = [error.name === 'Error' ? '' : error.name, error.message || error.code].filter(Boolean).join(': ');
-  if (status !== undefined && status >= 400 && status < 500 && ![408, 429].includes(status)) {
-    return new ProviderError(`The backup storage at ${endpoint} refused to ${what} in the bucket ${bucket} (HTTP ${status}, ${says}).`, false, { cause: error });
+  const code = ['Error', 'Unknown'].includes(error.name) ? '' : error.name;
+  // The client tells its own programmers which part of it says so, and from the second line on what to look at.
+  const message = error.message === 'UnknownError' ? '' : (error.message || error.code || '').split('\n', 1)[0]?.replace(/^@smithy\S+ - /, '');
+  const says = [status && `HTTP ${status}`, [code, message].filter(Boolean).join(': ')].filter(Boolean).join(', ');
+  if (status !== undefined && isFinal(status) && !MAY_PASS.includes(error.name)) {
+    return new ProviderError(`The backup storage at ${endpoint} refused to ${what} in the bucket ${bucket} (${says}).`, false, { cause: error });
   }
   return new ProviderError(`The backup storage at ${endpoint} could not ${what} in the bucket ${bucket} (${says}).`, true, { cause: error });
 }
+
+const isFinal = (status: number): boolean => (status >= 300 && status < 500 && ![307, 408, 429].includes(status)) || status === 501;
