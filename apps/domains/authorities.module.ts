@@ -22,7 +22,7 @@ async function originOf(settings: DomainsSettings): Promise<CertificateAuthority
 }
 
 async function acmeOf(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>): Promise<CertificateAuthority | undefined> {
-  const { HOSTPLANE_ACME_DIRECTORY: directory, HOSTPLANE_ACME_EAB_KID: kid, HOSTPLANE_ACME_EAB_HMAC_KEY: hmacKey, HOSTPLANE_ACME_CA_FILE: caFile } = settings;
+  const { HOSTPLANE_ACME_DIRECTORY: directory, HOSTPLANE_ACME_EAB_KID: kid, HOSTPLANE_ACME_EAB_HMAC_KEY: hmacKey, HOSTPLANE_ACME_CA_FILE: caFile, HOSTPLANE_ACME_TIMEOUT_MS: answerMs } = settings;
   if (!directory) return undefined;
   const { AcmeAuthority, knownDirectories } = await import('#providers/acme/acme-authority.js');
   const directoryUrl = knownDirectories[directory] ?? directory;
@@ -31,6 +31,7 @@ async function acmeOf(settings: DomainsSettings, bus: Pick<BusClient, 'ask'>): P
     email: settings.HOSTPLANE_ACME_EMAIL ?? '',
     ...(kid && hmacKey && { eab: { kid, hmacKey } }),
     ...(caFile && { trustedRoots: readFileSync(caFile, 'utf8') }),
+    answerMs,
     accountKey: () => accountKey(bus, authorityName(directoryUrl)),
   });
 }

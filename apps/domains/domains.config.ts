@@ -41,6 +41,7 @@ export const domainsConfig = z.object({
   HOSTPLANE_ACME_EAB_HMAC_KEY: z.string().optional(),
   /** Further roots (PEM) that the directory's own certificate may come from. */
   HOSTPLANE_ACME_CA_FILE: folder().optional(),
+  HOSTPLANE_ACME_TIMEOUT_MS: wholeNumber(100, 120_000).default(30_000),
   /** Whether names that visitors reach by Cloudflare's proxy alone, or by a tunnel, get certificates that only that proxy trusts. */
   HOSTPLANE_ORIGIN_CERTIFICATES: oneOf('off', 'cloudflare').default('off'),
   HOSTPLANE_ORIGIN_CERTIFICATE_DAYS: oneOf('7', '30', '90', '365', '730', '1095', '5475').default('365'),

@@ -16,6 +16,8 @@ import { comes } from '../chaos/asking.js';
 jest.setTimeout(180_000);
 
 const HERE = '127.0.0.1';
+/** What a call to Cloudflare has unless something else is set. */
+const CALL_MS = 15_000;
 /** More than are worked on at once with whoever keeps zones. */
 const MANY = 9;
 
@@ -103,6 +105,17 @@ describeWithPebble('while Cloudflare answers nothing', () => describeWithCloudfl
     });
     await isDeployed('late.example.com', 60_000);
     for (const name of names) await isDeployed(name, 60_000);
+  });
+
+  it('a domain whose records are not answered for says so after the time of one call, and comes when they are', async () => {
+    cloudflare.fail(/dns_records/, 'hang-before', { times: 100_000 });
+    const begun = Date.now();
+    await add('slow.example.com');
+    await comes(plane, 'it says why', async () => (await show('slow.example.com'))['lastError'] !== undefined);
+    expect(Date.now() - begun).toBeLessThan(2 * CALL_MS);
+    expect(await show('slow.example.com')).toMatchObject({ status: 'pending', failedStep: 'records', nextCheckAt: expect.any(String), lastError: expect.stringMatching(/^The records could not be set\. Cloudflare does not answer \(nothing within 15 s\) when it is to look at the records of \S*slow\.example\.com/) });
+    cloudflare.faults.length = 0;
+    await isDeployed('slow.example.com', 60_000);
   });
 
   it('it is found out later whether the records of what went on without are ours to set: they are not', async () => {

@@ -1,15 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cloudflareApi, failure } from './cloudflare-spec.js';
 import { CloudflareOrigin } from './cloudflare-origin.js';
 import { CloudflareTunnels } from './cloudflare-tunnels.js';
 import { CloudflareZones } from './cloudflare-zones.js';
 import type { Answered, Asked, DescribedApi } from './described-api.js';
 
-/** What goes wrong with the next requests whose `<method> <path>` fits. `after`: the request was taken, and its answer never comes. */
+/** What goes wrong with the next requests whose `<method> <path>` fits. `after`: the request was taken, and its answer never comes. `slow`: it comes after a while. */
 export interface CloudflareFault {
   readonly on: RegExp;
-  readonly kind: 'reset' | 'reset-after' | 'hang-after' | 'status' | 'status-after';
+  readonly kind: 'reset' | 'reset-after' | 'hang-before' | 'hang-after' | 'slow' | 'status' | 'status-after';
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   times: number;
@@ -17,6 +18,7 @@ export interface CloudflareFault {
 
 export const CLOUDFLARE_TOKEN = 'a-token-of-cloudflare-that-nobody-may-see';
 const ROOT = '/client/v4';
+const SLOW_MS = 600;
 
 /**
  * Cloudflare's API as a client sees it: zones, records, tunnels and origin certificates with state, every request and answer checked against its own description. Each further part of the
@@ -73,6 +75,8 @@ export class CloudflareStandIn {
     const fault = this.faults.find((one) => one.times > 0 && one.on.test(name));
     if (fault) fault.times--;
     if (fault?.kind === 'reset') return void request.socket.destroy();
+    if (fault?.kind === 'hang-before') return;
+    if (fault?.kind === 'slow') await sleep(SLOW_MS);
     const answer = fault?.kind === 'status' ? { ...failure(fault.status!, 10_013, 'Injected.'), ...(fault.headers && { headers: fault.headers }) } : await this.allowed(asked);
     await this.zones.settled();
     if (fault?.kind === 'reset-after') return void request.socket.destroy();

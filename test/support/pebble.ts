@@ -22,6 +22,8 @@ export interface PebbleOptions {
   /** Accounts are only for who knows this key (external account binding), base64url. */
   readonly eab?: { readonly kid: string; readonly hmacKey: string };
   readonly blocked?: readonly string[];
+  /** It refuses no nonce that it gave out. */
+  readonly isSteady?: boolean;
 }
 
 /** A real certificate authority of a test's own, on loopback: it looks at proofs, refuses one nonce in twenty, wants each order proven anew, and keeps nothing over a restart. */
@@ -35,11 +37,12 @@ export class Pebble {
     readonly caFile: string,
     /** The same as PEM. */
     readonly ca: string,
+    readonly keyFile: string,
     private readonly managementUrl: string,
     private readonly child: ChildProcess,
   ) {}
 
-  static async start({ dns, httpPort, lifetimeSeconds = 90 * 86_400, eab, blocked = [] }: PebbleOptions): Promise<Pebble> {
+  static async start({ dns, httpPort, lifetimeSeconds = 90 * 86_400, eab, blocked = [], isSteady = false }: PebbleOptions): Promise<Pebble> {
     const folder = mkdtempSync(join(tmpdir(), 'hostplane-pebble-'));
     const [port, management, tlsPort] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
     const own = await generate([{ name: 'commonName', value: 'pebble' }], { keyType: 'ec', curve: 'P-256', extensions: [{ name: 'basicConstraints', cA: true }, { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }] });
@@ -52,8 +55,8 @@ export class Pebble {
       profiles: { default: { description: 'one for all', validityPeriod: lifetimeSeconds } },
     };
     writeFileSync(config, JSON.stringify({ pebble }));
-    const child = spawn(pebbleProgram(), ['-config', config, '-dnsserver', dns], { env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0' }, stdio: ['ignore', 'pipe', 'ignore'] });
-    const started = new Pebble(folder, `https://127.0.0.1:${port}/dir`, caFile, own.cert, `https://127.0.0.1:${management}`, child);
+    const child = spawn(pebbleProgram(), ['-config', config, '-dnsserver', dns], { env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0', ...(isSteady && { PEBBLE_WFE_NONCEREJECT: '0' }) }, stdio: ['ignore', 'pipe', 'ignore'] });
+    const started = new Pebble(folder, `https://127.0.0.1:${port}/dir`, caFile, own.cert, keyFile, `https://127.0.0.1:${management}`, child);
     child.stdout.on('data', (bytes: Buffer) => (started.said += bytes.toString()));
     for (const end = Date.now() + STARTS_WITHIN_MS; ; await sleep(50)) {
       if (await started.root().then(() => true, () => false)) return started;

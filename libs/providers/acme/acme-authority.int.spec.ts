@@ -41,7 +41,7 @@ describeWithPebble('ACME with pebble', () => {
   });
 
   const startPebble = (more: object = {}) => Pebble.start({ dns: knot.address, httpPort: (web.address() as AddressInfo).port, blocked: ['blocked.org'], ...more });
-  const make = (more: Partial<AcmeSettings> = {}, at = pebble) => new AcmeAuthority({ directoryUrl: at.directoryUrl, trustedRoots: at.ca, email: 'me@example.com', accountKey: () => Promise.resolve(accountKey), ...more });
+  const make = (more: Partial<AcmeSettings> = {}, at = pebble) => new AcmeAuthority({ directoryUrl: at.directoryUrl, trustedRoots: at.ca, email: 'me@example.com', accountKey: () => Promise.resolve(accountKey), answerMs: 30_000, ...more });
   const freshName = () => `name-${++count}.example.com`;
   async function prove({ proofs }: PlacedOrder): Promise<void> {
     for (const { type, token, text } of proofs) {

@@ -4,7 +4,7 @@ import type { CertificateProof } from '#contracts/gen/hostplane/v1/certificate.j
 import { reached } from '#contracts/probe.js';
 import { revocationReasons, type CertificateAuthority, type PlacedOrder, type RenewalWindow, type RevocationReason } from '../certificate-authority.js';
 import { ProviderError } from '../provider-error.js';
-import { asProviderError, detailOf, setUpHttp, timeOf } from './acme-http.js';
+import { asProviderError, detailOf, FailedCall, setUpHttp, timeOf } from './acme-http.js';
 import { renewalId } from './renewal-info.js';
 
 export interface AcmeSettings {
@@ -20,6 +20,8 @@ export interface AcmeSettings {
   accountKey(): Promise<string>;
   /** How long the authority may take to look at a proof, or to issue. Milliseconds. */
   readonly patienceMs?: number;
+  /** How long one call may take until its answer is there whole. Milliseconds. */
+  readonly answerMs: number;
 }
 
 /** Directories by the names that people know them by. */
@@ -28,6 +30,8 @@ export const knownDirectories: Readonly<Record<string, string>> = { letsencrypt:
 const PATIENCE_MS = 90_000;
 const LONGEST_POLL_MS = 3_000;
 const ASK_AGAIN_MS = 6 * 3_600_000;
+const STATUSES: readonly string[] = ['pending', 'ready', 'processing', 'valid', 'invalid'];
+const CHAIN = /-----BEGIN CERTIFICATE-----[^]+-----END CERTIFICATE-----\s*$/;
 /** Numbers of RFC 5280, 5.3.1. */
 const REASON_CODES: Record<RevocationReason, number> = { unspecified: 0, keyCompromise: 1, superseded: 4, cessationOfOperation: 5 };
 
@@ -38,7 +42,7 @@ export class AcmeAuthority implements CertificateAuthority {
   private signedIn: Promise<Client> | undefined;
 
   constructor(private readonly settings: AcmeSettings) {
-    setUpHttp(settings.trustedRoots);
+    setUpHttp(settings.trustedRoots, settings.answerMs);
   }
 
   async order(names: readonly string[], proof: 'http-01' | 'dns-01', { replaces, signal }: { readonly replaces?: string; readonly signal?: AbortSignal } = {}): Promise<PlacedOrder> {
@@ -46,7 +50,7 @@ export class AcmeAuthority implements CertificateAuthority {
       reached('acme:order');
       const identifiers = names.map((value) => ({ type: 'dns', value }));
       const order = await this.place(client, identifiers, replaces);
-      const wanted = (await client.getAuthorizations(order)).filter(({ status }) => status !== 'valid');
+      const wanted = (await this.authorizations(client, order)).filter(({ status }) => status !== 'valid');
       return { reference: order.url, proofs: await Promise.all(wanted.map((authorization) => proofOf(client, authorization, proof))) };
     });
   }
@@ -57,58 +61,60 @@ export class AcmeAuthority implements CertificateAuthority {
       if (order.status === 'pending') await this.prove(client, order, proofs);
       const ready = await this.untilNot(client, reference, 'pending', signal);
       reached('acme:finalize');
-      if (ready.status === 'ready') await client.finalizeOrder(ready, csr);
+      if (ready.status === 'ready') await this.during('take the signing request', client.finalizeOrder(ready, csr));
       const done = await this.untilNot(client, reference, 'ready', signal, 'processing');
       if (done.status !== 'valid') throw new ProviderError(`The certificate authority did not issue: ${detailOf((done as { error?: object }).error ?? {})}`, false);
       reached('acme:download');
-      return client.getCertificate(done);
+      const chain = await this.during('hand over the certificate', client.getCertificate(done));
+      if (!CHAIN.test(chain)) throw new ProviderError('The certificate authority could not hand over the certificate: its answer is no whole chain in PEM.', true);
+      return chain;
     });
   }
 
   async renewal(chain: string, signal?: AbortSignal): Promise<RenewalWindow | undefined> {
     const id = renewalId(chain);
     if (id === undefined) return undefined;
-    try {
-      const base = (await axios.get<{ renewalInfo?: string }>(this.settings.directoryUrl, { ...(signal && { signal }) })).data.renewalInfo;
-      if (!base) return undefined;
-      const { data, headers } = await axios.get<{ suggestedWindow: { start: string; end: string }; explanationURL?: string }>(`${base.replace(/\/$/, '')}/${id}`, { ...(signal && { signal }) });
-      const [start, end] = [data.suggestedWindow.start, data.suggestedWindow.end].map((time) => new Date(time).toISOString());
-      const askAgainAt = timeOf((headers as Record<string, string | undefined>)['retry-after'], new Date()) || new Date(Date.now() + ASK_AGAIN_MS).toISOString();
-      return { start: start!, end: end!, explanation: data.explanationURL ?? '', askAgainAt };
-    } catch (error) {
-      throw asProviderError(error, 'tell when to renew');
-    }
+    return this.during('tell when to renew', this.window(id, { ...(signal && { signal }) }));
   }
 
   async revoke(chain: string, reason: RevocationReason, signal?: AbortSignal): Promise<void> {
     const code = REASON_CODES[revocationReasons.includes(reason) ? reason : 'unspecified'];
     await this.asked('revoke the certificate', signal, async (client) => {
       reached('acme:revoke');
-      await client.revokeCertificate(chain, { reason: code }).catch((error: Error) => {
-        if (!error.message.includes('alreadyRevoked')) throw error;
-      });
+      await client.revokeCertificate(chain, { reason: code }).catch(unless('alreadyRevoked'));
     });
+  }
+
+  private async window(id: string, options: { readonly signal?: AbortSignal }): Promise<RenewalWindow | undefined> {
+    const base = (await axios.get<{ renewalInfo?: string }>(this.settings.directoryUrl, options)).data.renewalInfo;
+    if (!base) return undefined;
+    const { data, headers } = await axios.get<{ suggestedWindow?: { start: string; end: string }; explanationURL?: string }>(`${base.replace(/\/$/, '')}/${id}`, options);
+    const [start, end] = [data.suggestedWindow?.start, data.suggestedWindow?.end].map((time) => Date.parse(time ?? ''));
+    if (!Number.isFinite(start) || !Number.isFinite(end)) throw new Error('its answer has no time');
+    const askAgainAt = timeOf((headers as Record<string, string | undefined>)['retry-after'], new Date()) || new Date(Date.now() + ASK_AGAIN_MS).toISOString();
+    return { start: new Date(start!).toISOString(), end: new Date(end!).toISOString(), explanation: data.explanationURL ?? '', askAgainAt };
   }
 
   /** An authority that does not know, or no longer takes, the certificate that this one follows takes a plain order. */
   private async place(client: Client, identifiers: { type: string; value: string }[], replaces: string | undefined): Promise<Order> {
     const id = replaces === undefined ? undefined : renewalId(replaces);
     const plain = { identifiers };
-    if (id === undefined) return client.createOrder(plain);
-    return client.createOrder({ ...plain, replaces: id } as typeof plain).catch((error: unknown) => {
-      if (error instanceof ProviderError && !error.retryable) return client.createOrder(plain);
+    const send = async (wish: typeof plain) => whole('take an order', await this.during('take an order', client.createOrder(wish)));
+    if (id === undefined) return send(plain);
+    return send({ ...plain, replaces: id } as typeof plain).catch((error: unknown) => {
+      if (error instanceof ProviderError && !error.retryable) return send(plain);
       throw error;
     });
   }
 
   /** Says of each proof that it is there. */
   private async prove(client: Client, order: Order, proofs: readonly CertificateProof[]): Promise<void> {
-    const open = (await client.getAuthorizations(order)).filter(({ status }) => status === 'pending');
+    const open = (await this.authorizations(client, order)).filter(({ status }) => status === 'pending');
     reached('acme:prove');
     for (const authorization of open) {
       // What was begun before a death goes on by itself.
       const chosen = await Promise.all(authorization.challenges.map(async (one) => (await isProof(client, one, proofs)) && one.status === 'pending' ? [one] : []));
-      for (const challenge of chosen.flat()) await client.completeChallenge(challenge);
+      for (const challenge of chosen.flat()) await this.during('look at a proof', client.completeChallenge(challenge));
     }
   }
 
@@ -116,22 +122,39 @@ export class AcmeAuthority implements CertificateAuthority {
     const end = Date.now() + (this.settings.patienceMs ?? PATIENCE_MS);
     for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, LONGEST_POLL_MS)) {
       const order = await this.refresh(client, reference);
-      if (order.status === 'invalid') throw new ProviderError(`The certificate authority refuses the order: ${await whyRefused(client, order)}`, false);
+      if (order.status === 'invalid') throw new ProviderError(`The certificate authority refuses the order: ${whyRefused(order, await this.authorizations(client, order))}`, false);
       if (order.status !== status && order.status !== other) return order;
       if (Date.now() + waitMs > end) throw new ProviderError(`The certificate authority has not come to an end: the order is still ${order.status}.`, true);
       await sleep(waitMs, undefined, { ...(signal && { signal }) });
     }
   }
 
-  private refresh(client: Client, reference: string): Promise<Order> {
-    return client.getOrder({ url: reference } as Order);
+  private async refresh(client: Client, reference: string): Promise<Order> {
+    return whole('say how the order is', await this.during('say how the order is', client.getOrder({ url: reference } as Order)));
+  }
+
+  private async authorizations(client: Client, order: Order): Promise<readonly Authorization[]> {
+    const all = await this.during('say what is to be proven', client.getAuthorizations(order));
+    // The types are the library's wish, not what an authority says.
+    if (all.some((one) => !(one.identifier as unknown) || !Array.isArray(one.challenges))) throw new ProviderError('The certificate authority could not say what is to be proven: its answer has no challenges.', true);
+    return all;
   }
 
   private async asked<T>(what: string, signal: AbortSignal | undefined, work: (client: Client) => Promise<T>): Promise<T> {
-    try {
+    const begun = async () => {
       signal?.throwIfAborted();
-      return await work(await this.signIn());
+      return work(await this.signIn());
+    };
+    return this.during(what, begun());
+  }
+
+  /** Of a call that failed it is said what it was for. What is remembered of an authority that does not speak as it did, or not know us any more, may be out of date. */
+  private async during<T>(what: string, call: Promise<T>): Promise<T> {
+    try {
+      return await call;
     } catch (error) {
+      const isRefusal = error instanceof FailedCall && error.refusal !== undefined && error.kind !== 'accountDoesNotExist';
+      if (!isRefusal && !(error instanceof ProviderError)) this.signedIn = undefined;
       throw asProviderError(error, what);
     }
   }
@@ -149,17 +172,25 @@ export class AcmeAuthority implements CertificateAuthority {
     const { directoryUrl, email, eab } = this.settings;
     const client = new Client({ directoryUrl, accountKey: await this.settings.accountKey(), ...(eab && { externalAccountBinding: { ...eab } }) });
     reached('acme:account');
-    const isThere = await client.createAccount({ onlyReturnExisting: true }).then(() => true, isUnknown);
+    const isThere = await this.during('find our account', client.createAccount({ onlyReturnExisting: true }).then(() => true, unless('accountDoesNotExist')));
     // Said again to an account that is there, it changes who is written to; without anybody there is nothing to say, and authorities refuse that.
-    if (!isThere || email) await client.createAccount({ termsOfServiceAgreed: true, ...(email && { contact: [`mailto:${email}`] }) });
+    if (!isThere || email) await this.during(isThere ? 'take note of whom to write to' : 'open an account', client.createAccount({ termsOfServiceAgreed: true, ...(email && { contact: [`mailto:${email}`] }) }));
     return client;
   }
 }
 
-/** There is no account of this key yet (RFC 8555, 7.3.1). */
-function isUnknown(error: Error): false {
-  if (error.message.includes('accountDoesNotExist')) return false;
-  throw error;
+/** A refusal of this kind is an answer (RFC 8555, 6.7): undefined. */
+function unless(kind: string): (error: unknown) => undefined {
+  return (error) => {
+    if (error instanceof FailedCall && error.kind === kind) return undefined;
+    throw error;
+  };
+}
+
+/** An order that says where it is and what it wants; with less it would be waited for in vain. */
+function whole(what: string, order: Order): Order {
+  if (STATUSES.includes(order.status) && Array.isArray(order.authorizations)) return order;
+  throw new ProviderError(`The certificate authority could not ${what}: its answer has no status or no authorizations.`, true);
 }
 
 async function proofOf(client: Client, { identifier, challenges }: Authorization, type: 'http-01' | 'dns-01'): Promise<CertificateProof> {
@@ -177,8 +208,7 @@ async function isProof(client: Client, challenge: Authorization['challenges'][nu
 }
 
 /** The proof that was not found as it should be, in the authority's own words. */
-async function whyRefused(client: Client, order: Order): Promise<string> {
-  const all = await client.getAuthorizations(order);
+function whyRefused(order: Order, all: readonly Authorization[]): string {
   const bad = all.flatMap(({ identifier, challenges }) => challenges.flatMap((one) => ('error' in one && one.error ? [`${identifier.value}: ${detailOf(one.error)}`] : [])));
   return bad.join('; ') || detailOf((order as { error?: object }).error ?? {});
 }

@@ -1,5 +1,5 @@
 import { Agent } from 'node:https';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import { axios } from 'acme-client';
 import { Unavailable } from '#messaging/unavailable.js';
 import { ProviderError } from '../provider-error.js';
@@ -12,37 +12,99 @@ interface Problem {
   readonly subproblems?: readonly { readonly detail?: string; readonly identifier?: { readonly value?: string } }[];
 }
 
+interface Refusal {
+  readonly status: number;
+  readonly problem: Problem;
+  readonly retryAfter: string | undefined;
+}
+
+/** What the HTTP layer says of a call; its client library has types of its own for each part. */
+interface Sent {
+  readonly method?: string;
+  readonly url?: string;
+  readonly signal?: AbortSignal;
+}
+
 const KIND = 'urn:ietf:params:acme:error:';
-const ANSWER_TIMEOUT_MS = 30_000;
 /** Kinds that pass by themselves; whatever else an authority says, it would say again. */
 const PASSING = ['badNonce', 'serverInternal', 'orderNotReady'];
 
+/** A call that was refused, got lost on its way, or was answered with what is no use. */
+export class FailedCall extends Error {
+  constructor(
+    message: string,
+    /** What was asked for; empty for what is signed, whose caller knows what it wanted. */
+    readonly path: string,
+    readonly refusal?: Refusal,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+
+  /** Why it was refused, as RFC 8555 (6.7) names it; empty where it does not. */
+  get kind(): string {
+    return this.refusal ? kindOf(this.refusal.problem) : '';
+  }
+}
+
 /**
- * Makes the client's one HTTP layer ours: it repeats and waits for nothing (that is decided where it is recorded), every refusal is told with the authority's own words and
- * its Retry-After, and an authority that few know is believed by its own root. The client library has one such layer for all its clients.
+ * Makes the client's one HTTP layer ours: it repeats and waits for nothing (that is decided where it is recorded), an answer is there whole in time, every refusal is told with
+ * the authority's own words and its Retry-After, and an authority that few know is believed by its own root. The client library has one such layer for all its clients.
  */
-export function setUpHttp(trustedRoots: string | undefined): void {
-  axios.defaults.timeout = ANSWER_TIMEOUT_MS;
+export function setUpHttp(trustedRoots: string | undefined, answerMs: number): void {
   axios.defaults.validateStatus = null;
-  axios.defaults.httpsAgent = new Agent({ keepAlive: false, ...(trustedRoots !== undefined && { ca: [...rootCertificates, trustedRoots] }) });
+  // Read once: for each connection all roots together take longer than the rest of it.
+  axios.defaults.httpsAgent = new Agent({ keepAlive: false, ...(trustedRoots !== undefined && { secureContext: createSecureContext({ ca: [...rootCertificates, trustedRoots] }) }) });
   axios.interceptors.request.clear();
   axios.interceptors.response.clear();
-  axios.interceptors.response.use((response) => {
-    const problem = problemOf(response.data);
-    // The client itself asks again with another nonce.
-    if (response.status < 400 || problem.type === `${KIND}badNonce`) return response;
-    throw refusalOf(response.status, problem, (response.headers as Record<string, string | undefined>)['retry-after'], new Date());
+  axios.interceptors.request.use((config) => {
+    const limit = AbortSignal.timeout(answerMs);
+    config.signal = config.signal ? AbortSignal.any([config.signal as AbortSignal, limit]) : limit;
+    return config;
   });
+  axios.interceptors.response.use(
+    (response) => {
+      const { status, data, headers, config } = response as { status: number; data: unknown; headers: Record<string, string | undefined>; config: Sent };
+      const failure = failureOf(status, data, headers, pathOf(config));
+      if (failure) throw failure;
+      return response;
+    },
+    (error: Error & { code?: string; config?: Sent }) => {
+      const isLate = (error.config?.signal?.reason as Error | undefined)?.name === 'TimeoutError';
+      throw new FailedCall(isLate ? `no whole answer came within ${answerMs / 1000} s` : error.message || (error.code ?? String(error)), pathOf(error.config), undefined, { cause: error });
+    },
+  );
+}
+
+/** What is wrong with an answer. Certificates are text and some answers have no body; all else is JSON, and the client would take half of it for the whole. */
+function failureOf(status: number, data: unknown, headers: Record<string, string | undefined>, path: string): FailedCall | undefined {
+  const problem = problemOf(data);
+  // The client itself asks again with another nonce.
+  if (problem.type === `${KIND}badNonce`) return undefined;
+  if (status >= 400) return refusedCall(status, problem, headers['retry-after'], path);
+  const isText = typeof data === 'string' && data !== '' && !headers['content-type']?.includes('pem');
+  return isText ? new FailedCall(`it answers ${status} with what is no JSON`, path) : undefined;
+}
+
+export function refusedCall(status: number, problem: Problem, retryAfter: string | undefined, path = ''): FailedCall {
+  const kind = kindOf(problem);
+  return new FailedCall(`it answers ${status}${kind && ` (${kind})`}: ${detailOf(problem)}`, path, { status, problem, retryAfter });
+}
+
+/** What came of a call that failed, or on the way to it: whoever could not be reached may be reached later. A vault that is away is not the authority's fault, and stays what it is. */
+export function asProviderError(error: unknown, what: string, now = new Date()): ProviderError | Unavailable {
+  if (error instanceof ProviderError || error instanceof Unavailable) return error;
+  const { message, code } = error as Error & { code?: string };
+  const { path, refusal } = error instanceof FailedCall ? error : { path: '', refusal: undefined };
+  const words = `The certificate authority could not ${what}${path && `, asked for ${path}`}: ${message || code || String(error)}`;
+  return refusal ? refused(refusal, words, now, error) : new ProviderError(words, true, { cause: error });
 }
 
 /** What an authority's refusal means to us. */
-export function refusalOf(status: number, problem: Problem, retryAfter: string | undefined, now: Date): ProviderError {
-  const kind = problem.type?.startsWith(KIND) ? problem.type.slice(KIND.length) : '';
-  const words = `The certificate authority answers ${status}${kind && ` (${kind})`}: ${detailOf(problem)}`;
-  const notBefore = timeOf(retryAfter, now);
-  if (status === 429 || kind === 'rateLimited') return new RateLimited(words, notBefore);
-  if (status === 503 && notBefore !== '') return new RateLimited(words, notBefore);
-  return new ProviderError(words, status >= 500 || PASSING.includes(kind));
+function refused({ status, problem, retryAfter }: Refusal, words: string, now: Date, cause: unknown): ProviderError {
+  const [kind, notBefore] = [kindOf(problem), timeOf(retryAfter, now)];
+  if (status === 429 || kind === 'rateLimited' || (status === 503 && notBefore !== '')) return new RateLimited(words, notBefore, { cause });
+  return new ProviderError(words, status >= 500 || PASSING.includes(kind), { cause });
 }
 
 /** What went wrong with an order or a proof, in one sentence. */
@@ -58,13 +120,10 @@ export function timeOf(retryAfter: string | undefined, now: Date): string {
   return Number.isNaN(ms) || ms > 8.64e15 ? '' : new Date(ms).toISOString();
 }
 
+const kindOf = ({ type }: Problem): string => (typeof type === 'string' && type.startsWith(KIND) ? type.slice(KIND.length) : '');
+
 function problemOf(data: unknown): Problem {
   return typeof data === 'object' && data !== null ? data : {};
 }
 
-/** An error that came on the way: whoever could not be reached may be reached later. A vault that is away is not the authority's fault, and stays what it is. */
-export function asProviderError(error: unknown, what: string): ProviderError | Unavailable {
-  if (error instanceof ProviderError || error instanceof Unavailable) return error;
-  const { message, code } = error as Error & { code?: string };
-  return new ProviderError(`The certificate authority could not ${what}: ${message || code || String(error)}`, true, { cause: error });
-}
+const pathOf = ({ method, url }: Sent = {}): string => (method === 'post' || url === undefined ? '' : new URL(url).pathname);

@@ -1,27 +1,29 @@
 import { describe, expect, it } from '@jest/globals';
 import { Unavailable } from '#messaging/unavailable.js';
 import { RateLimited } from '../certificate-authority.js';
-import { asProviderError, detailOf, refusalOf, timeOf } from './acme-http.js';
+import type { ProviderError } from '../provider-error.js';
+import { asProviderError, detailOf, refusedCall, timeOf } from './acme-http.js';
 import { serialBytes } from './renewal-info.js';
 
 const now = new Date('2026-01-01T00:00:00.000Z');
+const refusalOf = (...[status, said, retryAfter]: Parameters<typeof refusedCall>) => asProviderError(refusedCall(status, said, retryAfter), 'take an order', now) as ProviderError;
 const problem = (kind: string, detail = 'no') => ({ type: `urn:ietf:params:acme:error:${kind}`, detail });
 
 describe('what an authority refuses', () => {
   it('because it is asked too much is a limit until the time that it says', () => {
-    for (const refusal of [refusalOf(429, problem('rateLimited', 'too many certificates'), '3600', now), refusalOf(403, problem('rateLimited'), 'Thu, 01 Jan 2026 01:00:00 GMT', now), refusalOf(503, {}, '3600', now)]) {
+    for (const refusal of [refusalOf(429, problem('rateLimited', 'too many certificates'), '3600'), refusalOf(403, problem('rateLimited'), 'Thu, 01 Jan 2026 01:00:00 GMT'), refusalOf(503, {}, '3600')]) {
       expect(refusal).toBeInstanceOf(RateLimited);
       expect(refusal).toMatchObject({ retryable: true, notBefore: '2026-01-01T01:00:00.000Z' });
     }
-    expect(refusalOf(429, {}, undefined, now)).toMatchObject({ notBefore: '', message: expect.stringContaining('does not say why') });
+    expect(refusalOf(429, {}, undefined)).toMatchObject({ notBefore: '', message: expect.stringContaining('does not say why') });
   });
   it('passes when it is its own fault, and not when it is ours', () => {
-    expect([refusalOf(500, problem('serverInternal'), undefined, now), refusalOf(403, problem('orderNotReady'), undefined, now)].map(({ retryable }) => retryable)).toEqual([true, true]);
-    expect([refusalOf(400, problem('rejectedIdentifier'), undefined, now), refusalOf(403, problem('caa'), undefined, now), refusalOf(404, {}, undefined, now)].map(({ retryable }) => retryable)).toEqual([false, false, false]);
+    expect([refusalOf(500, problem('serverInternal'), undefined), refusalOf(403, problem('orderNotReady'), undefined)].map(({ retryable }) => retryable)).toEqual([true, true]);
+    expect([refusalOf(400, problem('rejectedIdentifier'), undefined), refusalOf(403, problem('caa'), undefined), refusalOf(404, {}, undefined)].map(({ retryable }) => retryable)).toEqual([false, false, false]);
   });
   it('is told in its own words, for each name', () => {
-    const { message } = refusalOf(400, { ...problem('compound', 'Errors during\nvalidation'), subproblems: [{ detail: 'is blocked', identifier: { value: 'a.example.com' } }] } as never, undefined, now);
-    expect(message).toBe('The certificate authority answers 400 (compound): Errors during validation; a.example.com is blocked');
+    const { message } = refusalOf(400, { ...problem('compound', 'Errors during\nvalidation'), subproblems: [{ detail: 'is blocked', identifier: { value: 'a.example.com' } }] }, undefined);
+    expect(message).toBe('The certificate authority could not take an order: it answers 400 (compound): Errors during validation; a.example.com is blocked');
     expect(detailOf({ detail: 'x'.repeat(2_000) })).toHaveLength(600);
   });
   it('is not what a vault says that is away: that is no failure of the certificate', () => {

@@ -38,8 +38,8 @@ const LATER_MS = 1_000;
 const CHANGED_MEANWHILE = new Set([81_044, 81_053, 81_054, 81_057, 81_058]);
 
 /**
- * Cloudflare's own client with retries and time-outs of ours: what may pass (429 with the pause that it asks for, 5xx, no answer) is sent again, a creation only
- * when it was certainly not taken. The token is in no message.
+ * Cloudflare's own client with retries and time-outs of ours: what may pass (429 with the pause that it asks for, 5xx, a lost connection) is sent again, a creation only
+ * when it was certainly not taken. What is not answered in time is told at once: it is tried again with the work, whose status says why. The token is in no message.
  */
 export class CloudflareApi {
   private readonly client: Cloudflare;
@@ -96,12 +96,15 @@ function outcomeOf(call: Call, error: unknown): Outcome {
   return call.isCreation ? { error: new LookAgain(message, true, { cause: error }), again: false } : { error: new ProviderError(message, true, { cause: error }), again: true };
 }
 
+/** Nobody answered in time. */
+class Late extends Error {}
+
 /** What the client says of it is always "Connection error." */
 function unanswered(call: Call, error: Error): Outcome {
   const why = (error.cause as Error | undefined)?.message ?? error.message;
   const message = `Cloudflare does not answer (${why}) when it is to ${call.what}.`;
   const wasSent = !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/.test(why);
-  return call.isCreation && wasSent ? { error: new LookAgain(message, true), again: false } : { error: new ProviderError(message, true), again: true };
+  return call.isCreation && wasSent ? { error: new LookAgain(message, true), again: false } : { error: new ProviderError(message, true), again: !(error.cause instanceof Late) };
 }
 
 /** `{errors: [{code, message}]}`; a proxy on the way may answer with a page. */
@@ -132,7 +135,7 @@ function wholeWithin(ms: number): typeof fetch {
       return new Response(body.byteLength === 0 ? null : body, { status: answer.status, headers: answer.headers });
     } catch (error) {
       // Without its cause, by which the client would take it for a time-out of its own.
-      if (limit.aborted) throw new Error(`nothing within ${ms / 1000} s`);
+      if (limit.aborted) throw new Late(`nothing within ${ms / 1000} s`);
       const { message, cause } = error as { message: string; cause?: { code?: string; message?: string } };
       throw new Error(cause?.code ?? cause?.message ?? message, { cause: error });
     }

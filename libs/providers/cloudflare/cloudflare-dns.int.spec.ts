@@ -99,7 +99,6 @@ describeWithCloudflare('cloudflare DNS itself', () => {
   const faults = [
     ['does not answer', 'reset', {}],
     ['takes it and loses the answer', 'reset-after', {}],
-    ['takes it and never answers', 'hang-after', {}],
     ['asks for patience', 'status', { status: 429, headers: { 'retry-after': '1' } }],
     ['fails', 'status', { status: 503 }],
     ['takes it and fails', 'status-after', { status: 502 }],
@@ -107,13 +106,44 @@ describeWithCloudflare('cloudflare DNS itself', () => {
   const calls = [['zones', /GET \/zones$/], ['a look', /GET .*dns_records/], ['a creation', /POST/], ['a change', /PATCH/], ['a removal', /DELETE/]] as const;
   it.each(calls.flatMap(([call, on]) => faults.map(([what, kind, more]) => [call, what, on, kind, more] as const)))('comes to the same end when at %s Cloudflare once %s', async (_call, _what, on, kind, more) => {
     world.cloudflare.fail(on, kind, more);
-    const dns = world.with({ callMs: kind === 'hang-after' ? 500 : 20_000 });
+    const dns = world.with({});
     await dns.ensure(address);
     expect(await world.records()).toEqual(['A shop.example.com 192.0.2.1']);
     await dns.ensure({ ...address, ttlSeconds: 60 });
     expect(world.cloudflare.zones.all()).toMatchObject([{ ttl: 60 }]);
     await dns.remove(address);
     expect([await world.records(), world.cloudflare.faults[0]!.times]).toEqual([[], 0]);
+  });
+
+  it.each(calls)('says at once that at %s nothing came in time, and comes to the same end at the next try', async (call, on) => {
+    world.cloudflare.fail(on, 'hang-after');
+    const dns = world.with({ callMs: 500 });
+    const told: string[] = [];
+    const tried = (work: () => Promise<void>) =>
+      work().catch((error: Error) => {
+        told.push(error.message);
+        return work();
+      });
+    await tried(() => dns.ensure(address));
+    expect(await world.records()).toEqual(['A shop.example.com 192.0.2.1']);
+    await tried(() => dns.ensure({ ...address, ttlSeconds: 60 }));
+    await tried(() => dns.remove(address));
+    expect([await world.records(), world.cloudflare.faults[0]!.times]).toEqual([[], 0]);
+    // Whether a record was made is looked at by itself.
+    expect(told).toEqual(call === 'a creation' ? [] : [expect.stringMatching(/^Cloudflare does not answer \(nothing within 0\.5 s\) when it is to /)]);
+  });
+
+  it.each([['nothing at all', 1, /./], ['no creation', 2, /POST/]] as const)('while it answers %s, that is said after %i times the time of a call', async (_, times, on) => {
+    world.cloudflare.fail(on, 'hang-before', { times: 99 });
+    const begun = Date.now();
+    await expect(world.with({ callMs: 1_000 }).ensure(address)).rejects.toMatchObject({ retryable: true, message: expect.stringMatching(/nothing within 1 s/) });
+    expect(Date.now() - begun).toBeLessThan(1_000 * (times + 1));
+  });
+
+  it('waits for an answer that is slow, and for each of them anew', async () => {
+    world.cloudflare.fail(/./, 'slow', { times: 99 });
+    await world.with({ callMs: 1_500 }).ensure(address);
+    expect(await world.records()).toEqual(['A shop.example.com 192.0.2.1']);
   });
 
   it('says what stays wrong, and never its token', async () => {

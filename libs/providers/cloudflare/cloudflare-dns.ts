@@ -11,6 +11,8 @@ export interface CloudflareDnsOptions extends ZonesOptions {
 
 /** A zone is looked at before each change and after it: this often somebody else may be quicker. */
 const LOOKS = 6;
+/** So many answers to what makes a record may be lost: each may have taken all the time that a call has, and somebody waits to read why. */
+const LOST = 2;
 
 /** Records in zones at Cloudflare. A zone is looked at, changed, and looked at again until it is as it should be. */
 export class CloudflareDns implements DnsProvider {
@@ -31,11 +33,13 @@ export class CloudflareDns implements DnsProvider {
   async ensure(wish: DnsRecordWish): Promise<void> {
     const [zone, plane] = await Promise.all([this.zones.holding(wish.name), this.options.plane()]);
     if (!zone) throw new ProviderError(`The ${wish.type} record ${wish.name} cannot be made: it is in no zone that this plane may change.`, false);
-    let last: unknown;
+    let last: LookAgain | undefined;
+    let lost = 0;
     for (let look = 1; look <= LOOKS; look++) {
       const plan = planFor(wish, await this.recordsAt(zone, wish.name), plane);
       if (plan.kind === 'nothing') return;
       last = await this.send(zone, wish, plan, plane).then(() => undefined, lookAgain);
+      if (last?.retryable && ++lost === LOST) break;
     }
     throw last ?? new ProviderError(`The ${wish.type} record ${wish.name} in ${zone.name} is changed by somebody else again and again.`, true);
   }
@@ -81,7 +85,7 @@ export class CloudflareDns implements DnsProvider {
 }
 
 /** Somebody was quicker, or the answer was lost: the zone itself says what is so. */
-function lookAgain(error: unknown): unknown {
+function lookAgain(error: unknown): LookAgain {
   if (error instanceof LookAgain) return error;
   throw error;
 }

@@ -15,8 +15,10 @@ export interface OriginAuthorityOptions extends ZonesOptions {
 /** The lifetimes that Cloudflare issues for. */
 export type OriginDays = 7 | 30 | 90 | 365 | 730 | 1095 | 5475;
 
-/** A certificate is looked for before it is made and after: this often an answer may be lost. */
+/** What was revoked may be shown for a moment. */
 const LOOKS = 4;
+/** A certificate is looked for before it is made and after. So many answers may be lost: each may have taken all the time that a call has, and somebody waits to read why. */
+const LOST = 2;
 
 /**
  * Cloudflare's authority for certificates between its proxy and an origin: nobody else trusts it. It asks for no proof, for it keeps the zone. Nothing of a request names
@@ -44,7 +46,7 @@ export class CloudflareOriginAuthority implements CertificateAuthority {
     const { names, beside } = JSON.parse(reference) as { names: readonly string[]; beside: readonly string[] };
     const zone = await this.zoneOf(names);
     let last: unknown;
-    for (let look = 1; look <= LOOKS; look++) {
+    for (let lost = 0; lost < LOST; lost++) {
       mustGoOn(signal);
       const there = (await this.list(zone)).filter((one) => isFor(one, names) && isForKey(one, csr) && !beside.includes(one.id));
       if (there.length > 0) return this.keepOne(there);
