@@ -147,7 +147,10 @@ export class Relay {
         const batch = await this.options.source.readRaw({ after: sent, limit: BATCH });
         if (batch.length > 0) {
           sent = batch.at(-1)!.position;
-          unconfirmed.push(publishBatch(this.connection!, batch));
+          const confirmed = publishBatch(this.connection!, batch);
+          // It may fail while the log is read, before it is waited for: what nobody waits for would end the process.
+          confirmed.catch(() => undefined);
+          unconfirmed.push(confirmed);
         }
         const nothingNew = batch.length === 0;
         if (unconfirmed.length > (nothingNew ? 0 : BATCHES_UNCONFIRMED)) this.position_ = await unconfirmed.shift()!;
