@@ -429,6 +429,12 @@ describe('the process', () => {
     expect(Object.keys(document.paths)).toContain('/api/v1/sites/{id}/content');
     const ui = await fetch(`${gateway.url}/api/docs`);
     expect([ui.status, await ui.text()]).toEqual([200, expect.stringContaining('swagger-ui')]);
+    const script = await fetch(`${gateway.url}/api/docs/swagger-ui-bundle.js`);
+    expect([script.status, script.headers.get('content-type'), (await script.text()).length > 100_000]).toEqual([200, expect.stringContaining('javascript'), true]);
+    expect(await (await fetch(`${gateway.url}/api/docs/swagger-ui-init.js`)).text()).toContain('/api/v1/sites/{id}/content');
+    expect((await fetch(`${gateway.url}/api/docs-yaml`)).headers.get('content-type')).toContain('yaml');
+    const none = await fetch(`${gateway.url}/api/docs/nothing.js`);
+    expect([none.status, none.headers.get('content-type')]).toEqual([404, expect.stringContaining('application/problem+json')]);
   });
   it('sends the headers that browsers need', async () => {
     const { headers } = await fetch(`${ann.base}/health`);

@@ -3,16 +3,14 @@ import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import rateLimit from '@fastify/rate-limit';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { openApi } from '#api/openapi.js';
 import type { Logger } from '#boot/logger.js';
+import { serveApiDocs } from './api-docs.js';
 import { bearerOf } from './auth.guard.js';
 import { header } from './call.js';
 import type { Metrics } from './metrics.js';
 import { rateLimited } from './problem.filter.js';
 import type { TokenBook } from './tokens.queries.js';
-import { VERSION } from './version.js';
 
 const JSON_LIMIT_BYTES = 1 << 20;
 /** A slow line may take so long for a whole upload. */
@@ -48,8 +46,7 @@ export async function dress(app: NestFastifyApplication, parts: { log: Logger; m
   // Whatever is not JSON is an upload: it is read by who wants it, after the guard, and by nobody else.
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  const document = openApi(VERSION) as unknown as OpenAPIObject;
-  SwaggerModule.setup('api/docs', app, document, { jsonDocumentUrl: 'api/docs-json', yamlDocumentUrl: 'api/docs-yaml', customSiteTitle: 'Hostplane API' });
+  serveApiDocs(fastify);
 }
 
 /** Takes nothing new, lets answers that are under way be sent, and lets go of connections as they become idle. */

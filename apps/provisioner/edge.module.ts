@@ -3,7 +3,6 @@ import { cloudflareRanges } from '#providers/cloudflare/ranges.js';
 import type { EdgeProvider } from '#providers/edge.js';
 import type { EdgeSettings } from '#providers/edge/edge-settings.js';
 import { EmbeddedEdge } from '#providers/embedded-edge/embedded-edge.js';
-import { ContainerNginx } from '#providers/nginx/container-nginx.js';
 import { LocalNginx } from '#providers/nginx/local-nginx.js';
 import { NginxEdge } from '#providers/nginx/nginx-edge.js';
 import type { ProvisionerSettings } from './provisioner.config.js';
@@ -34,14 +33,23 @@ function withFeatures(provider: EdgeProvider, { proxyProtocol = false }: EdgeSet
 }
 
 async function firstOf(settings: ProvisionerSettings, edge: EdgeSettings, log: (line: string) => void): Promise<EdgeProvider> {
-  const nginx = new NginxEdge(edge, new LocalNginx(edge));
-  const container = new NginxEdge(edge, new ContainerNginx(edge, settings.HOSTPLANE_NGINX_IMAGE));
-  const embedded = new EmbeddedEdge(edge);
-  if (settings.HOSTPLANE_EDGE !== 'auto') return { nginx, 'nginx-container': container, embedded }[settings.HOSTPLANE_EDGE];
-  for (const candidate of settings.HOSTPLANE_DOCKER === 'off' ? [nginx] : [nginx, container]) {
+  const known = {
+    nginx: async () => new NginxEdge(edge, new LocalNginx(edge)),
+    'nginx-container': () => containerEdge(edge, settings.HOSTPLANE_NGINX_IMAGE),
+    embedded: async () => new EmbeddedEdge(edge),
+  };
+  if (settings.HOSTPLANE_EDGE !== 'auto') return known[settings.HOSTPLANE_EDGE]();
+  for (const make of settings.HOSTPLANE_DOCKER === 'off' ? [known.nginx] : [known.nginx, known['nginx-container']]) {
+    const candidate = await make();
     const reason = await candidate.available();
     if (reason === true) return candidate;
     log(`The edge "${candidate.name}" is not used: ${reason}.`);
   }
-  return embedded;
+  return known.embedded();
+}
+
+async function containerEdge(edge: EdgeSettings, image: string): Promise<NginxEdge> {
+  // Loaded only where it is used: the client of the engine is large.
+  const { ContainerNginx } = await import('#providers/nginx/container-nginx.js');
+  return new NginxEdge(edge, new ContainerNginx(edge, image));
 }

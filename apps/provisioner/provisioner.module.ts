@@ -60,7 +60,7 @@ export class ProvisionerModule {
     const record = new EdgeRecord(store, settings.HOSTPLANE_HOST_ID);
     await record.started(await edge.restore(await store.head()));
     log.info({ edge: provider.name, runtimes: runtimes.all.map(({ name }) => name), sites: join(settings.HOSTPLANE_DATA, 'sites') }, 'This host is ready');
-    const databases = chooseDatabases(settings, plane, runtimes);
+    const databases = await chooseDatabases(settings, plane, runtimes);
     const vault = new Vault(bus);
     const recorded = new RecordedUsage(settings.HOSTPLANE_HOST_ID);
     return {

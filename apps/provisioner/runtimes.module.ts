@@ -1,9 +1,7 @@
 import { join } from 'node:path';
 import { ContentStore } from '#content/content-store.js';
-import { CoolifyRuntime } from '#providers/coolify/coolify-runtime.js';
-import { DockerDatabases } from '#providers/docker/docker-databases.js';
-import { DockerRuntime, type DockerRuntimeOptions } from '#providers/docker/docker-runtime.js';
-import { Engine } from '#providers/docker/engine.js';
+import type { CoolifyRuntime } from '#providers/coolify/coolify-runtime.js';
+import type { DockerRuntimeOptions } from '#providers/docker/docker-runtime.js';
 import { busyboxImage, defaultSettings, nginxImage, type DockerSettings } from '#providers/docker/settings.js';
 import { FilesRuntime } from '#providers/files/files-runtime.js';
 import type { SiteRuntime } from '#providers/site-runtime.js';
@@ -17,34 +15,44 @@ export async function chooseRuntimes(settings: ProvisionerSettings, plane: strin
   const files = new FilesRuntime({ sitesFolder: sitesFolder(settings), content, plane });
   const available = new Map<string, SiteRuntime>([[files.name, files]]);
   const missing = new Map<string, string>();
-  const reason = settings.HOSTPLANE_DOCKER === 'off' ? 'HOSTPLANE_DOCKER is off' : await whyNoEngine(new Engine());
-  if (settings.HOSTPLANE_DOCKER === 'on' || !reason) available.set('docker', new DockerRuntime({ ...dockerSettings(settings, plane), content }));
+  const reason = settings.HOSTPLANE_DOCKER === 'off' ? 'HOSTPLANE_DOCKER is off' : await whyNoEngine();
+  if (settings.HOSTPLANE_DOCKER === 'on' || !reason) available.set('docker', await dockerRuntime({ ...dockerSettings(settings, plane), content }));
   else missing.set('docker', reason);
-  const coolify = coolifyRuntime(settings, plane);
+  const coolify = await coolifyRuntime(settings, plane);
   if (coolify) available.set('coolify', coolify);
   else missing.set('coolify', 'COOLIFY_API_URL and COOLIFY_API_TOKEN are not set');
   return new Runtimes(available, missing);
 }
 
 /** The database servers that sites of this host's runtimes can have. */
-export function chooseDatabases(settings: ProvisionerSettings, plane: string, runtimes: Runtimes): Databases {
-  return new Databases(runtimes.has('docker') ? [new DockerDatabases(dockerSettings(settings, plane))] : []);
+export async function chooseDatabases(settings: ProvisionerSettings, plane: string, runtimes: Runtimes): Promise<Databases> {
+  if (!runtimes.has('docker')) return new Databases([]);
+  const { DockerDatabases } = await import('#providers/docker/docker-databases.js');
+  return new Databases([new DockerDatabases(dockerSettings(settings, plane))]);
 }
 
 export const contentFolder = (settings: ProvisionerSettings): string => join(settings.HOSTPLANE_DATA, 'content');
 export const sitesFolder = (settings: ProvisionerSettings): string => join(settings.HOSTPLANE_DATA, 'sites');
 
 /** Undefined when an engine answers. */
-async function whyNoEngine(engine: Engine): Promise<string | undefined> {
-  return engine.version(AbortSignal.timeout(3_000)).then(
+async function whyNoEngine(): Promise<string | undefined> {
+  // Loaded only where it is used: the client is large.
+  const { Engine } = await import('#providers/docker/engine.js');
+  return new Engine().version(AbortSignal.timeout(3_000)).then(
     () => undefined,
     (error: unknown) => `no Docker Engine answers (${(error as Error).message})`,
   );
 }
 
-function coolifyRuntime(settings: ProvisionerSettings, plane: string): CoolifyRuntime | undefined {
+async function dockerRuntime(options: DockerRuntimeOptions): Promise<SiteRuntime> {
+  const { DockerRuntime } = await import('#providers/docker/docker-runtime.js');
+  return new DockerRuntime(options);
+}
+
+async function coolifyRuntime(settings: ProvisionerSettings, plane: string): Promise<CoolifyRuntime | undefined> {
   const { COOLIFY_API_URL: address, COOLIFY_API_TOKEN: token } = settings;
   if (address === undefined || token === undefined) return undefined;
+  const { CoolifyRuntime } = await import('#providers/coolify/coolify-runtime.js');
   return new CoolifyRuntime({
     plane,
     url: address,

@@ -23,6 +23,9 @@ const LANES = ['engine', 'any'] as const;
 type Lane = (typeof LANES)[number];
 const SPECS: Readonly<Record<Exclude<Suite, 'unit'>, string>> = { int: '{libs,apps,infra}/**/*.int.spec.ts', e2e: 'test/e2e/**/*.spec.ts', chaos: 'test/chaos/**/*.spec.ts' };
 
+/** Of those of chaos, these first, which take longest: the last to be begun decides how long one lane is alone. */
+const LONGEST = ['control-plane', 'servers', 'tunnel', 'certificate'].map((what) => `test/chaos/${what}-at-each-step.spec.ts`);
+
 /** What one run of jest is given. */
 interface Batch {
   readonly suite: Exclude<Suite, 'unit'>;
@@ -101,9 +104,13 @@ async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]
 /** Those of chaos, which take minutes, go one by one, to whichever lane is free. */
 function batchesOf(suite: Batch['suite']): Batch[] {
   const specs = globSync(SPECS[suite], { cwd: ROOT }).sort();
-  const [engine, any] = [specs.filter(usesEngine), specs.filter((spec) => !usesEngine(spec))];
+  const [engine, any] = [specs.filter(usesEngine), longestFirst(specs.filter((spec) => !usesEngine(spec)))];
   const together: Batch[] = [{ suite, lane: 'engine', specs: engine }, ...(suite === 'chaos' ? [] : [{ suite, lane: 'any', specs: any } as const])];
   return [...together.filter(({ specs: some }) => some.length > 0), ...(suite === 'chaos' ? any.map((spec) => ({ suite, lane: 'any', specs: [spec] }) as const) : [])];
+}
+
+function longestFirst(specs: readonly string[]): readonly string[] {
+  return [...LONGEST.filter((spec) => specs.includes(spec)), ...specs.filter((spec) => !LONGEST.includes(spec))];
 }
 
 /** A spec that needs an engine says so, or its tests could not be skipped where there is none. */

@@ -29,8 +29,8 @@ export async function connectBus({ url, name }: BusAddress, log: BusLog): Promis
     inboxPrefix: inboxPrefix(username ? decodeURIComponent(username) : name),
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
+    reconnectTimeWait: 100,
+    reconnectJitter: 150,
     pingInterval: 10_000,
     noAsyncTraces: true,
   });

@@ -135,6 +135,21 @@ describe('the relay', () => {
     await expectEqual(source);
   }, 60_000);
 
+  it('is ended by nothing that it could not publish while it was reading on', async () => {
+    const args = ['--import', join(support, 'typescript.mjs'), join(support, 'relay-child.ts'), nats.url('relay'), '5', '20'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    await once(child.stdout, 'data');
+    await until('it relays', async () => (await lastSequence()) > 5);
+    await nats.kill();
+    await sleep(300);
+    await nats.restart();
+    const before = await lastSequence();
+    await until('it goes on', async () => child.exitCode !== null || (await lastSequence()) > before, 10_000);
+    expect(child.exitCode).toBeNull();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }, 60_000);
+
   it('fills a lost stream again', async () => {
     const source = new FakeLog().fill(20_000);
     void relayOf(source).run();

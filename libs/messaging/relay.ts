@@ -1,6 +1,6 @@
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { connectBus, isConnected, type BusLog } from './connection.js';
+import { connectBus, isConnected, whileConnected, type BusLog } from './connection.js';
 import type { RawMessage } from './envelope.js';
 import { reasonOf, backOffMs } from './fate.js';
 import { publishBatch } from './publish.js';
@@ -67,6 +67,7 @@ export class Relay {
     this.connection = await connectBus({ url: this.options.url, name: 'relay' }, this.log);
     this.manager = await jetstreamManager(this.connection, { checkAPI: false, timeout: API_TIMEOUT_MS });
     this.connection.subscribe(DOORBELL, { callback: () => this.ring() });
+    void this.goOnOnceBack(this.connection);
     this.working = this.work();
     return this.working;
   }
@@ -87,7 +88,7 @@ export class Relay {
   private async work(): Promise<void> {
     for (let failures = 0; !this.stopped; ) {
       try {
-        await this.resume();
+        await whileConnected(this.connection!, () => this.resume());
         if (failures > 0) this.log.log(`The relay goes on from position ${this.position_}.`);
         failures = 0;
         await this.follow();
@@ -100,6 +101,11 @@ export class Relay {
         await this.sleep(Math.min(backOffMs(failures, Math.random()), 2_000));
       }
     }
+  }
+
+  /** A bus that is back is not kept waiting until the rest of a failure is over. */
+  private async goOnOnceBack(connection: NatsConnection): Promise<void> {
+    for await (const { type } of connection.status()) if (type === 'reconnect') this.ring();
   }
 
   /** Finds where the stream ends, and makes sure that it is the same log. */
@@ -147,7 +153,10 @@ export class Relay {
         const batch = await this.options.source.readRaw({ after: sent, limit: BATCH });
         if (batch.length > 0) {
           sent = batch.at(-1)!.position;
-          unconfirmed.push(publishBatch(this.connection!, batch));
+          const confirmed = publishBatch(this.connection!, batch);
+          // It may fail while the log is read, before it is waited for: what nobody waits for would end the process.
+          confirmed.catch(() => undefined);
+          unconfirmed.push(confirmed);
         }
         const nothingNew = batch.length === 0;
         if (unconfirmed.length > (nothingNew ? 0 : BATCHES_UNCONFIRMED)) this.position_ = await unconfirmed.shift()!;

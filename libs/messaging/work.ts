@@ -40,6 +40,8 @@ export class Work {
   private readonly pulls: Pull[];
   private readonly queue: Lanes<Task>;
   private readonly held = new Map<number, Task>();
+  /** Called when one more message is held. */
+  private readonly gates = new Set<() => void>();
   private heartbeat: NodeJS.Timeout | undefined;
   private latest = 0;
   private stopped = false;
@@ -69,6 +71,7 @@ export class Work {
     this.held.set(position, task);
     this.heartbeat ??= setInterval(() => this.keepAlive(), HEARTBEAT_MS);
     this.queue.push(task);
+    for (const look of this.gates) look();
     return true;
   }
 
@@ -154,8 +157,17 @@ export class Work {
     while (!this.stopped) {
       const outstanding = await this.pulls[0]!.outstanding().catch(() => Infinity);
       if (outstanding <= this.held.size) return this.queue.limit(Infinity);
-      await sleep(GATE_POLL_MS, undefined, { ref: false });
+      await this.oneMore();
     }
+  }
+
+  /** Until one more message is held, or it is time to ask again: others may have finished some. */
+  private async oneMore(): Promise<void> {
+    const held = new AbortController();
+    const look = () => held.abort();
+    this.gates.add(look);
+    await sleep(GATE_POLL_MS, undefined, { ref: false, signal: held.signal }).catch(() => undefined);
+    this.gates.delete(look);
   }
 
   private async watchGate(): Promise<void> {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { visit, type Reply } from '../support/api.js';
 import type { Plane } from '../support/plane.js';
+import { restMs } from '../support/rest.js';
 
 const WITHIN_MS = 90_000;
 
@@ -17,7 +18,7 @@ export async function ask<T = Record<string, unknown>>(plane: Plane, method: str
 
 /** Waits until it is so; a question that fails is asked again. */
 export async function comes(plane: Plane, what: string, isSo: () => Promise<boolean>, withinMs = WITHIN_MS): Promise<void> {
-  for (const end = Date.now() + withinMs; Date.now() < end; await sleep(25)) if (await isSo().catch(() => false)) return;
+  for (const began = Date.now(); Date.now() < began + withinMs; await sleep(restMs(began))) if (await isSo().catch(() => false)) return;
   throw new Error(`It never came so: ${what}.\n${plane.complaints()}`);
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Passing } from './faults.js';
 import { isStep, MortalPlane } from './mortal-plane.js';
 
@@ -24,8 +24,11 @@ describe('a launch and a removal', () => {
     await mortal.dieAtEach(steps.filter((step) => isStep(step) && step.process === 'provisioner'), 'files');
   });
 
-  it.each(['nats', 'postgres'] as const)('survive kill -9 of %s at each step', async (server) => {
+  it.each(['nats', 'postgres'] as const)('survive kill -9 of %s at each step, and so does who relies on it', async (server) => {
+    const pids = () => (['control-plane', 'provisioner'] as const).map((part) => mortal.plane.daemon(part).pid);
+    const before = pids();
     await mortal.dieAtEach(steps.filter(isWorst[server]), 'files', server);
+    expect(pids()).toEqual(before);
     await mortal.expectWholeLog();
   });
 });

@@ -20,12 +20,12 @@ jest.setTimeout(180_000);
 const FILLER_MIB = 24;
 /**
  * Writes the same number to /data/a and then to /data/z, without a rest; between the two lies a file that takes a while to read. Read at one moment,
- * a is z or one more. What the data said when the container started is in /first.
+ * a is z or one more. What the data said when the container started is in /first. It ends when it is told to: a first process that does not hear it is killed after ten seconds only.
  */
 const WRITER = `mkdir -p /data/tree/deep; [ -f /data/m ] || { dd if=/dev/urandom of=/data/m bs=1M count=${FILLER_MIB}; echo once > /data/tree/deep/file; chmod 640 /data/tree/deep/file; ln -s deep/file /data/tree/link; };
 echo "$(cat /data/a) $(cat /data/z)" > /first; busybox ls -lR /data/tree | sed 's/^total.*//' > /tree;
 i=$(cat /data/a || echo 0); (while true; do i=$((i+1)); echo $i > /data/.a; mv /data/.a /data/a; echo $i > /data/.z; mv /data/.z /data/z; done) &
-exec busybox httpd -f -p 8080 -h /`;
+trap 'exit 0' TERM; busybox httpd -f -p 8080 -h / & wait $!`;
 
 interface BackupView extends Record<string, unknown> {
   readonly id: string;

@@ -64,7 +64,14 @@ describeWithDocker('with an engine behind it,', () => describeWithCoolify('WordP
     return plane.api.settled(id, ['DESTROYED', 'FAILED'], 60_000);
   }
 
-  it('is live by one command, with its database, its title and its administrator; it stops, starts, restarts and is repaired', async () => {
+  /** What it says up front of what cannot be had there. */
+  async function saysWhatIsNot(site: SiteView): Promise<void> {
+    expect(await plane.api.call('POST', `/sites/${site.id}/backups`)).toMatchObject({ status: 422, body: { code: 'unsupported', detail: expect.stringMatching(/"coolify" cannot be backed up/) } });
+    expect(await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: ['plugin', 'list'] })).toMatchObject({ body: { code: 'unsupported', detail: expect.stringMatching(/no way in/) } });
+    expect(await plane.api.call('POST', '/sites', { name: 'other', kind: 'wordpress', database: 'shared' })).toMatchObject({ status: 422, body: { errors: [expect.objectContaining({ field: 'database' })] } });
+  }
+
+  it('is live by one command, with its database, its title and its administrator; it stops, starts, restarts, is repaired, and says up front what cannot be had there', async () => {
     expect((await plane.api.call('POST', '/projects', { name: 'team' })).status).toBe(202);
     const created = await cli('site', 'create', 'blog', '--kind', 'wordpress', '--runtime', 'coolify', '--project', 'team', '--title', "Tom & Jerry's");
     expect([created.code, created.said]).toEqual([0, expect.stringContaining('blog')]);
@@ -78,6 +85,7 @@ describeWithDocker('with an engine behind it,', () => describeWithCoolify('WordP
       expect([action, (await visit(site.url)).status]).toEqual([action, status]);
     }
     expect(coolify.asked.filter((one) => /POST \/services\/\w+\/(re)?start/.test(one)).map((one) => /\w*start/.exec(one.split('/').at(-1)!)![0])).toEqual(['start', 'start', 'restart']);
+    await saysWhatIsNot(site);
     await destroy(site);
     expect([await coolify.leftovers(), coolify.violations]).toEqual([expect.not.arrayContaining([expect.stringMatching(/service|volume|container|network/)]), []]);
   }, 300_000);
@@ -116,14 +124,6 @@ describeWithDocker('with an engine behind it,', () => describeWithCoolify('WordP
     await destroy(site);
     expect([(await coolify.leftovers()).filter((name) => !/^(project|destination)/.test(name)), coolify.violations]).toEqual([[], []]);
   }, 300_000);
-
-  it('says up front what cannot be had there', async () => {
-    const site = await live({ name: 'closed' });
-    expect(await plane.api.call('POST', `/sites/${site.id}/backups`)).toMatchObject({ status: 422, body: { code: 'unsupported', detail: expect.stringMatching(/"coolify" cannot be backed up/) } });
-    expect(await plane.api.call('POST', `/sites/${site.id}/wp`, { arguments: ['plugin', 'list'] })).toMatchObject({ body: { code: 'unsupported', detail: expect.stringMatching(/no way in/) } });
-    expect(await plane.api.call('POST', '/sites', { name: 'other', kind: 'wordpress', database: 'shared' })).toMatchObject({ status: 422, body: { errors: [expect.objectContaining({ field: 'database' })] } });
-    await destroy(site);
-  }, 180_000);
 
   it('leaves nothing when it cannot be installed, says what PHP said, and a retry makes it with the same passwords', async () => {
     coolify.fail(/envs\/bulk/, 'status', { status: 422, times: 1 });

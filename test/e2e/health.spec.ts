@@ -61,7 +61,7 @@ describeWithDocker('the health of a site', () => {
 
   beforeAll(async () => {
     await gate.start();
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', DOCKER_HOST: `unix://${join(folder, 'docker.sock')}`, HOSTPLANE_EDGE: 'embedded', HOSTPLANE_OBSERVE_SECONDS: '3', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', DOCKER_HOST: `unix://${join(folder, 'docker.sock')}`, HOSTPLANE_EDGE: 'embedded', HOSTPLANE_OBSERVE_SECONDS: '1', HOSTPLANE_REDELIVERY_SECONDS: '1' } });
     const wishes = [{ name: 'app', kind: 'app', image: testImage('app'), port: 8080, healthPath: '/health' }, { name: 'blog', kind: 'wordpress' }];
     const created = await Promise.all(wishes.map((wish) => plane.api.call<SiteView>('POST', '/sites', wish)));
     [app, blog] = (await Promise.all(created.map(({ body }) => plane.api.settled(body.id, ['ACTIVE'], 120_000)))) as [HealthyView, HealthyView];
@@ -115,7 +115,8 @@ describeWithDocker('the health of a site', () => {
     const stopped = await plane.api.call('POST', `/sites/${app.id}/stop`);
     await plane.operation(String(stopped.body['operationId']), 'succeeded');
     const from = (await story(app)).length;
-    await new Promise((resolve) => setTimeout(resolve, 8_000));
+    // It is looked at some times meanwhile, and what is to be repaired is looked for once at least.
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
     expect([await health(app), (await story(app)).slice(from)]).toEqual([undefined, []]);
     const started = await plane.api.call('POST', `/sites/${app.id}/start`);
     await plane.operation(String(started.body['operationId']), 'succeeded');

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { restMs } from './rest.js';
 
 export interface Reply<T = Record<string, unknown>> {
   readonly status: number;
@@ -45,9 +46,8 @@ export class Api {
 
   /** Polls until the site has one of these statuses; fails with what it has after the timeout. The plane may be away meanwhile. */
   async settled(id: string, statuses: readonly string[], timeoutMs = 60_000): Promise<SiteView> {
-    const end = Date.now() + timeoutMs;
     let last: SiteView | undefined;
-    for (; Date.now() < end; await sleep(50)) {
+    for (const began = Date.now(); Date.now() < began + timeoutMs; await sleep(restMs(began))) {
       const reply = await this.call<SiteView>('GET', `/sites/${id}`).catch(() => undefined);
       last = reply?.body ?? last;
       if (reply && statuses.includes(reply.body.status)) return reply.body;

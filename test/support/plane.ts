@@ -10,6 +10,7 @@ import { freePort } from '../../infra/start/ports.js';
 import type { Say } from '../../infra/start/say.js';
 import { Api } from './api.js';
 import { networkPool } from './pool.js';
+import { restMs } from './rest.js';
 
 /** What a plane is made of, and what a test may kill. */
 export type Part = 'postgres' | 'nats' | 'control-plane' | 'provisioner';
@@ -86,7 +87,7 @@ export class Plane {
   /** Polls until an operation has this status; fails with what it has, and with what the processes complained of. */
   async operation(id: string, status: string, timeoutMs = 60_000): Promise<OperationView> {
     let last: OperationView | undefined;
-    for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(25)) {
+    for (const began = Date.now(); Date.now() < began + timeoutMs; await sleep(restMs(began))) {
       const reply = await this.api.call<OperationView>('GET', `/operations/${id}`).catch(() => undefined);
       last = reply?.body ?? last;
       if (reply?.body.status === status) return reply.body;
