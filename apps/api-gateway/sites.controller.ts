@@ -3,6 +3,7 @@ import { ProblemError } from '#api/problem.js';
 import type { InputOf } from '#api/route.js';
 import type { Routes } from '#api/routes.js';
 import type { AppSpec, Limits, WordPressSpec } from '#contracts/gen/hostplane/v1/site.js';
+import type { CommandOutput } from '#contracts/gen/hostplane/v1/workload.js';
 import type { Cause } from '#contracts/message.js';
 import { accepted, type Answer } from './answer.js';
 import { asksForAll } from './access.js';
@@ -12,6 +13,7 @@ import { Hosts } from './hosts.js';
 import { Idempotency } from './idempotency.js';
 import { Lifecycle } from './deciding-apps.js';
 import { ProjectQueries } from './projects.queries.js';
+import { ReadModel } from './read-model.js';
 import { Input, Serves } from './serves.js';
 import { SiteQueries } from './sites.queries.js';
 import { Vault } from './vault.js';
@@ -29,6 +31,7 @@ export class SitesController {
     private readonly idempotency: Idempotency,
     private readonly vault: Vault,
     private readonly hosts: Hosts,
+    private readonly readModel: ReadModel,
   ) {}
 
   @Serves('createSite')
@@ -100,7 +103,10 @@ export class SitesController {
   async runWordPress(@Input() { params, body }: InputOf<Routes['runWordPress']>, @ByCall() call: Call): Promise<object> {
     const site = await this.sites.find(call, params.id);
     if (site.kind !== 'wordpress') throw new ProblemError('unsupported', `A site of the kind ${site.kind} has no wp-cli; only WordPress can have it.`);
-    return this.hosts.ask<'RunWordPress', object>(site.hostId, 'RunWordPress', { siteId: site.id, runtime: site.runtime, arguments: body.arguments }, call.cause, COMMAND_WITHIN_MS);
+    const command = { siteId: site.id, runtime: site.runtime, arguments: body.arguments };
+    const { position, ...output } = await this.hosts.ask<'RunWordPress', CommandOutput>(site.hostId, 'RunWordPress', command, call.cause, COMMAND_WITHIN_MS);
+    await this.readModel.shown(position);
+    return output;
   }
 
   private switch(call: Call, idOrName: string, action: string): Promise<Answer> {

@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { commandOutput } from './command-output.js';
 
 const BUS_BYTES = 2 ** 20;
-const said = (stdout: string, stderr = '') => commandOutput({ exitCode: 0, stdout, stderr });
+const said = (stdout: string, stderr = '') => commandOutput({ exitCode: 0, stdout, stderr }, 1);
 
 describe('what is shown of a command', () => {
   it('is all of it, and how it ended', () => {
-    expect(commandOutput({ exitCode: 4, stdout: 'a\n', stderr: 'Grüße 😀' })).toEqual({ exitCode: 4, stdout: 'a\n', stderr: 'Grüße 😀', isCut: false });
+    expect(commandOutput({ exitCode: 4, stdout: 'a\n', stderr: 'Grüße 😀' }, 7)).toEqual({ exitCode: 4, stdout: 'a\n', stderr: 'Grüße 😀', isCut: false, position: 7 });
     expect(said('x'.repeat(200_000), 'y'.repeat(200_000)).isCut).toBe(false);
   });
 

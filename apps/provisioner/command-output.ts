@@ -6,9 +6,9 @@ const MOST_CHARACTERS = 200_000;
 const MOST_BYTES = 450_000;
 
 /** The beginning of what a command said, as much of it as an answer carries. */
-export function commandOutput({ exitCode, stdout, stderr }: CommandResult): CommandOutput {
+export function commandOutput({ exitCode, stdout, stderr }: CommandResult, position: number): CommandOutput {
   const [out, err] = [beginning(stdout), beginning(stderr)];
-  return { exitCode, stdout: out, stderr: err, isCut: out.length + err.length < stdout.length + stderr.length };
+  return { exitCode, stdout: out, stderr: err, isCut: out.length + err.length < stdout.length + stderr.length, position };
 }
 
 /** Others than plain letters take up to six bytes (within JSON), and some two units of a string: these are not cut apart. */

@@ -37,11 +37,11 @@ export class WordPressCommands {
     if (!run) throw new Refusal('unsupported', `No command can be run in a site on "${name}": there is no way in. wp-cli takes a site on docker.`);
     const command = { commandId: deriveId(cause.id, 'command'), siteId, projectId: within.projectId, hostId: this.host.hostId, program: wpProgram(given) };
     await this.begin(command, within, cause);
-    const result = await this.ended(command, cause, () => run.call(runtime, siteId, { argv: ['wp', ...given], stdin: '' }));
+    const { result, position } = await this.ended(command, cause, () => run.call(runtime, siteId, { argv: ['wp', ...given], stdin: '' }));
     if (MISSING.includes(result.exitCode) && (await run.call(runtime, siteId, IS_THERE)).exitCode !== 0) {
       throw new Refusal('unsupported', 'The image of this site has no wp-cli: choose one that has it with HOSTPLANE_WORDPRESS_IMAGE, and update the site.');
     }
-    return commandOutput(result);
+    return commandOutput(result, position);
   }
 
   /** It is in the log before it is run, without what it was given: whoever is removed from the project meanwhile is refused, and nothing is run twice for one request. */
@@ -50,14 +50,14 @@ export class WordPressCommands {
     if (duplicate) throw new Refusal('conflict', `"${command.program}" was run for this request already. Send another Idempotency-Key to run it again.`);
   }
 
-  private async ended({ commandId }: CommandStarted, cause: Cause, work: () => Promise<CommandResult>): Promise<CommandResult> {
+  private async ended({ commandId }: CommandStarted, cause: Cause, work: () => Promise<CommandResult>): Promise<{ result: CommandResult; position: number }> {
     const end = (exitCode: number, error: string) => handle(this.store, { ...cause, id: deriveId(cause.id, 'ended') }, [on(commandDecider, commandId, { type: 'EndCommand', exitCode, error })]);
     const result = await work().catch(async (error: unknown) => {
       if (!(error instanceof ProviderError)) throw error;
       await end(0, error.message);
       throw error.retryable ? error : new Refusal('conflict', error.message);
     });
-    await end(result.exitCode, '');
-    return result;
+    const { position } = await end(result.exitCode, '');
+    return { result, position };
   }
 }

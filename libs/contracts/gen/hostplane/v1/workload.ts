@@ -91,6 +91,8 @@ export interface CommandOutput {
   stdout: string;
   stderr: string;
   isCut: boolean;
+  /** Of the log, where its end is recorded. */
+  position: number;
 }
 
 /** Command to a host: nothing of the site may be left. */
@@ -421,6 +423,7 @@ export const CommandOutput: MessageFns<CommandOutput> = {
         : isSet(object.is_cut)
         ? globalThis.Boolean(object.is_cut)
         : false,
+      position: isSet(object.position) ? globalThis.Number(object.position) : 0,
     };
   },
 
@@ -437,6 +440,9 @@ export const CommandOutput: MessageFns<CommandOutput> = {
     }
     if (message.isCut !== false) {
       obj.isCut = message.isCut;
+    }
+    if (message.position !== 0) {
+      obj.position = Math.round(message.position);
     }
     return obj;
   },
