@@ -34,7 +34,7 @@ export class ProjectNetworks {
 
   /**
    * Stops, restarts or removes a running container of the project, in turn with others of it: where several leave one network at the same moment, an engine can lose count of
-   * who is in it, and then keeps the network until it is started again (moby issue 42119; with 20.10, of 47 networks that 20 left at once it kept 3; of 72 that 20 or more left
+   * who is in it, and then keeps the network until it is started again (moby/moby#42119; with 20.10, of 47 networks that 20 left at once it kept 3; of 72 that 20 or more left
    * in turn, none). One that takes long to stop is not waited for, and leaves whenever it does.
    */
   async leave(projectId: string, stop: () => Promise<void>): Promise<void> {
