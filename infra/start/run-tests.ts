@@ -67,38 +67,30 @@ async function main(): Promise<number> {
 /** The real parts that suites run against, as environment for them, and what could not be had. */
 async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]; engine?: Engine }> {
   const missing: string[] = [];
+  const bring = async (name: string, part: (tell: (line: string) => void) => Promise<string | undefined> | string | undefined) => {
+    const step = say.step(name);
+    const why = await part((line) => step.note(line));
+    if (why === undefined) return step.done();
+    missing.push(why);
+    step.missing(why);
+  };
   const step = say.step('nats-server');
   const nats = await findNatsServer({ configured: process.env['HOSTPLANE_NATS_SERVER'], tell: (line) => step.note(line) });
   step.done(`${nats.version} (${nats.from})`);
-
-  const web = say.step('nginx');
-  const noNginx = bringNginx((line) => web.note(line));
-  if (noNginx) missing.push(noNginx);
-  else web.done();
-
-  const names = say.step('knot');
-  const noKnot = bringKnot((line) => names.note(line));
-  if (noKnot) missing.push(noKnot);
-  else names.done();
-
-  const authority = say.step('pebble');
-  const noPebble = await bringPebble((line) => authority.note(line));
-  if (noPebble) missing.push(noPebble);
-  else authority.done();
+  const env = { HOSTPLANE_NATS_SERVER: nats.program };
+  await bring('nginx', bringNginx);
+  await bring('knot', bringKnot);
+  await bring('pebble', bringPebble);
 
   const docker = say.step('Docker Engine');
   const engine = await bringEngine((line) => docker.note(line));
   if (typeof engine === 'string') {
-    missing.push(engine);
-    say.warn(engine);
-    return { env: { HOSTPLANE_NATS_SERVER: nats.program }, missing };
+    docker.missing(engine);
+    return { env, missing: [...missing, engine] };
   }
   docker.done(engine.version);
-  const images = say.step('images');
-  const built = await buildImages(engine.docker, (line) => images.note(line));
-  if (built) images.done(built.length ? `built ${built.join(', ')}` : 'there');
-  else missing.push('the test images cannot be built: this machine has no Debian mirror.');
-  return { env: { HOSTPLANE_NATS_SERVER: nats.program }, missing, engine };
+  await bring('images', async (tell) => ((await buildImages(engine.docker, tell)) ? undefined : 'the test images cannot be built: this machine has no Debian mirror.'));
+  return { env, missing, engine };
 }
 
 /** Those of chaos, which take minutes, go one by one, to whichever lane is free. */

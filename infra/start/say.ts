@@ -5,6 +5,8 @@ export interface Step {
   /** What it is at right now. */
   note(text: string): void;
   done(detail?: string): void;
+  /** It cannot be had here, and why; what follows goes on without it. */
+  missing(why: string): void;
 }
 
 /** How the launcher speaks to whoever started it. */
@@ -29,6 +31,7 @@ export function consoleSay(out: NodeJS.WriteStream = process.stdout): Say {
     out.write(`${text}\n`);
     if (isLive) current?.draw();
   };
+  const warn = (text: string) => write(`  ${pc.yellow('!')} ${text.trim().replaceAll('\n', '\n    ')}`);
   const step = (name: string): Step => {
     current?.end();
     const began = Date.now();
@@ -55,12 +58,16 @@ export function consoleSay(out: NodeJS.WriteStream = process.stdout): Say {
         end();
         write(`  ${pc.green('✓')} ${label} ${detail}${pc.dim(sinceSlow(began, '  ', 300))}`);
       },
+      missing(why) {
+        end();
+        warn(why);
+      },
     };
   };
   return {
     step,
     line: (text = '') => write(text),
-    warn: (text) => write(`  ${pc.yellow('!')} ${text.trim().replaceAll('\n', '\n    ')}`),
+    warn,
     failed(text) {
       current?.end();
       write(`  ${pc.red('✗')} ${text.trim().replaceAll('\n', '\n    ')}`);

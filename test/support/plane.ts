@@ -154,5 +154,5 @@ export async function startPlane(options: StartOptions = {}): Promise<Plane> {
 
 function quiet(said: string[]): Say {
   const keep = (text = '') => void said.push(text);
-  return { step: () => ({ note: () => undefined, done: () => undefined }), line: keep, warn: keep, failed: keep };
+  return { step: () => ({ note: () => undefined, done: () => undefined, missing: keep }), line: keep, warn: keep, failed: keep };
 }
