@@ -40,8 +40,9 @@ export const certificatesTable: KeyedTable<CertificateRow> = {
     renew_at: 'text', next_try_at: 'text', failed_step: 'text', last_error: 'text', expires_in_days: 'int', proof: 'text', served: 'int', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['project_id, created_position DESC', 'site_id', 'domain'],
-  keyOf: (message) => (message.kind === 'event' && message.streamId.startsWith('certificate/') ? keyOf(message.streamId) : undefined),
+  keyOf: (message) => (message.kind === 'event' && (message.streamId.startsWith('certificate/') || message.type === 'WorkDelayed') ? keyOf(message.streamId) : undefined),
   fold(row, message) {
+    if (message.type === 'WorkDelayed') return row && { ...row, last_error: message.data.error, updated_at: message.recordedAt };
     const proof = proofAfter(row, message);
     if (message.type === 'CertificateRequested') return { ...requested(message), proof };
     if (!row) return undefined;

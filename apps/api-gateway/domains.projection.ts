@@ -42,10 +42,11 @@ export const domainsTable: KeyedTable<DomainRow> = {
     points_here: 'int', checks: 'int', last_check_at: 'text', next_check_at: 'text', deadline_at: 'text', last_error: 'text', failed_step: 'text', managed: 'text', managed_phase: 'text', tunnel: 'text', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['name', 'site_id, created_position DESC'],
-  keyOf: (message) => (message.streamId.startsWith('domain/') ? (message.data as { claimId: string }).claimId : undefined),
+  keyOf: (message) => (message.streamId.startsWith('domain/') ? (message.data as { claimId: string }).claimId : message.type === 'WorkDelayed' ? message.data.operationId : undefined),
   fold(row, message) {
     if (message.type === 'DomainRequested') return row ?? requested(message.data, message);
     if (!row) return undefined;
+    if (message.type === 'WorkDelayed') return delayed(row, message);
     const { status } = message.data as { status: string };
     return { ...row, status, ...changeOf(row, message), updated_at: message.recordedAt };
   },
@@ -57,6 +58,11 @@ function requested(data: DomainRequested, { position, recordedAt }: StoredMessag
     expected: JSON.stringify(data.expected), found: '[]', owned: 0, points_here: 0, checks: 0, last_check_at: null, next_check_at: data.nextCheckAt, deadline_at: data.deadlineAt,
     last_error: null, failed_step: null, managed: JSON.stringify(data.managed), managed_phase: data.managed.length > 0 ? 'setting' : 'none', tunnel: '', created_position: position, created_at: recordedAt, updated_at: recordedAt,
   };
+}
+
+/** The edge that a claim waits for does not do it yet. */
+function delayed(row: DomainRow, { data, recordedAt }: StoredMessage<'WorkDelayed'>): DomainRow | undefined {
+  return row.status === 'routing' || row.status === 'removing' ? { ...row, last_error: data.error, failed_step: data.step || 'routing', updated_at: recordedAt } : undefined;
 }
 
 function changeOf(row: DomainRow, message: StoredMessage): Partial<DomainRow> {

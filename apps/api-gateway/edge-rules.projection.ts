@@ -1,5 +1,5 @@
 import type { EdgeRules } from '#contracts/gen/hostplane/v1/edge_rules.js';
-import { keyOf } from '#contracts/message.js';
+import { keyOf, type StoredMessage } from '#contracts/message.js';
 import type { KeyedTable } from './keyed-table.js';
 
 export type EdgeRulesRow = {
@@ -17,15 +17,17 @@ export const edgeRulesTable: KeyedTable<EdgeRulesRow> = {
   table: 'edge_rules',
   columns: { site_id: 'text', rules: 'text', status: 'text', last_error: 'text', changed_at: 'text' },
   indexes: [],
-  keyOf: (message) => (message.streamId.startsWith('route/') ? keyOf(message.streamId) : undefined),
+  keyOf: (message) => (message.streamId.startsWith('route/') || message.type === 'WorkDelayed' ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     switch (message.type) {
       case 'EdgeRulesChanged':
         return { site_id: message.data.siteId, rules: shownOf(message.data.rules), status: row ? 'changing' : 'waiting', last_error: null, changed_at: message.recordedAt };
       case 'EdgeRulesServed':
-        return row && { ...row, status: 'served' };
+        return row && { ...row, status: 'served', last_error: null };
       case 'EdgeRulesRefused':
         return row && { ...row, rules: shownOf(message.data.rules), status: 'refused', last_error: message.data.error };
+      case 'WorkDelayed':
+        return row?.status === 'changing' && isOfEdge(message) ? { ...row, last_error: message.data.error } : undefined;
       case 'RouteDefined':
         return row?.status === 'waiting' ? { ...row, status: 'changing' } : (row ?? { site_id: message.data.siteId, rules: '{}', status: 'served', last_error: null, changed_at: null });
       default:
@@ -33,6 +35,8 @@ export const edgeRulesTable: KeyedTable<EdgeRulesRow> = {
     }
   },
 };
+
+const isOfEdge = ({ streamId }: StoredMessage): boolean => streamId.startsWith('edge/');
 
 function shownOf(rules: EdgeRules | undefined): string {
   return JSON.stringify({ ...rules, users: rules?.users.map(({ name }) => name) ?? [] });

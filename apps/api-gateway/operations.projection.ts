@@ -13,6 +13,8 @@ export type OperationRow = {
   steps: string;
   error: string | null;
   failed_step: string | null;
+  /** Why the step under way is tried again. */
+  delay: string | null;
   /** JSON of names. */
   undone: string;
   created_position: number;
@@ -24,21 +26,22 @@ export type OperationRow = {
 export const operationsTable: KeyedTable<OperationRow> = {
   table: 'operations',
   columns: {
-    id: 'text', owner: 'text', kind: 'text', status: 'text', site_id: 'text', project_id: 'text', steps: 'text', error: 'text', failed_step: 'text', undone: 'text',
+    id: 'text', owner: 'text', kind: 'text', status: 'text', site_id: 'text', project_id: 'text', steps: 'text', error: 'text', failed_step: 'text', delay: 'text', undone: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
   indexes: ['project_id, created_position DESC', 'site_id, created_position DESC', 'created_position DESC'],
   keyOf(message) {
     if (message.kind !== 'event') return undefined;
-    return wishedKind(message) !== undefined || /^Operation|^SiteReleaseDropped$/.test(message.type) ? operationIdOf(message) : undefined;
+    return wishedKind(message) !== undefined || /^Operation|^WorkDelayed$|^SiteReleaseDropped$/.test(message.type) ? operationIdOf(message) : undefined;
   },
   fold(row, message) {
     const kind = wishedKind(message);
     if (kind !== undefined) return row ?? wished(kind, message);
     if (message.type === 'OperationStarted') return started(row, message);
     if (!row) return undefined;
+    if (message.type === 'WorkDelayed') return { ...row, delay: message.data.error };
     const change = changeOf(row, message);
-    return change && { ...row, ...change, updated_at: message.recordedAt };
+    return change && { ...row, delay: null, ...change, updated_at: message.recordedAt };
   },
 };
 
@@ -85,7 +88,7 @@ function wished(kind: string, message: StoredMessage): OperationRow {
   const { operationId, siteId, projectId } = message.data as { operationId: string; siteId?: string; projectId?: string };
   return {
     id: operationId, owner: message.meta.owner, kind, status: 'waiting', site_id: siteId || null, project_id: projectId || null, steps: '[]', error: null,
-    failed_step: null, undone: '[]', created_position: message.position, created_at: message.recordedAt, updated_at: message.recordedAt,
+    failed_step: null, delay: null, undone: '[]', created_position: message.position, created_at: message.recordedAt, updated_at: message.recordedAt,
   };
 }
 

@@ -50,6 +50,7 @@ function show(row: OperationRow): Operation {
     ...(row.project_id ? { projectId: row.project_id } : {}),
     steps: JSON.parse(row.steps) as OperationStep[],
     ...(row.error ? { error: row.error } : {}),
+    ...(row.delay ? { delay: row.delay } : {}),
     ...(row.failed_step ? { failedStep: row.failed_step } : {}),
     undone: JSON.parse(row.undone) as string[],
     createdAt: row.created_at, updatedAt: row.updated_at,

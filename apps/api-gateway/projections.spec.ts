@@ -7,7 +7,9 @@ import type { MessageOf, MessageType } from '#contracts/registry.js';
 import { siteStatuses } from '#domain/site/status.js';
 import { projectDecider, useOf, type Project, type ProjectCommand } from '#domain/project/project.js';
 import { projectStatuses } from '#domain/project/status.js';
+import { certificatesTable } from './certificates.projection.js';
 import { domainsTable } from './domains.projection.js';
+import { edgeRulesTable } from './edge-rules.projection.js';
 import { foldBatch, type KeyedRow, type KeyedTable } from './keyed-table.js';
 import { operationsTable } from './operations.projection.js';
 import { projectsTable } from './projects.projection.js';
@@ -125,6 +127,40 @@ describe('a site is shown', () => {
   it('without the values of its environment', () => {
     const row = fold(sitesTable, 'site/s', { ...asked, data: { ...asked.data, kind: 'app', app } });
     expect(row!.app).toBe('{"image":"shop:1","port":80,"envNames":["MODE","SECRET"],"healthPath":"/"}');
+  });
+});
+
+describe('what is tried again says why, until it is done', () => {
+  const delayed = (error: string, operationId = 'o'): MessageOf<'WorkDelayed'> => ({ type: 'WorkDelayed', data: { operationId, siteId: 's', projectId: '', hostId: 'local', revision: 1, turn: 1, tries: 1, error, step: 'tunnel' } });
+  /** Folds events of several streams. */
+  const across = <R extends KeyedRow>(table: KeyedTable<R>, ...said: [stream: string, event: MessageOf<MessageType>][]) => [...foldBatch(table, new Map(), said.map(([stream, event]) => stored(stream, event))).values()].at(-1);
+  const claim = { name: 'a.example.com', siteId: 's', claimId: 'c' };
+
+  it('an operation, of the step under way', () => {
+    const started: MessageOf<'OperationStarted'> = { type: 'OperationStarted', data: { operationId: 'o', kind: 'launch-site', siteId: 's', projectId: 'p', steps: ['route'], input: '{}', backupId: '' } };
+    const begun: [string, MessageOf<MessageType>][] = [['operation/o', started], ['operation/o', { type: 'OperationStepStarted', data: { operationId: 'o', step: 'route' } }], ['edge/s', delayed('no tunnel')]];
+    expect(across(operationsTable, ...begun)).toMatchObject({ status: 'running', delay: 'no tunnel', error: null });
+    expect(across(operationsTable, ...begun, ['edge/s', delayed('no edge')])).toMatchObject({ delay: 'no edge' });
+    expect(across(operationsTable, ...begun, ['edge/s', delayed('of another', 'x')])).toMatchObject({ delay: 'no tunnel' });
+    expect(across(operationsTable, ...begun, ['operation/o', { type: 'OperationStepSucceeded', data: { operationId: 'o', step: 'route', output: '' } }])).toMatchObject({ delay: null });
+  });
+  it('a domain that the edge is to serve, or to let go of', () => {
+    const requested: MessageOf<'DomainRequested'> = { type: 'DomainRequested', data: { ...claim, status: 'pending', projectId: 'p', ownerId: 'ann', challenge: 'x', redirectTo: '', redirectStatus: 0, expected: [], nextCheckAt: '', deadlineAt: '', managed: [] } };
+    const routing: MessageOf<'DomainRoutingStarted'> = { type: 'DomainRoutingStarted', data: { ...claim, status: 'routing', operationId: 'c', turn: 1, nextCheckAt: '' } };
+    const waiting: [string, MessageOf<MessageType>][] = [['domain/a.example.com', requested], ['domain/a.example.com', routing], ['edge/s', delayed('no tunnel', 'c')]];
+    expect(across(domainsTable, ...waiting)).toMatchObject({ status: 'routing', last_error: 'no tunnel', failed_step: 'tunnel' });
+    const active: [string, MessageOf<MessageType>][] = [...waiting, ['domain/a.example.com', { type: 'DomainActivated', data: { ...claim, status: 'active', tunnel: '' } }]];
+    expect(across(domainsTable, ...active)).toMatchObject({ status: 'active', last_error: null, failed_step: null });
+    expect(across(domainsTable, ...active, ['edge/s', delayed('late', 'c')])).toMatchObject({ last_error: null });
+  });
+  it('rules that the edge is to follow, and a certificate that it is to serve', () => {
+    const defined: MessageOf<'RouteDefined'> = { type: 'RouteDefined', data: { operationId: 'o', siteId: 's', hostId: 'local', hostnames: [], target: undefined, state: 'up', redirects: [], domains: [] } };
+    const changing: [string, MessageOf<MessageType>][] = [['route/s', defined], ['route/s', { type: 'EdgeRulesChanged', data: { siteId: 's', changeId: 'r', rules: undefined } }], ['edge/s', delayed('no tunnel', 'r')]];
+    expect(across(edgeRulesTable, ...changing)).toMatchObject({ status: 'changing', last_error: 'no tunnel' });
+    expect(across(edgeRulesTable, ...changing, ['route/s', { type: 'EdgeRulesServed', data: { siteId: 's', changeId: 'r' } }])).toMatchObject({ status: 'served', last_error: null });
+    expect(across(edgeRulesTable, ['route/s', defined], ['workload/s', delayed('no engine')], ['edge/s', delayed('no tunnel')])).toMatchObject({ status: 'served', last_error: null });
+    const requested = { type: 'CertificateRequested', data: { domain: claim.name, siteId: 's', projectId: 'p', hostId: 'local', status: 'issued', authority: 'acme', names: [] } } as unknown as MessageOf<'CertificateRequested'>;
+    expect(across(certificatesTable, ['certificate/k', requested], ['edge/k', delayed('no edge', '')])).toMatchObject({ status: 'issued', last_error: 'no edge' });
   });
 });
 

@@ -28,7 +28,7 @@ export interface SiteQuery {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** `…_until`: to when the certificate lasts that visitors get for the site's own name, and for its primary domain; null: they get none that anybody trusts. */
-type Joined = SiteRow & { operation_status: string | null; own_until: string | null; primary_until: string | null };
+type Joined = SiteRow & { operation_status: string | null; operation_delay: string | null; own_until: string | null; primary_until: string | null };
 type Found = Joined & { role: string | null };
 
 /** Destroyed ones of whose data something is left that no other site has. */
@@ -62,7 +62,7 @@ export class SiteQueries {
       .add('t.created_position < ?', query.cursor === undefined ? undefined : readCursor(query.cursor))
       .statement({
         schema: this.schema, table: 'sites', asker: query.projectId === undefined ? asker : undefined, limit: query.limit,
-        columns: `t.*, o.status AS operation_status, ${this.https('t')}`, joins: `LEFT JOIN ${this.schema}.operations o ON o.id = t.operation_id`,
+        columns: `t.*, o.status AS operation_status, o.delay AS operation_delay, ${this.https('t')}`, joins: `LEFT JOIN ${this.schema}.operations o ON o.id = t.operation_id`,
       });
     const { rows } = await this.db.query<Joined>(statement);
     return pageFrom(rows, query.limit, (row) => row.created_position, (row) => this.show(row));
@@ -95,14 +95,14 @@ export class SiteQueries {
 
   private async named(asker: Asker, name: string): Promise<Found | undefined> {
     const own = `${this.schema}.members m JOIN ${this.schema}.sites s ON s.project_id = m.project_id AND s.name = $1 AND s.status <> 'DESTROYED'`;
-    const text = `SELECT s.*, o.status AS operation_status, ${this.https('s')}, m.role FROM ${own} LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id
+    const text = `SELECT s.*, o.status AS operation_status, o.delay AS operation_delay, ${this.https('s')}, m.role FROM ${own} LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id
       WHERE ${memberships(2)} ORDER BY s.owner = $2 DESC, s.created_position LIMIT 2`;
     const { rows } = await this.db.query<Found>({ name: 'site-by-name', text, values: [name, ...sightOf(asker).slice(0, 2)] });
     return theOneNamed(rows, asker, 'site', name);
   }
 
   private select(): string {
-    return `SELECT s.*, o.status AS operation_status, ${this.https('s')}, m.role FROM ${this.schema}.sites s LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id`;
+    return `SELECT s.*, o.status AS operation_status, o.delay AS operation_delay, ${this.https('s')}, m.role FROM ${this.schema}.sites s LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id`;
   }
 
   private https(site: string): string {
@@ -139,7 +139,7 @@ export class SiteQueries {
       ...(row.status === 'DESTROYED' ? { leftData: (row.data ?? 'gone') as NonNullable<Site['leftData']>, ...(row.data === 'kept' ? { isDataKept: true } : {}) } : {}),
       ...(row.limits ? { limits: JSON.parse(row.limits) as NonNullable<Site['limits']> } : {}),
       ...(release ? { release: JSON.parse(release) as NonNullable<Site['release']> } : {}),
-      ...(row.operation_id ? { operation: { id: row.operation_id, kind: row.operation_kind ?? '', status: row.operation_status ?? 'waiting' } } : {}),
+      ...(row.operation_id ? { operation: { id: row.operation_id, kind: row.operation_kind ?? '', status: row.operation_status ?? 'waiting', ...(row.operation_delay ? { delay: row.operation_delay } : {}) } } : {}),
       createdAt: row.created_at,
       updatedAt: row.updated_at,
     };

@@ -124,6 +124,11 @@ describe('what is printed', () => {
     expect(renderChanges(operation, failed)).toEqual(['launch-site: route failed: no', 'launch-site: failed']);
     expect(renderChanges(failed, failed)).toEqual([]);
   });
+  it('says why a step is tried again, once', () => {
+    const late = { ...operation, delay: 'no engine' };
+    expect(renderOperation(late, Date.parse(at(3)), 0, plain)[2]).toBe('  ⠋ route 2.0 s tried again: no engine');
+    expect([renderChanges(operation, late), renderChanges(late, late)]).toEqual([['launch-site: tried again: no engine'], []]);
+  });
   it('says how far data is', () => {
     const moving = { ...operation, progress: { phase: 'storing', bytes: 3 * 2 ** 20 } };
     expect(renderOperation(moving, Date.parse(at(3)), 0, plain)[2]).toBe('  ⠋ route 2.0 s storing 3.0 MiB');

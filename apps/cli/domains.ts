@@ -87,13 +87,19 @@ async function settled({ client, terminal, options }: Session, first: Domain): P
 function print({ terminal }: Session, domain: Domain): void {
   if (terminal.isJson) return terminal.json(domain);
   terminal.fields(domain, {
-    Domain: domain.name, Status: domain.status, Role: roleOf(domain), [domain.failedStep ? `Failed (${domain.failedStep})` : 'Missing']: domain.lastError, 'Looked at': domain.lastCheckAt && `${renderTime(domain.lastCheckAt)} (${domain.checks} times)`,
+    Domain: domain.name, Status: domain.status, Role: roleOf(domain), [problemOf(domain)]: domain.lastError, 'Looked at': domain.lastCheckAt && `${renderTime(domain.lastCheckAt)} (${domain.checks} times)`,
     'Records by us': domain.managed && PHASES[domain.managed.phase], Tunnel: domain.tunnel,
     'Next look': domain.nextCheckAt && renderTime(domain.nextCheckAt), Deadline: domain.deadlineAt && renderTime(domain.deadlineAt), Site: domain.siteId, HTTPS: httpsOf(domain),
   });
   terminal.line(domain.managed ? `\nRecords that this plane sets\n${renderRecords(domain.managed.records)}` : `\nRecords to set\n${renderRecords(domain.expected)}`);
   const rows = domain.found.map(({ resolver, type, name, values, error }) => [resolver, type, name, error ?? (values.join(', ') || 'nothing')]);
   if (rows.length > 0) terminal.line(`\nFound\n${renderTable(['RESOLVER', 'TYPE', 'NAME', 'VALUE'], rows)}`);
+}
+
+/** What the last error is about. */
+function problemOf({ status, failedStep }: Domain): string {
+  if (!failedStep) return 'Missing';
+  return status === 'failed' ? `Failed (${failedStep})` : `Delayed (${failedStep})`;
 }
 
 function httpsOf({ certificate: one }: Domain): string {

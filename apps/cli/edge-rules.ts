@@ -95,10 +95,12 @@ async function pageOf(said: string): Promise<[string, { html: string } | { file:
 }
 
 /** Waits until the edge follows, unless --no-wait. */
-async function followed({ client, options }: Session, first: ShownEdgeRules): Promise<ShownEdgeRules> {
+async function followed({ client, terminal, options }: Session, first: ShownEdgeRules): Promise<ShownEdgeRules> {
   let last = first;
+  let said: string | undefined;
   for (const end = Date.now() + (options.timeout ?? 300) * 1000; options.wait !== false && last.status === 'changing'; await sleep(POLL_MS)) {
-    if (Date.now() > end) throw new FailedError('The edge does not follow yet. It goes on.');
+    if (last.lastError && last.lastError !== said) terminal.note(printable(`The edge does not follow yet and is asked again: ${(said = last.lastError)}`));
+    if (Date.now() > end) throw new FailedError(`The edge does not follow yet${said ? `: ${said}` : '.'} It goes on.`);
     last = (await client.call('showEdgeRules', { params: { id: first.siteId } })).body;
   }
   if (last.status === 'refused') throw new FailedError(`The edge refused: ${last.lastError ?? 'no reason is known'}\nWhat was before stands again.`);

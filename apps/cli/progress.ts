@@ -15,7 +15,7 @@ export function renderOperation(operation: Operation, nowMs: number, frame: numb
   const turning = frames[frame % frames.length] ?? '';
   const elapsed = renderElapsed((isEnded(operation.status) ? Date.parse(operation.updatedAt) : nowMs) - Date.parse(operation.createdAt));
   const lines = [`${headMark(operation, turning, colours)} ${colours.bold(operation.kind)} ${colours.dim(`${operation.status} ${elapsed}`)}`];
-  for (const step of operation.steps) lines.push(`  ${stepMark(step, turning, colours)} ${step.name}${colours.dim(tookOf(step, nowMs))}${step.status === 'running' ? colours.dim(farOf(operation)) : ''}${step.error ? colours.red(` ${printable(step.error)}`) : ''}`);
+  for (const step of operation.steps) lines.push(`  ${stepMark(step, turning, colours)} ${step.name}${colours.dim(tookOf(step, nowMs))}${isUnderWay(step) ? colours.dim(farOf(operation)) + colours.yellow(delayOf(operation)) : ''}${step.error ? colours.red(` ${printable(step.error)}`) : ''}`);
   if (operation.error && !operation.steps.some((step) => step.error === operation.error)) lines.push(colours.red(`  ${printable(operation.error)}`));
   return lines;
 }
@@ -29,6 +29,7 @@ export function renderChanges(before: Operation | undefined, now: Operation): st
     const isNews = step.error !== undefined && step.error !== last?.error;
     lines.push(`${now.kind}: ${step.name} ${step.status}${isNews ? `: ${printable(step.error ?? '')}` : ''}`);
   }
+  if (now.delay && now.delay !== before?.delay) lines.push(`${now.kind}:${delayOf(now)}`);
   if (farOf(now) !== '' && farOf(now) !== farOf(before)) lines.push(`${now.kind}:${farOf(now)}`);
   if (before && before.status !== now.status) lines.push(`${now.kind}: ${now.status}`);
   return lines;
@@ -42,7 +43,7 @@ function headMark(operation: Operation, turning: string, colours: Colours): stri
 }
 
 function stepMark(step: OperationStep, turning: string, colours: Colours): string {
-  if (step.status === 'running' || step.status === 'undoing') return colours.cyan(turning);
+  if (isUnderWay(step)) return colours.cyan(turning);
   const mark = marks[step.status];
   if (step.status === 'succeeded') return colours.green(mark);
   return step.status === 'failed' || step.status === 'undo-failed' ? colours.red(mark) : colours.dim(mark);
@@ -52,6 +53,13 @@ function stepMark(step: OperationStep, turning: string, colours: Colours): strin
 function farOf(operation: Operation | undefined): string {
   return operation?.progress ? ` ${operation.progress.phase} ${renderBytes(operation.progress.bytes)}` : '';
 }
+
+/** Why the step under way takes so long. */
+function delayOf({ delay }: Operation): string {
+  return delay ? ` tried again: ${printable(delay)}` : '';
+}
+
+const isUnderWay = ({ status }: OperationStep): boolean => status === 'running' || status === 'undoing';
 
 function tookOf(step: OperationStep, nowMs: number): string {
   if (!step.startedAt) return '';

@@ -143,7 +143,7 @@ function fieldsOf(site: Site): Record<string, string | number | undefined> {
     PHP: site.wordpress?.phpVersion,
     Environment: site.app?.envNames.map((name) => (site.app?.envSecrets?.[name] ? `${name} (secret ${site.app.envSecrets[name]})` : name)).join(', '),
     Release: site.release && `${site.release.id} (${site.release.status}, ${site.release.fileCount} files)`,
-    Operation: site.operation && `${site.operation.kind} (${site.operation.status})`,
+    Operation: site.operation && [`${site.operation.kind} (${site.operation.status})`, site.operation.delay && `tried again: ${site.operation.delay}`].filter(Boolean).join(', '),
     Data: dataOf(site),
     Error: site.lastError,
     Project: site.projectId,

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { deriveId } from '#contracts/ids.js';
-import type { StoredMessage } from '#contracts/message.js';
+import { streamId, type StoredMessage } from '#contracts/message.js';
 import { workflowOf } from '#domain/operation/workflows.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { follow, type Follower } from '#eventstore/follow.js';
@@ -15,6 +15,8 @@ interface Open {
 const POLL_MS = 5_000;
 /** How many times the usual deadline a workflow may take that moves data. */
 const PATIENCE = 48;
+/** Categories of the streams that answer asks. */
+const ANSWERED_IN = ['home', 'workload', 'database', 'archive', 'edge', 'vault'];
 
 /** Gives up operations whose step has not been answered for too long, so that nothing is busy for ever. */
 @Injectable()
@@ -50,14 +52,27 @@ export class OperationPoller implements OnApplicationBootstrap, OnApplicationShu
   }
 
   private async giveUpLate(now: number): Promise<void> {
-    const deadline = this.config.HOSTPLANE_STEP_DEADLINE_SECONDS;
-    const late = [...this.open].filter(([, { kind, last }]) => workflowOf(kind).cancellable && now - Date.parse(last.recordedAt) > deadlineOf(kind, deadline) * 1000);
-    for (const [operationId, { kind, last }] of late) {
-      const cause = { id: deriveId(last.id, 'deadline'), meta: last.meta };
-      const reason = `No answer within ${deadlineOf(kind, deadline)} s. Is the host's provisioner running?`;
-      await this.operations.move(operationId, { type: 'CancelOperation', reason }, cause).catch((err: unknown) => this.log.warn(err));
-    }
+    const late = [...this.open].filter(([, { kind, last }]) => workflowOf(kind).cancellable && now - Date.parse(last.recordedAt) > this.deadlineOf(kind) * 1000);
+    for (const [operationId, open] of late) await this.giveUp(operationId, open).catch((err: unknown) => this.log.warn(err));
+  }
+
+  private async giveUp(operationId: string, { kind, last }: Open): Promise<void> {
+    const said = (await lastTry(this.store, last)) ?? "Is the host's provisioner running?";
+    const cause = { id: deriveId(last.id, 'deadline'), meta: last.meta };
+    await this.operations.move(operationId, { type: 'CancelOperation', reason: `No answer within ${this.deadlineOf(kind)} s. ${said}` }, cause);
+  }
+
+  /** Seconds. */
+  private deadlineOf(kind: string): number {
+    return this.config.HOSTPLANE_STEP_DEADLINE_SECONDS * (workflowOf(kind).patient ? PATIENCE : 1);
   }
 }
 
-const deadlineOf = (kind: string, deadlineSeconds: number): number => deadlineSeconds * (workflowOf(kind).patient ? PATIENCE : 1);
+/** What the last try of an ask said; undefined: nobody has said anything. */
+async function lastTry(store: EventStore, { data }: StoredMessage): Promise<string | undefined> {
+  const { operationId, turn, siteId, projectId } = data as { operationId?: string; turn?: number; siteId?: string; projectId?: string };
+  const answers = await store.readStreams([siteId, projectId].flatMap((key) => (key ? ANSWERED_IN.map((category) => streamId(category, key)) : [])));
+  const delays = [...answers.values()].flat().filter((one): one is StoredMessage<'WorkDelayed'> => one.type === 'WorkDelayed' && one.data.operationId === operationId && one.data.turn === turn);
+  const latest = delays.sort((a, b) => a.position - b.position).at(-1);
+  return latest && `The last try: ${latest.data.error}`;
+}

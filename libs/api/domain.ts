@@ -29,7 +29,7 @@ export const domain = z.object({
   lastCheckAt: z.string().optional(),
   nextCheckAt: z.string().optional(),
   deadlineAt: z.string().optional().describe('It fails when it is not proven by then'),
-  lastError: z.string().optional().describe('What is missing, or why it failed'),
+  lastError: z.string().optional().describe('What is missing, why it failed, or why it is not routed yet and is tried again'),
   failedStep: z.enum(['records', 'validation', 'routing', 'tunnel']).optional().describe('What lastError is about, unless it is what is still missing in the DNS'),
   managed: z.object({ records: z.array(dnsRecord), phase: z.enum(['setting', 'set', 'removing', 'none']).describe('none: they are gone') }).optional().describe('Records that the plane sets itself, and removes with the domain'),
   tunnel: z.string().optional().describe('The tunnel that leads visitors to the edge'),

@@ -49,7 +49,7 @@ export type EdgeRulesChange = z.output<typeof edgeRulesChange>;
 export const edgeRules = z.object({
   siteId: z.string(),
   status: z.enum(['served', 'changing', 'waiting', 'refused']).describe('changing: the edge is told. waiting: for the site to go live. refused: those that are shown stand again'),
-  lastError: z.string().optional().describe('Why the edge refused the last change'),
+  lastError: z.string().optional().describe('Why the edge refused the last change, or does not serve it yet and is asked again'),
   httpsOnly: z.boolean(),
   hsts: z.object({ maxAgeSeconds: z.int(), includeSubDomains: z.boolean(), preload: z.boolean() }).optional(),
   maxBodyBytes: z.int().optional(),

@@ -25,6 +25,7 @@ export const operation = z.object({
   steps: z.array(operationStep),
   error: z.string().optional(),
   failedStep: z.string().optional(),
+  delay: z.string().optional().describe('Why the step under way is not done yet: what its last try said. It is tried again'),
   progress: z.object({ phase: z.string(), bytes: z.int() }).optional().describe('How far the step under way is, where it moves data'),
   undone: z.array(z.string()).describe('Steps whose effects were taken back, in the order in which it was done'),
   createdAt: z.string(),

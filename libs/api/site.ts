@@ -68,7 +68,7 @@ export const site = z.object({
   leftData: z.enum(['kept', 'taken', 'discarding', 'gone']).optional().describe('What became of its data, once it is destroyed. taken: another site goes on with it. discarding: a part may be gone; where no operation is under way, discard it again'),
   limits: limits.optional().describe('What it may use, where that is not the default of its host'),
   release: shownRelease.optional().describe('What is live, or the first upload on its way there'),
-  operation: z.object({ id: z.string(), kind: z.string(), status: z.string() }).optional().describe('What is under way'),
+  operation: z.object({ id: z.string(), kind: z.string(), status: z.string(), delay: z.string().optional().describe('Why its step is not done yet; it is tried again') }).optional().describe('What is under way'),
   createdAt: z.string(),
   updatedAt: z.string(),
 });

@@ -3,6 +3,7 @@ import * as certificate from './gen/hostplane/v1/certificate.js';
 import * as certificateProof from './gen/hostplane/v1/certificate_proof.js';
 import * as command from './gen/hostplane/v1/command.js';
 import * as database from './gen/hostplane/v1/database.js';
+import * as delay from './gen/hostplane/v1/delay.js';
 import * as domain from './gen/hostplane/v1/domain.js';
 import * as edge from './gen/hostplane/v1/edge.js';
 import * as edgeCertificate from './gen/hostplane/v1/edge_certificate.js';
@@ -30,7 +31,7 @@ interface Codec<T> {
 type CodecsOf<M> = { [K in keyof M as M[K] extends { fromJSON(object: never): unknown } ? K : never]: M[K] };
 
 const codecs = {
-  ...only(backup), ...only(certificate), ...only(certificateProof), ...only(command), ...only(database), ...only(domain), ...only(edge), ...only(edgeCertificate), ...only(edgeRules), ...only(health), ...only(home), ...only(leftData), ...only(member), ...only(name), ...only(operation), ...only(pool),
+  ...only(backup), ...only(certificate), ...only(certificateProof), ...only(command), ...only(database), ...only(delay), ...only(domain), ...only(edge), ...only(edgeCertificate), ...only(edgeRules), ...only(health), ...only(home), ...only(leftData), ...only(member), ...only(name), ...only(operation), ...only(pool),
   ...only(project), ...only(route), ...only(secret), ...only(site), ...only(token), ...only(usage), ...only(workload),
 };
 

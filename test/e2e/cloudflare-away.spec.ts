@@ -82,7 +82,7 @@ describeWithPebble('while Cloudflare answers nothing', () => describeWithCloudfl
     for (const name of names) await isDeployed(name, 60_000);
     cloudflare.fail(/./, 'hang-after', { times: 100_000 });
     for (const name of names) expect((await plane.api.call('POST', `/domains/${name}/certificate/renew`)).status).toBe(202);
-    await comes(plane, 'all of them are about to be proven', async () => (await Promise.all(names.map(certificate))).every(({ status }) => status === 'renewing'));
+    await comes(plane, 'all of them are about to be proven', async () => (await Promise.all(names.map(certificate))).every(({ status }) => status === 'renewing' || status === 'failed'));
     // The next process knows no zone yet.
     await plane.crash('control-plane');
     await addOwn('own.example.org');
@@ -123,5 +123,31 @@ describeWithPebble('while Cloudflare answers nothing', () => describeWithCloudfl
     expect(await show('own.example.org')).toMatchObject({ status: 'active' });
     expect((await plane.api.call('DELETE', '/domains/own.example.org')).status).toBe(202);
     await comes(plane, 'it is gone', async () => (await plane.api.call('GET', '/domains/own.example.org')).status === 404);
+  });
+
+  it('a domain that a tunnel is to lead here says so after the time of one call, keeps no site waiting, and comes when Cloudflare answers', async () => {
+    const tunnel = cloudflare.tunnels.add();
+    const env = { HOSTPLANE_TUNNEL: 'cloudflare', HOSTPLANE_TUNNEL_ID: tunnel.id, HOSTPLANE_TUNNEL_ACCOUNT_ID: tunnel.accountId, HOSTPLANE_TUNNEL_API_TOKEN: CLOUDFLARE_TOKEN };
+    for (const part of ['provisioner', 'control-plane'] as const) {
+      await plane.kill(part);
+      await plane.start(part, env);
+    }
+    const launched = async (name: string) => plane.api.settled((await plane.api.call<SiteView>('POST', '/sites', { name, kind: 'static' })).body.id, ['ACTIVE', 'FAILED']);
+    expect((await launched('before')).status).toBe('ACTIVE');
+
+    cloudflare.fail(/cfd_tunnel/, 'hang-before', { times: 100_000 });
+    const begun = Date.now();
+    await add('behind.example.com');
+    await comes(plane, 'it says why', async () => (await show('behind.example.com'))['lastError'] !== undefined);
+    expect(Date.now() - begun).toBeLessThan(2 * CALL_MS);
+    expect(await show('behind.example.com')).toMatchObject({ status: 'routing', failedStep: 'tunnel', lastError: expect.stringMatching(/^The tunnel \S+ could not be changed\. Cloudflare does not answer \(nothing within 15 s\) when it is to look at the configuration/) });
+    cloudflare.faults.length = 0;
+    await comes(plane, 'it is active', async () => (await show('behind.example.com')).status === 'active', 60_000);
+    const { tunnel: leadsHere, lastError, failedStep } = await show('behind.example.com');
+    expect([leadsHere, lastError, failedStep]).toEqual([tunnel.id, undefined, undefined]);
+
+    cloudflare.fail(/cfd_tunnel/, 'hang-before', { times: 100_000 });
+    expect((await launched('meanwhile')).status).toBe('ACTIVE');
+    cloudflare.faults.length = 0;
   });
 }));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { comes } from '../chaos/asking.js';
 import { visit, type SiteView } from '../support/api.js';
 import { describeWithCoolify } from '../support/coolify-spec.js';
 import { COOLIFY_TOKEN, CoolifyStandIn } from '../support/coolify-stand-in.js';
@@ -85,10 +86,13 @@ describeWithCoolify('apps at Coolify', () => {
     const created = await plane.api.call<SiteView>('POST', '/sites', { name: 'patient', projectId: 'meanwhile', ...app });
     const files = await plane.api.call<SiteView>('POST', '/sites', { name: 'pages', projectId: 'meanwhile', kind: 'static' });
     expect((await plane.api.settled(files.body.id, ['ACTIVE', 'FAILED'])).status).toBe('ACTIVE');
+    const delayOf = async (id: string) => ((await plane.api.site(id))['operation'] as { delay?: string } | undefined)?.delay ?? '';
+    await comes(plane, 'it says why it is not live yet', async () => /^The Coolify at http\S+ could not list its servers: 503/.test(await delayOf(created.body.id)));
     expect((await plane.api.site(created.body.id)).status).toBe('PROVISIONING');
     const failed = await plane.api.settled(created.body.id, ['ACTIVE', 'FAILED'], 120_000);
     expect(failed.lastError).toMatch(/^workload: The Coolify at http\S+ could not list its servers: 503 .*tried 2 times/);
-    expect(JSON.stringify(await plane.operation(created.body.operationId, 'failed'))).toContain('"workload"');
+    const { failedStep, delay } = await plane.operation(created.body.operationId, 'failed');
+    expect([failedStep, delay]).toEqual(['workload', undefined]);
     // What never used Coolify can be deleted without it.
     const unused = await plane.api.call<{ operationId: string }>('POST', '/projects', { name: 'unused' });
     await plane.operation(unused.body.operationId, 'succeeded');
