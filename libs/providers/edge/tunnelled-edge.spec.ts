@@ -56,6 +56,21 @@ describe('an edge behind a tunnel', () => {
       'tunnel *.sites.example.net', 'edge b.example.com', 'tunnel b.example.com *.sites.example.net', 'tunnel stops', 'edge stops',
     ]);
   });
+  it('does not ask a tunnel that knows every name, until it may have been changed', async () => {
+    let isAway = false;
+    const { tunnelled, done } = world({ fails: () => isAway });
+    await tunnelled.start();
+    await tunnelled.apply(table(1, route('a', 'a.example.com')));
+    done.length = 0;
+    isAway = true;
+    const more = [route('a', 'a.example.com'), route('b', 'b.sites.example.net')];
+    expect(await tunnelled.apply(table(2, ...more))).toEqual({ revision: 2, configHash: 'h', tunnel: 'f7' });
+    await expect(tunnelled.apply(table(3, ...more, route('c', 'c.example.com')))).rejects.toThrow(/could not be changed/);
+    await expect(tunnelled.apply(table(4, ...more))).rejects.toThrow(/could not be changed/);
+    isAway = false;
+    await tunnelled.apply(table(5, ...more));
+    expect(done).toEqual(['edge a.example.com b.sites.example.net', 'edge a.example.com b.sites.example.net c.example.com', 'edge a.example.com b.sites.example.net', 'edge a.example.com b.sites.example.net', 'tunnel a.example.com *.sites.example.net']);
+  });
   it('says that it was the tunnel that failed, and serves all the same', async () => {
     const { tunnelled, done } = world({ fails: (names) => names.includes('b.example.com') });
     await tunnelled.start();

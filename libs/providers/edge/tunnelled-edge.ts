@@ -4,7 +4,7 @@ import { TunnelTrouble, type TunnelProvider } from '../tunnel.js';
 
 /**
  * An edge that visitors reach through a tunnel: what comes is led here after the edge serves it, what goes is led here no longer before the edge lets go of it. Sites' own names are one
- * rule with a star, so that the tunnel changes only with custom domains.
+ * rule with a star, so that the tunnel changes only with custom domains, and is not asked while they stay: one that is away holds up no site.
  */
 export class TunnelledEdge implements EdgeProvider {
   readonly name: string;
@@ -12,6 +12,8 @@ export class TunnelledEdge implements EdgeProvider {
   readonly proofs: EdgeProofs;
   readonly certificates: EdgeCertificates;
   private led: ReadonlySet<string> | undefined;
+  /** What the tunnel has confirmed to know, and nobody has begun to change since. */
+  private confirmed: readonly string[] | undefined;
   private last: RouteTable | undefined;
   private isComingUp = false;
 
@@ -44,6 +46,7 @@ export class TunnelledEdge implements EdgeProvider {
     const applied = await this.edge.apply(table);
     if (applied.revision > table.revision) return { ...applied, tunnel: this.tunnel.id };
     this.last = table;
+    if (!isComingUp && areSame(this.confirmed, wanted)) return { ...applied, tunnel: this.tunnel.id };
     try {
       await this.lead(table.revision, wanted);
     } catch (error) {
@@ -80,14 +83,18 @@ export class TunnelledEdge implements EdgeProvider {
   }
 
   private async lead(revision: number, hostnames: readonly string[]): Promise<void> {
+    this.confirmed = undefined;
     try {
       this.led = new Set((await this.tunnel.apply({ revision, hostnames })).hostnames);
+      this.confirmed = hostnames;
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       throw new TunnelTrouble(`The tunnel ${this.tunnel.id} could not be changed. ${error.message}`, error.retryable, { cause: error });
     }
   }
 }
+
+const areSame = (some: readonly string[] | undefined, others: readonly string[]): boolean => some?.join() === others.join();
 
 /** The names that a tunnel has to know of a table; those below the base domain are one, where it is a domain that visitors can look up. */
 export function tunnelledNames({ routes }: RouteTable, baseDomain: string): readonly string[] {
