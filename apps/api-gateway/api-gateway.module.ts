@@ -34,6 +34,7 @@ import { HostPoller } from './host.poller.js';
 import { Hosts } from './hosts.js';
 import { Idempotency } from './idempotency.js';
 import { isolation } from './isolation.js';
+import { LogOrigin } from './log-origin.js';
 import { MemberQueries } from './members.queries.js';
 import { MembersController } from './members.controller.js';
 import { Metrics } from './metrics.js';
@@ -104,6 +105,7 @@ function providersOf({ config, log, db, store, bus, readModel }: GatewayParts): 
     new ProjectSwitch(sites, backups, lifecycle),
     new Vault(bus, readModel),
     new TokenCommands(store, readModel, tokens, projects),
+    new LogOrigin(store),
     new Uploads(content, config.HOSTPLANE_MAX_UPLOAD_BYTES),
     new ContentPoller(folder, content, sites, idempotency, log),
     new TimelineStream(timeline, readModel, log),

@@ -16,6 +16,8 @@ export type Caller = Session;
 declare module 'fastify' {
   interface FastifyRequest {
     caller?: Caller;
+    /** What tells this plane from others. */
+    origin?: string;
   }
 }
 
@@ -45,9 +47,9 @@ export class Call implements Asker {
     return projects || verbs ? `${owner}:${tokenId}` : owner;
   }
 
-  /** An id that follows from owner, route and key, or that nobody ever had when there is no key. */
+  /** An id that follows from owner, route and key, at this plane alone, or that nobody ever had when there is no key. Planes may share an engine, where it is in names. */
   id(what: string): string {
-    return deriveId('request', this.principal, this.route, this.seed, what);
+    return deriveId('request', this.request.origin ?? '', this.principal, this.route, this.seed, what);
   }
 
   /** The same call, sent again with its key, is the same cause. */

@@ -222,6 +222,14 @@ describe('an idempotency key', () => {
     expect([again.status, again.body, again.headers.get('location')]).toEqual([202, first.body, first.headers.get('location')]);
     expect(again.headers.get('idempotency-replayed')).toBe('true');
   });
+  it('names something else at another plane', async () => {
+    const here = await post({ name: 'elsewhere', kind: 'static' }, 'k6', admin);
+    const elsewhere = await TestGateway.start();
+    const there = await post({ name: 'elsewhere', kind: 'static' }, 'k6', new Api(elsewhere.url + API_BASE, elsewhere.adminToken));
+    await elsewhere.stop();
+    expect([here.status, there.status]).toEqual([202, 202]);
+    expect(there.body.id === here.body.id || there.body.projectId === here.body.projectId).toBe(false);
+  });
   it('is refused with another body', async () => {
     expect((await post({ name: 'other', kind: 'static' }, 'k1')).body).toMatchObject({ code: 'key-reused', status: 422 });
   });

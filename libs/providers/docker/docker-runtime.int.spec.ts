@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { ContentStore } from '#content/content-store.js';
 import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
+import { projectNetwork } from '#domain/naming/naming.js';
 import { describeWithDocker } from '../../../test/support/docker.js';
 import { page, siteRuntimeContract, type RuntimeWorld } from '../contract/site-runtime.contract.js';
 import { LABEL } from './requests.js';
@@ -257,6 +258,16 @@ describeWithDocker('the docker runtime itself', () => {
     const [route] = parseRoutes(readFileSync('/proc/net/route', 'utf8'));
     const subnet = `${[24, 16, 8, 0].map((shift) => Math.floor(route!.subnet.first / 2 ** shift) % 256).join('.')}/30`;
     await expect(world.runtime.ensure({ ...spec, subnet })).rejects.toMatchObject(refused);
+  });
+
+  it.each([
+    ['of another plane', ['--label', `${LABEL.plane}=another`], /^The network hp-net-\w+ belongs to another plane at this engine, another; this one is /],
+    ['of somebody else', [], /^A network that is not Hostplane's has the name hp-net-\w+: remove it\.$/],
+  ] as const)('says whose network has the name of its own: one %s', async (_, labels, message) => {
+    const spec = world.freshSpec();
+    await docker('network', 'create', ...labels, projectNetwork(spec.projectId));
+    await expect(world.runtime.ensure(spec)).rejects.toMatchObject({ name: 'ProviderError', retryable: false, message: expect.stringMatching(message) });
+    await docker('network', 'rm', projectNetwork(spec.projectId));
   });
 
   it('removes a site whose network cannot go, and says what keeps it when the project goes', async () => {

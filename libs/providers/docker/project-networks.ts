@@ -67,7 +67,7 @@ export class ProjectNetworks {
       throw new ProviderError(`The subnet ${subnet} overlaps with another network of this host. ${ADVICE}`, false, { cause: error });
     });
     const made = await this.find(projectId, signal);
-    if (!made) throw new ProviderError(`A network that is not Hostplane's has the name ${networkRequest(this.settings, projectId, subnet).Name}: remove it.`, false);
+    if (!made) throw new ProviderError(await this.whoseName(networkRequest(this.settings, projectId, subnet).Name, signal), false);
     return made;
   }
 
@@ -101,6 +101,13 @@ export class ProjectNetworks {
 
   private async find(projectId: string, signal?: AbortSignal): Promise<NetworkInspectInfo | undefined> {
     return (await this.engine.networks(this.ours(projectId), signal))[0];
+  }
+
+  /** Why a name cannot be had. */
+  private async whoseName(name: string | undefined, signal?: AbortSignal): Promise<string> {
+    const other = (await this.engine.networks(undefined, signal)).find((network) => network.Name === name)?.Labels?.[LABEL.plane];
+    if (other === undefined) return `A network that is not Hostplane's has the name ${name}: remove it.`;
+    return `The network ${name} belongs to another plane at this engine, ${other}; this one is ${this.settings.plane}. Was its log copied? Remove its containers and networks (label ${LABEL.plane}=${other}) if it is no more.`;
   }
 
   private ours(projectId: string): Record<string, string> {
