@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { cloudflareRanges } from '#providers/cloudflare/ranges.js';
 import type { EdgeProvider } from '#providers/edge.js';
-import type { EdgeSettings } from '#providers/edge/edge-settings.js';
+import { ownAddressOf, type EdgeSettings } from '#providers/edge/edge-settings.js';
 import { EmbeddedEdge } from '#providers/embedded-edge/embedded-edge.js';
 import { LocalNginx } from '#providers/nginx/local-nginx.js';
 import { NginxEdge } from '#providers/nginx/nginx-edge.js';
@@ -19,11 +19,18 @@ export async function chooseEdge(settings: ProvisionerSettings, planeId: string,
     httpsPort: settings.HOSTPLANE_EDGE_HTTPS_PORT,
     baseDomain: settings.HOSTPLANE_BASE_DOMAIN,
     maxBodyBytes: settings.HOSTPLANE_EDGE_MAX_BODY_BYTES,
-    proxyRanges: settings.HOSTPLANE_PROXY_RANGES ?? cloudflareRanges,
+    proxyRanges: settings.HOSTPLANE_PROXY_RANGES ?? [...cloudflareRanges, ...ownTunnel(settings)],
     proxyProtocol: settings.HOSTPLANE_EDGE_PROXY_PROTOCOL === 'on',
     log,
   };
   return withFeatures(await firstOf(settings, edge, log), edge);
+}
+
+/** Where a cloudflared of this host comes from: it alone knows its visitors. */
+function ownTunnel({ HOSTPLANE_TUNNEL, HOSTPLANE_BIND }: ProvisionerSettings): readonly string[] {
+  if (HOSTPLANE_TUNNEL !== 'local') return [];
+  const address = ownAddressOf(HOSTPLANE_BIND);
+  return [`${address}/${address.includes(':') ? 128 : 32}`];
 }
 
 /** An edge that cannot do what is configured is no edge to start. */

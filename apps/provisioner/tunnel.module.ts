@@ -23,12 +23,12 @@ export async function chooseTunnel(settings: ProvisionerSettings, tell: (line: s
     const api = new CloudflareApi({ token: given('HOSTPLANE_TUNNEL_API_TOKEN'), url: settings.HOSTPLANE_CLOUDFLARE_API_URL, callMs: settings.HOSTPLANE_CLOUDFLARE_TIMEOUT_MS });
     return new RemoteTunnel(api, { ...common, accountId: given('HOSTPLANE_TUNNEL_ACCOUNT_ID') });
   }
-  const [{ LocalTunnel }, { CommandedTunnel, OwnTunnel }] = await Promise.all([import('#providers/cloudflare/local-tunnel.js'), import('#providers/cloudflare/tunnel-process.js')]);
+  const [{ LocalTunnel }, { OwnTunnel }, { CommandedTunnel }] = await Promise.all([import('#providers/cloudflare/local-tunnel.js'), import('#providers/cloudflare/own-tunnel.js'), import('#providers/cloudflare/tunnel-process.js')]);
   const folder = join(settings.HOSTPLANE_DATA, 'tunnel');
   const { HOSTPLANE_TUNNEL_RESTART: restart, HOSTPLANE_TUNNEL_COMMAND: command, HOSTPLANE_TUNNEL_METRICS: metrics } = settings;
   return new LocalTunnel(
     { ...common, credentialsFile: given('HOSTPLANE_TUNNEL_CREDENTIALS'), metrics, configFile: settings.HOSTPLANE_TUNNEL_CONFIG ?? join(folder, 'config.yml'), readyWithinMs: settings.HOSTPLANE_TUNNEL_READY_SECONDS * 1000 },
-    restart === undefined ? new OwnTunnel(command, join(folder, 'cloudflared.pid'), tell) : new CommandedTunnel(restart),
+    restart === undefined ? new OwnTunnel(command, join(folder, 'cloudflared.pid'), metrics, tell) : new CommandedTunnel(restart, metrics),
     tell,
   );
 }

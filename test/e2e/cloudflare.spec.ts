@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { comes } from '../chaos/asking.js';
 import { run } from '../../apps/cli/program.js';
 import { visit, type Api, type Reply, type SiteView } from '../support/api.js';
 import { tarGz } from '../support/archives.js';
@@ -177,11 +178,18 @@ describeWithKnot('domains in a zone that the plane keeps', () => describeWithClo
       await plane.kill(part);
       await plane.start(part, env);
     }
-    const through = (host: string) => visit(`http://127.0.0.1:${front}/`, { host });
+    const through = (host: string, headers: Record<string, string> = {}) => visit(`http://127.0.0.1:${front}/`, { host, ...headers });
     await add('far.example.com');
     const active = await reaches('far.example.com', 'active');
     expect(active).toMatchObject({ tunnel: id, managed: { phase: 'set', records: [{ type: 'TXT' }, { type: 'CNAME', value: `${id}.cfargotunnel.com`, proxied: true }] } });
     expect([(await through('far.example.com')).body, (await through('other.example.com')).status]).toEqual(['I am shop', 404]);
+    // Who comes is known, though all come from cloudflared.
+    const rules = (deny: string[]) => plane.api.call<{ status: string }>('PATCH', `/sites/${site.id}/edge`, { deny });
+    await rules(['198.51.100.66']);
+    await comes(plane, 'the edge follows', async () => (await plane.api.call('GET', `/sites/${site.id}/edge`)).body['status'] === 'served');
+    const from = async (address: string) => (await through('far.example.com', { 'x-forwarded-for': address })).status;
+    expect([await from('198.51.100.66'), await from('198.51.100.67')]).toEqual([403, 200]);
+    await rules([]);
 
     rmSync(credentials);
     await add('late.example.com');

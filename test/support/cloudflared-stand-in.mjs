@@ -14,7 +14,9 @@ const fail = (message) => {
 const file = process.argv[process.argv.indexOf('--config') + 1];
 const config = parse(readFileSync(file, 'utf8')) ?? {};
 for (const key of Object.keys(config)) if (!KNOWN.includes(key)) process.stderr.write(`WRN Unknown key ${key}\n`);
-const { ingress, originRequest = {}, metrics } = config;
+const { ingress, originRequest = {} } = config;
+const given = process.argv.indexOf('--metrics');
+const metrics = given > 0 ? process.argv[given + 1] : config.metrics;
 if (!existsSync(config['credentials-file'])) fail(`Tunnel credentials file '${config['credentials-file']}' doesn't exist or is not a file`);
 if (!Array.isArray(ingress) || ingress.length === 0) fail('No ingress rules were specified in the config file');
 for (const [i, { hostname = '', service = '', path = '' }] of ingress.entries()) {
@@ -52,5 +54,5 @@ if (front) {
       answer.writeHead(got.statusCode, got.headers);
       got.pipe(answer);
     }).on('error', () => answer.writeHead(502).end()));
-  }).listen(Number(front), '127.0.0.1');
+  }).listen({ port: Number(front), host: '127.0.0.1', reusePort: true });
 }

@@ -1,13 +1,19 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import { freePort } from '../../../infra/start/ports.js';
+import { SteadyVisitor } from '../../../test/chaos/steady-visitor.js';
+import { visit } from '../../../test/support/api.js';
 import { tunnelContract, type TunnelWorld } from '../contract/tunnel.contract.js';
 import { LocalTunnel, type LocalTunnelOptions } from './local-tunnel.js';
-import { askTunnel } from './tunnel-metrics.js';
-import { CommandedTunnel, OwnTunnel, type TunnelProcess } from './tunnel-process.js';
+import { askTunnel, metricsPair } from './tunnel-metrics.js';
+import { OwnTunnel } from './own-tunnel.js';
+import { CommandedTunnel, type TunnelProcess } from './tunnel-process.js';
 
 jest.setTimeout(120_000);
 const SERVICE = 'http://127.0.0.1:8080';
@@ -29,7 +35,8 @@ async function open(): Promise<World> {
   writeFileSync(options.credentialsFile, '{}');
   // A configuration of one's own need not be where the plane keeps its data.
   const pidFile = join(folder, 'data', 'pid');
-  const own = () => new OwnTunnel(COMMAND, pidFile, () => undefined);
+  const own = () => new OwnTunnel(COMMAND, pidFile, options.metrics, () => undefined);
+  const ask = async () => (await Promise.all(metricsPair(options.metrics).map(askTunnel))).find((said) => said !== undefined);
   const make = (process: TunnelProcess = own(), more: Partial<LocalTunnelOptions> = {}) => new LocalTunnel({ ...options, ...more }, process);
   const provider = make();
   const foreign = 'tunnel: mine\ningress:\n  - service: http_status:404\n';
@@ -39,7 +46,7 @@ async function open(): Promise<World> {
     with: make,
     restarted: () => make(),
     pid: () => Number(readFileSync(pidFile, 'utf8').split(' ')[0]),
-    led: async () => ((await askTunnel(options.metrics))?.rules ?? []).flatMap(({ hostname, service }) => (hostname && service === SERVICE ? [hostname] : [])),
+    led: async () => ((await ask())?.rules ?? []).flatMap(({ hostname, service }) => (hostname && service === SERVICE ? [hostname] : [])),
     break: async (isBroken) => {
       // A file that nothing can be read from: cloudflared ends at once with it.
       if (isBroken) rmSync(options.credentialsFile);
@@ -52,7 +59,7 @@ async function open(): Promise<World> {
     hasForeign: async () => readFileSync(options.configFile, 'utf8') === foreign,
     close: async () => {
       await make().stop();
-      expect(await askTunnel(options.metrics)).toBeUndefined();
+      expect(await ask()).toBeUndefined();
       rmSync(folder, { recursive: true });
     },
   };
@@ -101,12 +108,47 @@ describe('a tunnel of this host', () => {
     await world.close();
   });
 
+  it('leads visitors on while another table comes up, and when none does', async () => {
+    const front = await freePort('127.0.0.1');
+    process.env['CLOUDFLARED_FRONT'] = String(front);
+    const site = createServer((_, answer) => answer.end('here')).listen(0, '127.0.0.1');
+    await once(site, 'listening');
+    const world = await open();
+    const tunnel = world.with(undefined, { service: `http://127.0.0.1:${(site.address() as AddressInfo).port}` });
+    await tunnel.apply({ revision: 1, hostnames: ['a.example.com'] });
+    const visitor = new SteadyVisitor(async () => {
+      const { status } = await visit(`http://127.0.0.1:${front}/`, { host: 'a.example.com' });
+      return status === 200 ? undefined : String(status);
+    });
+    const first = world.pid();
+    await tunnel.apply({ revision: 2, hostnames: ['a.example.com', 'b.example.com'] });
+    const second = world.pid();
+    rmSync(world.options.credentialsFile);
+    await expect(tunnel.apply({ revision: 3, hostnames: ['a.example.com', 'c.example.com'] })).rejects.toThrow(/credentials file/);
+    expect([await visitor.leave(), first === second, world.pid()]).toEqual([[], false, second]);
+    delete process.env['CLOUDFLARED_FRONT'];
+    site.close();
+    await world.close();
+  });
+
+  it('is one again when who started another beside it died before that was up', async () => {
+    const world = await open();
+    await world.provider.apply({ revision: 1, hostnames: ['a.example.com'] });
+    const begun = await new OwnTunnel(COMMAND, join(resolve(world.options.configFile, '..'), 'data', 'pid'), world.options.metrics, () => undefined).begin(world.options.configFile);
+    for (const end = Date.now() + 10_000; Date.now() < end && !(await askTunnel(begun.metrics)); ) await sleep(20);
+    expect(await Promise.all(metricsPair(world.options.metrics).map(askTunnel))).not.toContain(undefined);
+    const next = world.restarted();
+    await next.start();
+    expect([await askTunnel(begun.metrics), await next.served()]).toEqual([undefined, { hostnames: ['a.example.com'] }]);
+    await world.close();
+  });
+
   it('says what cloudflared says, and leaves nothing when no configuration ever came up', async () => {
     const world = await open();
     rmSync(world.options.credentialsFile);
     await expect(world.provider.apply({ revision: 1, hostnames: ['a.example.com'] })).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/does not take the tunnel's configuration: .*credentials file/) });
     expect(existsSync(world.options.configFile)).toBe(false);
-    await expect(world.with(new OwnTunnel('/no/such/cloudflared', `${world.options.configFile}.pid`, () => undefined)).apply({ revision: 1, hostnames: [] })).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/HOSTPLANE_TUNNEL_COMMAND\) cannot be run: .*ENOENT/) });
+    await expect(world.with(new OwnTunnel('/no/such/cloudflared', `${world.options.configFile}.pid`, world.options.metrics, () => undefined)).apply({ revision: 1, hostnames: [] })).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/HOSTPLANE_TUNNEL_COMMAND\) cannot be run: .*ENOENT/) });
     await world.close();
   });
 
@@ -114,7 +156,7 @@ describe('a tunnel of this host', () => {
     const world = await open();
     const folder = resolve(world.options.configFile, '..');
     writeFileSync(join(folder, 'restart.sh'), `[ -f pid.cmd ] && kill "$(cat pid.cmd)" && sleep 0.3; ${COMMAND} tunnel --config ${world.options.configFile} run >/dev/null 2>&1 & echo $! > pid.cmd\n`.replaceAll('pid.cmd', join(folder, 'pid.cmd')));
-    const commanded = world.with(new CommandedTunnel(`sh ${join(folder, 'restart.sh')}`));
+    const commanded = world.with(new CommandedTunnel(`sh ${join(folder, 'restart.sh')}`, world.options.metrics));
     for (const [i, name] of ['a.example.com', 'b.example.com'].entries()) {
       await commanded.apply({ revision: i + 1, hostnames: [name] });
       expect(await world.led()).toEqual([name]);
@@ -123,7 +165,7 @@ describe('a tunnel of this host', () => {
     expect(await world.led()).toEqual(['b.example.com']);
     process.kill(Number(readFileSync(join(folder, 'pid.cmd'), 'utf8')), 'SIGTERM');
     for (const end = Date.now() + 10_000; Date.now() < end && (await askTunnel(world.options.metrics)); ) await sleep(20);
-    await expect(world.with(new CommandedTunnel('false')).apply({ revision: 9, hostnames: ['c.example.com'] })).rejects.toMatchObject({ message: expect.stringMatching(/"false" \(HOSTPLANE_TUNNEL_RESTART\) failed/) });
+    await expect(world.with(new CommandedTunnel('false', world.options.metrics)).apply({ revision: 9, hostnames: ['c.example.com'] })).rejects.toMatchObject({ message: expect.stringMatching(/"false" \(HOSTPLANE_TUNNEL_RESTART\) failed/) });
     await world.close();
   });
 });

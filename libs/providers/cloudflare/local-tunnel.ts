@@ -5,7 +5,7 @@ import { reached } from '#contracts/probe.js';
 import { ProviderError } from '../provider-error.js';
 import type { AppliedTunnel, TunnelProvider, TunnelTable } from '../tunnel.js';
 import { writeWhole } from '../write-whole.js';
-import type { TunnelProcess } from './tunnel-process.js';
+import type { StartedTunnel, TunnelProcess } from './tunnel-process.js';
 import { askTunnel } from './tunnel-metrics.js';
 import { areSameRules, hostnamesOf, isOurFile, renderFile, rulesOfFile, type LocalTunnel as Settings } from './tunnel-config.js';
 
@@ -18,7 +18,7 @@ export interface LocalTunnelOptions extends Settings {
 
 const LOOK_MS = 100;
 
-/** A tunnel by a cloudflared of this host: it reads its file when it starts, so each change is a restart that is confirmed by what it says of itself. */
+/** A tunnel by a cloudflared of this host: it reads its file when it starts, so each change is a start that is confirmed by what it says of itself. */
 export class LocalTunnel implements TunnelProvider {
   readonly name = 'local';
   readonly id: string;
@@ -35,6 +35,7 @@ export class LocalTunnel implements TunnelProvider {
 
   start(): Promise<void> {
     return this.alone(async () => {
+      await this.process.settle();
       const file = await this.read(this.options.configFile);
       const good = await this.read(this.goodFile);
       const text = good ?? (file !== undefined && isOurFile(file) ? file : undefined);
@@ -60,7 +61,7 @@ export class LocalTunnel implements TunnelProvider {
   }
 
   async served(): Promise<AppliedTunnel | undefined> {
-    const said = await askTunnel(this.options.metrics);
+    const said = await askTunnel(this.process.metrics);
     return said?.isReady ? { hostnames: hostnamesOf(said.rules, this.options) } : undefined;
   }
 
@@ -85,11 +86,17 @@ export class LocalTunnel implements TunnelProvider {
     } catch (error) {
       reached('tunnel:roll-back');
       if (good === undefined) await Promise.all([this.process.stop(), rm(this.options.configFile, { force: true })]);
-      else await this.bringUp(good).catch((worse: unknown) => this.tell(`The tunnel ${this.id} does not come up with its last configuration either: ${(worse as Error).message}`));
+      else await this.goBackTo(good);
       throw error;
     }
-    await writeWhole(this.goodFile, text, 0o600);
-    reached('tunnel:good');
+  }
+
+  /** The one that has led visitors goes on, if it can run beside another one; it need not be connected. */
+  private async goBackTo(good: string): Promise<void> {
+    await writeWhole(this.options.configFile, good, 0o600);
+    const said = await askTunnel(this.process.metrics);
+    if (said && areSameRules(said.rules, rulesOfFile(good))) return;
+    await this.bringUp(good).catch((worse: unknown) => this.tell(`The tunnel ${this.id} does not come up with its last configuration either: ${(worse as Error).message}`));
   }
 
   private async bringUp(text: string): Promise<void> {
@@ -97,19 +104,29 @@ export class LocalTunnel implements TunnelProvider {
     reached('tunnel:write');
     await writeWhole(this.options.configFile, text, 0o600);
     reached('tunnel:restart');
-    await this.process.restart(this.options.configFile);
+    const started = await this.process.begin(this.options.configFile);
     reached('tunnel:restarted');
+    await this.confirm(started, text).catch(async (error: unknown) => {
+      await started.drop();
+      throw error;
+    });
+    await writeWhole(this.goodFile, text, 0o600);
+    reached('tunnel:good');
+    await started.keep();
+  }
+
+  private async confirm(started: StartedTunnel, text: string): Promise<void> {
     for (const end = Date.now() + this.options.readyWithinMs; Date.now() < end; await sleep(LOOK_MS)) {
-      if (await this.isUp(text)) return;
-      const why = await this.process.ended();
+      if (await this.isUp(text, started.metrics)) return;
+      const why = await started.ended();
       if (why !== undefined) throw new ProviderError(`cloudflared does not take the tunnel's configuration: ${why}`, false);
     }
     throw new ProviderError(`The tunnel ${this.id} did not come up with its new configuration within ${this.options.readyWithinMs / 1000} s; it has the last one that did.`, true);
   }
 
   /** Asked of cloudflared itself: it is connected, and has the rules of this very file. */
-  private async isUp(text: string): Promise<boolean> {
-    const said = await askTunnel(this.options.metrics);
+  private async isUp(text: string, metrics = this.process.metrics): Promise<boolean> {
+    const said = await askTunnel(metrics);
     return said?.isReady === true && areSameRules(said.rules, rulesOfFile(text));
   }
 

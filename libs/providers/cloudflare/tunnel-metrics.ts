@@ -7,6 +7,12 @@ export interface SaidOfTunnel {
   readonly rules: readonly IngressRule[];
 }
 
+/** Where two that take turns tell how they are: the address that was given, and its next port. */
+export function metricsPair(first: string): readonly [string, string] {
+  const at = first.lastIndexOf(':');
+  return [first, `${first.slice(0, at)}:${Number(first.slice(at + 1)) + 1}`];
+}
+
 const ANSWER_TIMEOUT_MS = 1_000;
 
 /** Asks a cloudflared at its metrics address (`/ready` and `/config`); undefined when nobody answers. */
