@@ -16,6 +16,7 @@ export const problemStatus = {
   'rate-limited': 429,
   internal: 500,
   unavailable: 503,
+  unfinished: 504,
   'storage-full': 507,
 } as const;
 
@@ -36,6 +37,7 @@ const titles: Record<ProblemCode, string> = {
   'rate-limited': 'Too many requests',
   internal: 'Something went wrong on our side',
   unavailable: 'Not available at the moment',
+  unfinished: 'Still under way',
   'storage-full': 'No room left to store this',
 };
 
