@@ -44,14 +44,14 @@ export class WordPressCommands {
   ) {}
 
   @OnAsk('RunWordPress')
-  async run({ siteId, runtime: name, arguments: given }: RunWordPress, cause: Cause): Promise<CommandOutput> {
+  async run({ siteId, runtime: name, arguments: given, input }: RunWordPress, cause: Cause): Promise<CommandOutput> {
     const within = await projectOf(this.store, siteId);
     const runtime = this.runtimes.get(name);
     const { run } = runtime;
     if (!run) throw new Refusal('unsupported', `No command can be run in a site on "${name}": there is no way in. wp-cli takes a site on docker.`);
     const command = { commandId: deriveId(cause.id, 'command'), siteId, projectId: within.projectId, hostId: this.host.hostId, program: wpProgram(given) };
     await this.begin(command, within, cause);
-    const { result, position } = await this.inTime(command, this.ended(command, cause, () => run.call(runtime, siteId, { argv: ['wp', ...given], stdin: '' })));
+    const { result, position } = await this.inTime(command, this.ended(command, cause, () => run.call(runtime, siteId, { argv: ['wp', ...given], stdin: input })));
     if (MISSING.includes(result.exitCode) && (await run.call(runtime, siteId, IS_THERE)).exitCode !== 0) {
       throw new Refusal('unsupported', 'The image of this site has no wp-cli: choose one that has it with HOSTPLANE_WORDPRESS_IMAGE, and update the site.');
     }
