@@ -65,8 +65,8 @@ export class SitesController {
   }
 
   @Serves('discardSiteData')
-  discardData(@Input() { params }: InputOf<Routes['discardSiteData']>, @ByCall() call: Call): Promise<Answer> {
-    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DiscardSiteData', { siteId, operationId }, cause));
+  discardData(@Input() { params, query }: InputOf<Routes['discardSiteData']>, @ByCall() call: Call): Promise<Answer> {
+    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DiscardSiteData', { siteId, operationId, name: query.name ?? '' }, cause));
   }
 
   @Serves('retrySite')

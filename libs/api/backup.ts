@@ -38,6 +38,8 @@ export const siteRemoval = z.strictObject({
   keepData: flag.optional().describe('true: volumes and database stay; a new site can take them over with restoreFrom, or DELETE /sites/{id}/data discards them'),
 });
 
+export const dataRemoval = z.strictObject({ name: z.string().max(200).optional().describe('What the site was called: nothing is discarded when it was called otherwise') });
+
 export const volume = z.object({
   name: z.string(),
   siteId: z.string().optional().describe('The site that it is of; absent when none has it now'),

@@ -18,6 +18,8 @@ export interface CallOptions {
   /** Idempotency-Key; made at random when left out, the same for every retry. */
   readonly key?: string;
   readonly signal?: AbortSignal;
+  /** In place of the client's own. */
+  readonly retries?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +60,7 @@ export class ApiClient {
       url: this.url + pathOf(route, given.params) + queryOf(given.query),
       headers: { ...this.headers(route, options), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       body: () => body,
-      retries: this.retriesOf(route),
+      retries: this.retriesOf(route, options),
       signal: options.signal,
     });
     return answerOf<BodyOf<Routes[N]>>(response);
@@ -76,7 +78,7 @@ export class ApiClient {
       url: this.url + pathOf(route, { id: siteId }),
       headers: { ...this.headers(route, options), 'content-type': options.contentType ?? 'application/octet-stream', ...(options.wait ? {} : { prefer: 'respond-async' }) },
       body: archive,
-      retries: this.retriesOf(route),
+      retries: this.retriesOf(route, options),
       signal: options.signal,
     });
     return answerOf<BodyOf<Routes['publishContent']>>(response);
@@ -98,8 +100,8 @@ export class ApiClient {
   }
 
   /** What has no key would be done each time that it is sent. */
-  private retriesOf({ method, idempotent }: Route): number {
-    return method === 'GET' || idempotent ? (this.options.retries ?? 4) : 0;
+  private retriesOf({ method, idempotent }: Route, { retries = this.options.retries ?? 4 }: CallOptions): number {
+    return method === 'GET' || idempotent ? retries : 0;
   }
 
   private headers(route: Route, options: CallOptions): Record<string, string> {

@@ -256,7 +256,7 @@ describeWithDocker('the data of a WordPress site', () => {
 
     let shown = '';
     const io = () => ({ out: { write: (text: string) => void (shown += text) }, err: { write: () => undefined }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } });
-    expect([await run(['site', 'list', '--kept-data', '--project', 'left'], io()), shown]).toEqual([0, expect.stringMatching(new RegExp(`leaver +wordpress +kept .*${site.id}`))]);
+    expect([await run(['site', 'list', '--kept-data', '--project', 'left'], io()), shown]).toEqual([0, expect.stringMatching(new RegExp(`leaver +wordpress +kept +\\d+\\.\\d MiB .*${site.id}`))]);
     const [data] = (await docker.listVolumes({ filters: { label: [label, 'hostplane.role=data'] } })).Volumes;
     const holder = await docker.createContainer({ Image: testImage('static'), HostConfig: { Binds: [`${data!.Name}:/held`] } });
     const stuck = (await asked('DELETE', `/sites/${site.id}/data`)).body.operationId;

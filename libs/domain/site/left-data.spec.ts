@@ -35,7 +35,7 @@ const taken: SiteEvent = { type: 'SiteDataTakenOver', data: { siteId, heirId: 'h
 const discarding: SiteEvent = { type: 'SiteDataDiscardRequested', data: ids('d') };
 const discarded: SiteEvent = { type: 'SiteDataDiscarded', data: ids('d') };
 const discardFailed: SiteEvent = { type: 'SiteDataDiscardFailed', data: { ...ids('d'), step: 'database', error: 'down' } };
-const discard = (operationId = 'd'): SiteCommand => ({ type: 'DiscardData', operationId });
+const discard = (operationId = 'd', name = ''): SiteCommand => ({ type: 'DiscardData', operationId, name });
 const handOver = (heirId = 'heir'): SiteCommand => ({ type: 'HandOverData', heirId });
 const dataAfter = (...events: SiteEvent[]) => (given(siteDecider, ...events).state() as Site).data;
 
@@ -66,6 +66,10 @@ describe('the data that a destroyed site left', () => {
     given(siteDecider, ...kept, taken).when(handOver()).then();
     given(siteDecider, ...kept, taken).when(handOver('second')).refused('conflict', /taken over/);
     given(siteDecider, ...kept, discarding).when(handOver()).refused('conflict', /being discarded/);
+  });
+  it('is discarded under the name that the site had, where one is said', () => {
+    given(siteDecider, ...kept).when(discard('d', request.name)).then(discarding);
+    given(siteDecider, ...kept).when(discard('d', 'other')).refused('invalid', new RegExp(`was called "${request.name}", not "other"`));
   });
   it('is discarded by one operation at a time, and a failed one is ended by another', () => {
     given(siteDecider, ...kept, discarding).when(discard('second')).then();

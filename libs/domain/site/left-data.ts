@@ -1,3 +1,4 @@
+import { Refusal } from '../refusal.js';
 import { mustBeKept } from './data-status.js';
 import type { LeftDataCommand, Site, SiteEvent } from './site.js';
 
@@ -11,6 +12,8 @@ export function decideLeftData(command: LeftDataCommand, site: Site): readonly S
   }
   const ids = { siteId, operationId: command.operationId };
   if (command.type === 'DiscardData') {
+    const { name } = site.request;
+    if (command.name !== '' && command.name !== name) throw new Refusal('invalid', `The site ${siteId} was called "${name}", not "${command.name}": nothing was discarded. Look which one you mean.`, 'name');
     if (site.operation?.kind === 'discard') return [];
     if (site.data !== 'discarding') mustBeKept(site, 'discarded');
     return [{ type: 'SiteDataDiscardRequested', data: ids }];

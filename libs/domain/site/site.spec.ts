@@ -138,12 +138,13 @@ describe('random histories', () => {
   const operation = fc.constantFrom('launch', 'o1', 'o2', 'o3');
   const command: fc.Arbitrary<SiteCommand> = fc.oneof(
     operation.map((operationId): SiteCommand => ({ type: 'RequestSite', site: { ...request, operationId } })),
-    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'FinishDestroy', 'DiscardData', 'FinishDiscard'), operation).map(([type, operationId]) => ({ type, operationId })),
+    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'FinishDestroy', 'FinishDiscard'), operation).map(([type, operationId]) => ({ type, operationId })),
     fc.tuple(operation, fc.boolean()).map(([operationId, keepData]): SiteCommand => ({ type: 'DestroySite', operationId, keepData })),
     operation.map((operationId): SiteCommand => ({ type: 'ActivateSite', operationId, target })),
     operation.map((operationId): SiteCommand => ({ type: 'FinishRelease', operationId, target })),
     fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch', 'FailDiscard'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] })),
     operation.map(publish),
+    operation.map((operationId): SiteCommand => ({ type: 'DiscardData', operationId, name: '' })),
     operation.map((heirId): SiteCommand => ({ type: 'HandOverData', heirId })),
     fc.tuple(operation, fc.constantFrom(...switchActions)).map(([operationId, action]): SiteCommand => ({ type: 'SwitchSite', operationId, action })),
   );

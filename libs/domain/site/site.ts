@@ -91,7 +91,7 @@ export type SiteDataCommand =
 export type LeftDataCommand =
   /** Another site goes on with it. */
   | { type: 'HandOverData'; heirId: string }
-  | { type: 'DiscardData'; operationId: string }
+  | { type: 'DiscardData'; operationId: string; name: string }
   | { type: 'FinishDiscard'; operationId: string }
   | { type: 'FailDiscard'; operationId: string; step: string; error: string };
 
