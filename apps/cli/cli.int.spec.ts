@@ -74,7 +74,7 @@ describe('the command line, against a gateway', () => {
   });
   it('tells refused, not found and failed apart', async () => {
     expect((await cli(['site', 'create', 'hello'])).code).toBe(3);
-    expect((await cli(['site', 'create', 'Hello'])).err).toContain('name:');
+    expect((await cli(['site', 'create', 'Hello'])).err).toContain('"Hello" cannot be the name of a site');
     expect((await cli(['site', 'show', 'nope'])).code).toBe(4);
     gateway.lifecycle.isEager = false;
     const { operationId } = (await json('site', 'create', 'slow', '--no-wait', '--kind', 'static')) as { operationId: string };
