@@ -114,7 +114,7 @@ function update(site: Site, ids: Ids, phpVersion: string): readonly SiteEvent[] 
   const { wordpress } = site.request;
   if (!wordpress) throw new Refusal('unsupported', `A site of the kind ${site.request.kind} has nothing to update; only WordPress does.`);
   refuseBusy(site);
-  if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be updated.`);
+  if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be updated.${site.status === 'FAILED' ? ' Repair or retry it first.' : ''}`);
   const changed = { ...wordpress, phpVersion: phpVersion || wordpress.phpVersion };
   checkRequest({ ...site.request, wordpress: changed });
   return [{ type: 'SiteUpdateRequested', data: { ...ids, wordpress: changed } }];

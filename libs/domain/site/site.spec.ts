@@ -86,6 +86,7 @@ describe('a site', () => {
     given(siteDecider, blog, started, active).when({ ...update, phpVersion: '' }).then({ ...asked, data: { ...asked.data, wordpress } } as SiteEvent);
     given(siteDecider, blog, started, active).when({ ...update, phpVersion: 'x' }).refused('invalid');
     given(siteDecider, blog, started).when(update).refused('conflict');
+    given(siteDecider, blog, started, failed).when(update).refused('conflict', /FAILED cannot be updated\. Repair or retry it first\./);
     given(siteDecider, ...live).when(update).refused('unsupported');
     given(siteDecider, blog, started, active, asked).when({ type: 'FailUpdate', operationId: 'u', ...fail }).then({ type: 'SiteUpdateFailed', data: { ...ids('u'), ...fail } });
     given(siteDecider, blog, started, active, asked).when({ type: 'FinishUpdate', operationId: 'u', target }).then({ type: 'SiteUpdated', data: { ...ids('u'), target } });
