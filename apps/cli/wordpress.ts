@@ -43,8 +43,8 @@ async function textOf(file: string, io: Io): Promise<string> {
   const [chunks, from]: [Buffer[], string] = [[], file === '-' ? 'Standard input' : file];
   let size = 0;
   try {
-    for await (const chunk of file === '-' ? io.in : createReadStream(file)) {
-      chunks.push(Buffer.from(chunk));
+    for await (const chunk of (file === '-' ? io.in : createReadStream(file)) as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
       if ((size += chunk.length) > MOST_INPUT_BYTES) throw new UsageError(`${from} has more than ${renderBytes(MOST_INPUT_BYTES)}, the most that a command can be given: give it in parts.`);
     }
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
