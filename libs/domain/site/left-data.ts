@@ -1,5 +1,6 @@
 import { Refusal } from '../refusal.js';
 import { mustBeKept } from './data-status.js';
+import { forgetPasswords } from './passwords.js';
 import type { LeftDataCommand, Site, SiteEvent } from './site.js';
 
 /** What a site answers to commands about the data that it left when it was destroyed. */
@@ -19,6 +20,6 @@ export function decideLeftData(command: LeftDataCommand, site: Site): readonly S
     return [{ type: 'SiteDataDiscardRequested', data: ids }];
   }
   if (site.operation?.kind !== 'discard' || site.operation.id !== command.operationId) return [];
-  if (command.type === 'FinishDiscard') return [{ type: 'SiteDataDiscarded', data: ids }];
+  if (command.type === 'FinishDiscard') return [{ type: 'SiteDataDiscarded', data: ids }, ...forgetPasswords(site, site.dataId)];
   return [{ type: 'SiteDataDiscardFailed', data: { ...ids, step: command.step, error: command.error } }];
 }

@@ -103,7 +103,8 @@ export type SiteEventType =
   | 'SiteBackupRequested' | 'SiteBackedUp' | 'SiteBackupFailed' | 'SiteRestoreRequested' | 'SiteRestored' | 'SiteRestoreFailed'
   | 'SiteDataTakenOver' | 'SiteDataDiscardRequested' | 'SiteDataDiscarded' | 'SiteDataDiscardFailed'
   | 'SiteDomainNoted' | 'SiteDomainStatusChanged'
-  | 'SiteUpdateRequested' | 'SiteUpdated' | 'SiteUpdateFailed';
+  | 'SiteUpdateRequested' | 'SiteUpdated' | 'SiteUpdateFailed'
+  | 'ForgetSecrets';
 
 export type SiteEvent = MessageOf<SiteEventType>;
 
