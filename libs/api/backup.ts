@@ -35,7 +35,8 @@ export const restoreInput = z
     name: z.string().min(1).max(200).optional().describe('Name of a new site that begins with the data; without it the site that it was taken of goes back to it'),
     projectId: reference('project', 'Id or name of the project that the new site is made in; without it, the one that the backup was taken in').optional(),
   })
-  .refine(({ name, projectId }) => name !== undefined || projectId === undefined, { path: ['name'], message: 'In another project it becomes a new site: give it a name.' });
+  .refine(({ name, projectId }) => name !== undefined || projectId === undefined, { path: ['name'], message: 'In another project it becomes a new site: give it a name.' })
+  .meta({ examples: [{ name: 'restored' }] });
 export const siteRemoval = z.strictObject({
   backup: flag.optional().describe('true: a backup is taken first, and the site destroyed only when it is there'),
   keepData: flag.optional().describe('true: volumes and database stay; a new site can take them over with restoreFrom, or DELETE /sites/{id}/data discards them'),
