@@ -51,8 +51,10 @@ export class BackupsController {
   @Serves('restoreBackup')
   restore(@Input() { params, body }: InputOf<Routes['restoreBackup']>, @ByCall() call: Call): Promise<Answer> {
     return this.idempotency.once(call, async () => {
-      const { id: backupId, owner } = await this.backups.ownerOf(call, params.id);
-      const ids = { backupId, operationId: call.id('operation'), siteId: call.id('site'), dataId: call.id('data') };
+      const backup = await this.backups.ownerOf(call, params.id);
+      const project = body?.projectId === undefined ? undefined : await this.projects.find(call, body.projectId, 'projectId');
+      const ids = { backupId: backup.id, operationId: call.id('operation'), siteId: call.id('site'), dataId: call.id('data'), projectId: project?.id ?? '' };
+      const owner = project?.owner ?? backup.owner;
       const { resourceId, operationId } = await this.lifecycle.ask('RestoreBackedUp', { ...ids, name: body?.name ?? '', ownerId: owner }, call.causeFor(owner));
       return accepted({ ...(await this.sites.find(call, resourceId)), operationId }, operationId);
     });

@@ -43,7 +43,7 @@ export class ProjectSwitch {
     return this.each(project, 'restore', (site) => {
       const backupId = newest.get(site.id);
       if (backupId === undefined) return `There is no backup of it${until === undefined ? '' : ` by ${until}`}.`;
-      const ids = { backupId, siteId: site.id, operationId: operationOf(call, site), dataId: call.id(`data ${site.id}`), name: '', ownerId: project.owner };
+      const ids = { backupId, siteId: site.id, operationId: operationOf(call, site), dataId: call.id(`data ${site.id}`), name: '', ownerId: project.owner, projectId: '' };
       return notLive(site) ?? (() => this.lifecycle.ask('RestoreBackedUp', ids, call.causeFor(project.owner, site.id)));
     });
   }

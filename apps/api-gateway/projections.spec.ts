@@ -107,6 +107,22 @@ describe('a site is shown', () => {
     expect(site(activated, ...destroyed(true), discarding, failed)).toMatchObject({ data: 'discarding', operation_id: null, last_error: 'workload: it broke' });
     expect(site(activated, ...destroyed(true), discarding, failed, discarding, { type: 'SiteDataDiscarded', data: ids })).toMatchObject({ data: 'gone', operation_id: null, last_error: null });
   });
+  it('as healthy since it was started, not since before it stood still', () => {
+    const switched = (action: string, power: string): MessageOf<'SiteSwitched'> => ({ type: 'SiteSwitched', data: { ...ids, action, power, target: undefined } });
+    const health = (...events: MessageOf<MessageType>[]) => {
+      const row = site(activated, ...events)!;
+      return [JSON.parse(row.health!) as object, row.updated_at] as const;
+    };
+    for (const events of [[switched('stop', 'stopped'), switched('start', 'running')], [switched('restart', 'running')]]) {
+      const [shown, last] = health(...events);
+      expect(shown).toEqual({ state: 'healthy', since: last });
+    }
+    const failing: MessageOf<'WorkloadObserved'> = { type: 'WorkloadObserved', data: { siteId: 's', hostId: 'local', state: 'failing', detail: 'It runs.' } };
+    const [[before, seen], [after]] = [health(failing), health(failing, switched('restart', 'running'))];
+    expect([before, after]).toEqual([{ state: 'failing', since: seen, detail: 'It runs.' }, { state: 'failing', since: expect.any(String), detail: 'It runs.' }]);
+    const [mended, last] = health(switched('repair', 'running'));
+    expect(mended).not.toMatchObject({ since: last });
+  });
   it('with its last error, until something succeeds', () => {
     const failed: MessageOf<'SiteFailed'> = { type: 'SiteFailed', data: { ...ids, step: 'workload', error: 'it broke', undone: [] } };
     expect(site(failed)).toMatchObject({ status: 'FAILED', last_error: 'workload: it broke', operation_id: null });

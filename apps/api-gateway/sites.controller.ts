@@ -18,7 +18,7 @@ import { Input, Serves } from './serves.js';
 import { SiteQueries } from './sites.queries.js';
 import { Vault } from './vault.js';
 
-/** How long a command of WordPress may take. It goes on when nobody waits for it any more. */
+/** Hosts answer before, also for a command that goes on. */
 const COMMAND_WITHIN_MS = 300_000;
 
 @Controller()
@@ -65,8 +65,8 @@ export class SitesController {
   }
 
   @Serves('discardSiteData')
-  discardData(@Input() { params }: InputOf<Routes['discardSiteData']>, @ByCall() call: Call): Promise<Answer> {
-    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DiscardSiteData', { siteId, operationId }, cause));
+  discardData(@Input() { params, query }: InputOf<Routes['discardSiteData']>, @ByCall() call: Call): Promise<Answer> {
+    return this.change(call, params.id, (siteId, operationId, cause) => this.lifecycle.ask('DiscardSiteData', { siteId, operationId, name: query.name ?? '' }, cause));
   }
 
   @Serves('retrySite')
@@ -103,7 +103,7 @@ export class SitesController {
   async runWordPress(@Input() { params, body }: InputOf<Routes['runWordPress']>, @ByCall() call: Call): Promise<object> {
     const site = await this.sites.find(call, params.id);
     if (site.kind !== 'wordpress') throw new ProblemError('unsupported', `A site of the kind ${site.kind} has no wp-cli; only WordPress can have it.`);
-    const command = { siteId: site.id, runtime: site.runtime, arguments: body.arguments };
+    const command = { siteId: site.id, runtime: site.runtime, arguments: body.arguments, input: body.input ?? '' };
     const { position, ...output } = await this.hosts.ask<'RunWordPress', CommandOutput>(site.hostId, 'RunWordPress', command, call.cause, COMMAND_WITHIN_MS);
     await this.readModel.shown(position);
     return output;

@@ -99,7 +99,7 @@ function changeOf(row: SiteRow, message: StoredMessage): Partial<SiteRow> | unde
     case 'SiteSwitchRequested':
       return { operation_id: message.data.operationId, operation_kind: switchWorkflow(message.data.action, row.kind, row.power) };
     case 'SiteSwitched':
-      return { ...free, power: message.data.power === 'stopped' ? 'stopped' : 'running', last_error: null };
+      return { ...free, power: message.data.power === 'stopped' ? 'stopped' : 'running', health: healthAfter(row, message), last_error: null };
     case 'SiteUpdateRequested':
       return { next_wordpress: message.data.wordpress ? shownWordPress(message.data.wordpress) : null, operation_id: message.data.operationId, operation_kind: 'update-site' };
     case 'SiteUpdated':
@@ -163,6 +163,12 @@ function dataChange(row: SiteRow, message: StoredMessage): Partial<SiteRow> | un
 
 /** Whether there is something that could stay: it was live once (only then its health is known), or took over what another one left. */
 const holdsData = ({ health, data_id }: SiteRow): boolean => health !== null || data_id !== '';
+
+/** What was made to run anew was seen to be well then; what was right before a repair, and whatever is not well, is as it was. */
+function healthAfter({ health }: SiteRow, message: StoredMessage<'SiteSwitched'>): string | null {
+  const isAnew = message.data.action === 'start' || message.data.action === 'restart';
+  return isAnew && health?.includes('"state":"healthy"') ? shownHealth({ state: 'healthy', detail: '' }, message) : health;
+}
 
 function shownHealth({ state, detail }: { state: string; detail: string }, { recordedAt: since }: StoredMessage): string {
   return JSON.stringify({ state, since, ...(detail && { detail }) });

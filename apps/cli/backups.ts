@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Backup, Volume } from '#api/backup.js';
 import type { ApiClient } from '#api/client.js';
 import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
+import { UsageError } from './exit-codes.js';
 import { renderBytes, renderTime } from './table.js';
 import type { Io } from './terminal.js';
 
@@ -23,6 +24,7 @@ export function addBackupCommands(program: Command, io: Io): void {
   apiCommand(backup, 'show <backup>', 'show a backup').action(withSession(io, show));
   operationCommand(backup, 'restore <backup>', 'bring a backup back, to its site or as a new one')
     .option('--as <name>', 'make a new site of this name of it')
+    .option('--project <project>', 'with --as: in this project, and not where it was taken')
     .action(withSession(io, restore));
   operationCommand(backup, 'delete <backup>', 'delete a backup').action(withSession(io, remove));
 }
@@ -73,8 +75,9 @@ async function show({ client, terminal }: Session, id: string): Promise<void> {
   terminal.fields(body, fieldsOf(body));
 }
 
-async function restore(session: Session, id: string, { as: name }: { as?: string }): Promise<void> {
-  const { body } = await session.client.call('restoreBackup', { params: { id }, body: { name } });
+async function restore(session: Session, id: string, { as: name, project: projectId }: { as?: string; project?: string }): Promise<void> {
+  if (projectId !== undefined && name === undefined) throw new UsageError('In another project it becomes a new site: say how that is called, with --as <name>.');
+  const { body } = await session.client.call('restoreBackup', { params: { id }, body: { name, projectId } });
   const operation = await session.settle(body.operationId);
   session.terminal.fields(operation ?? body, { [operation ? 'Restored' : 'Restoring']: body.name, URL: body.url });
 }

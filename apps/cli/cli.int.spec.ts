@@ -74,7 +74,7 @@ describe('the command line, against a gateway', () => {
   });
   it('tells refused, not found and failed apart', async () => {
     expect((await cli(['site', 'create', 'hello'])).code).toBe(3);
-    expect((await cli(['site', 'create', 'Hello'])).err).toContain('name:');
+    expect((await cli(['site', 'create', 'Hello'])).err).toContain('"Hello" cannot be the name of a site');
     expect((await cli(['site', 'show', 'nope'])).code).toBe(4);
     gateway.lifecycle.isEager = false;
     const { operationId } = (await json('site', 'create', 'slow', '--no-wait', '--kind', 'static')) as { operationId: string };
@@ -126,16 +126,22 @@ describe('the command line, against a gateway', () => {
     const ids: string[] = [];
     for (const name of ['left', 'left', 'alone']) {
       ids.push(String((await json('site', 'create', name, '--kind', 'static'))['id']));
-      expect((await cli(['site', 'delete', name, '--keep-data'])).out).toContain(`hostplane site discard-data ${ids.at(-1)}`);
+      expect((await cli(['site', 'delete', name, '--keep-data'])).out).toContain(`hostplane site discard-data ${ids.at(-1)} --confirm ${name}`);
     }
-    expect((await cli(['site', 'list', '--kept-data'])).out.split('\n').filter((line) => / static +kept /.test(line))).toHaveLength(3);
+    expect((await cli(['site', 'list', '--kept-data'])).out.split('\n').filter((line) => / static +kept +unknown /.test(line))).toHaveLength(3);
     const ambiguous = await cli(['site', 'discard-data', 'left']);
     expect([ambiguous.code, ambiguous.err]).toEqual([2, expect.stringContaining(`${ids[1]}, ${ids[0]}`)]);
-    expect((await cli(['site', 'discard-data', ids[0]!])).out).toMatch(/Discarded +the data of left/);
+    const unsure = await cli(['site', 'discard-data', ids[0]!]);
+    expect([unsure.code, unsure.err]).toEqual([2, expect.stringContaining('--confirm <name>')]);
+    const wrong = await cli(['site', 'discard-data', ids[0]!, '--confirm', 'other']);
+    expect([wrong.code, wrong.err]).toEqual([3, expect.stringContaining('was called "left", not "other"')]);
+    expect((await cli(['site', 'discard-data', ids[0]!, '--confirm', 'left'])).out).toMatch(/Discarded +the data of left/);
     expect((await cli(['site', 'discard-data', 'left'])).code).toBe(0);
+    expect((await cli(['site', 'restore', 'alone', 'heir', '--no-wait'])).out).toMatch(/^heir is /);
+    expect((await cli(['site', 'restore', 'never', 'heir'])).err).toContain('There is no site "never"');
     expect((await cli(['site', 'discard-data', 'alone', '--json'])).code).toBe(0);
     expect(await json('site', 'show', ids[2]!)).toMatchObject({ status: 'DESTROYED', leftData: 'gone' });
-    const twice = await cli(['site', 'discard-data', ids[2]!]);
+    const twice = await cli(['site', 'discard-data', ids[2]!, '--confirm', 'alone']);
     expect([twice.code, twice.err]).toEqual([3, expect.stringContaining('is gone')]);
     expect((await cli(['site', 'discard-data', 'alone'])).code).toBe(4);
     expect((await cli(['site', 'list', '--kept-data'])).out).toBe('');

@@ -13,7 +13,7 @@ import { chooseContext, credentialsPath, normalUrl, readCredentials, writeCreden
 import { renderEvent, timeOf } from './events.js';
 import { exitCodeOf, UsageError } from './exit-codes.js';
 import { listFiles, packFolder } from './pack-folder.js';
-import { run } from './program.js';
+import { faultOf, run } from './program.js';
 import { renderChanges, renderOperation } from './progress.js';
 import { pairsOf } from './publish.js';
 import { renderBytes, renderElapsed, renderFields, renderTable } from './table.js';
@@ -44,6 +44,18 @@ describe('a command line', () => {
   it('says in JSON what went wrong when JSON was asked for', async () => {
     const { out, err } = await cli('whoami', '--json');
     expect([out, JSON.parse(err)]).toEqual(['', { code: 'unreachable', detail: expect.stringContaining('http://127.0.0.1:65530') }]);
+  });
+  it('leaves to another program what follows its two hyphens, and says how to', async () => {
+    expect(await cli('wp', 'blog', '--', 'plugin', '--json')).toEqual({ code: 6, out: '', err: expect.stringContaining('✖') });
+    expect(await cli('wp', 'blog', 'plugin', '--status=active')).toMatchObject({ code: 2, err: expect.stringMatching(/unknown option[\s\S]*follow a --, as in/) });
+    expect(await cli('wp', 'blog', '--input', '/does/not/exist', 'db')).toMatchObject({ code: 2, err: expect.stringContaining('/does/not/exist cannot be read') });
+  });
+  it('says each fault once', () => {
+    const field = { field: 'name', message: 'The name "a" is taken.' };
+    expect(faultOf(new ProblemError('conflict', field.message, { errors: [field] }), false)).toBe('✖ The name "a" is taken.');
+    expect(faultOf(new ProblemError('invalid', 'The body is not valid: name: Too short.', { errors: [{ field: 'name', message: 'Too short.' }] }), false)).toBe('✖ The body is not valid: name: Too short.');
+    const two = [{ field: 'name', message: 'Too short.' }, { field: 'port', message: 'Too big.' }];
+    expect(faultOf(new ProblemError('invalid', 'The body is not valid: name: Too short.', { errors: two }), false)).toBe('✖ The body is not valid: name: Too short.\n  port: Too big.');
   });
   it('has an exit code for each way to fail', () => {
     const codes = (['not-found', 'unauthenticated', 'conflict', 'invalid', 'forbidden', 'unavailable', 'internal'] as const).map((code) => exitCodeOf(new ProblemError(code, 'x')));
@@ -144,6 +156,10 @@ describe('what is printed', () => {
   it('is a line an event', () => {
     const event = { position: 7, type: 'SiteFailed', stream: 'site/s', data: { step: 'workload', error: 'no' }, meta: { correlationId: '', causationId: '', actor: '' }, recordedAt: at(1) };
     expect(renderEvent(event)).toBe('     7  2026-01-01 00:00:01  SiteFailed                site/s  workload no');
+    const command = { ...event, stream: 'command/c', meta: { ...event.meta, actor: 'token:t' } };
+    expect(renderEvent({ ...command, type: 'CommandStarted', data: { program: 'wp user create' } })).toMatch(/command\/c {2}wp user create, by token:t$/);
+    expect(renderEvent({ ...command, type: 'CommandEnded', data: { exitCode: 3, error: '' } })).toMatch(/command\/c {2}exit code 3$/);
+    expect(renderEvent({ ...command, type: 'CommandEnded', data: { exitCode: 0, error: 'it is gone' } })).toMatch(/command\/c {2}it is gone$/);
   });
 });
 

@@ -79,7 +79,8 @@ export function timeOf(since: string, nowMs: number): number {
 
 /** One line: position, time, type, what it is about, and what went wrong if something did. */
 export function renderEvent(event: ShownEvent): string {
-  const { name, step, error, reason } = event.data as Record<string, string | undefined>;
-  const about = [name, step, error ?? reason].filter(Boolean).join(' ');
+  const { name, step, error, reason, program, exitCode } = event.data as Record<string, string | undefined>;
+  const command = program ? `${program}, by ${event.meta.actor}` : event.type === 'CommandEnded' && !error ? `exit code ${exitCode}` : undefined;
+  const about = [name, step, command, error || reason].filter(Boolean).join(' ');
   return `${String(event.position).padStart(6)}  ${renderTime(event.recordedAt)}  ${printable(event.type).padEnd(24)}  ${printable(event.stream)}${about ? `  ${printable(about)}` : ''}`;
 }

@@ -39,6 +39,7 @@ const ofProblem: Partial<Record<ProblemCode, number>> = {
   unavailable: exitCodes.unreachable,
   internal: exitCodes.failed,
   'storage-full': exitCodes.failed,
+  unfinished: exitCodes.failed,
 };
 
 export function exitCodeOf(error: unknown): number {

@@ -54,15 +54,23 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return exitCodes.ok;
   } catch (error) {
     if (io.signal?.aborted) return 130;
-    if (!(error instanceof CommanderError)) io.err.write(`${messageOf(error, argv.includes('--json'))}\n`);
+    if (!(error instanceof CommanderError)) io.err.write(`${faultOf(error, ownOf(argv).includes('--json'))}\n`);
     return exitCodeOf(error);
   }
 }
 
-function messageOf(error: unknown, isJson: boolean): string {
+/** What follows two hyphens is not ours. */
+function ownOf(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
+/** What went wrong, for people or as JSON. The message of a problem names its first field already. */
+export function faultOf(error: unknown, isJson: boolean): string {
   if (error instanceof ProblemError) {
     if (isJson) return JSON.stringify({ code: error.code, detail: error.message, ...error.extras });
-    const fields = (error.extras.errors ?? []).map(({ field, message }) => `\n  ${printable(field)}: ${printable(message)}`).join('');
+    const untold = (error.extras.errors ?? []).filter(({ message }) => !error.message.includes(message));
+    const fields = untold.map(({ field, message }) => `\n  ${printable(field)}: ${printable(message)}`).join('');
     const hint = error.code === 'unauthenticated' ? '\nSign in with: hostplane login' : '';
     return `${pc.red('✖')} ${printable(error.message)}${fields}${hint}`;
   }

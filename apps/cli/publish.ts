@@ -3,6 +3,7 @@ import type { ApiClient } from '#api/client.js';
 import type { NewSite } from '#api/site.js';
 import type { Session } from './command.js';
 import { UsageError } from './exit-codes.js';
+import { leftUnder } from './kept-data.js';
 import { archiveOf, type Archive } from './pack-folder.js';
 
 export interface CreateOptions {
@@ -46,7 +47,8 @@ export async function publishSite(session: Session, siteId: string, path: string
 }
 
 /** Makes a new site on the data of a destroyed one, under its old name unless another is given. */
-export async function restoreSite(session: Session, id: string, name: string | undefined, { php }: { php?: string }): Promise<void> {
+export async function restoreSite(session: Session, named: string, name: string | undefined, { php }: { php?: string }): Promise<void> {
+  const id = await leftUnder(session.client, named);
   const { body: old } = await session.client.call('showSite', { params: { id } });
   const app = old.app && { image: old.app.image, port: old.app.port, healthPath: old.app.healthPath };
   const { body: site } = await session.client.call('createSite', { body: { name: name ?? old.name, kind: old.kind, projectId: old.projectId, restoreFrom: old.id, phpVersion: php, limits: old.limits, ...app } });

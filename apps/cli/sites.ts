@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { listVolumes, removeWithBackup } from './backups.js';
 import { allPages, apiCommand, bytes, millis, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { listEvents } from './events.js';
-import { discardData, listKeptData } from './kept-data.js';
+import { discardData, discardOf, listKeptData, waysWithData } from './kept-data.js';
 import { createSite, publishSite, restoreSite, type CreateOptions } from './publish.js';
 import { renderTime } from './table.js';
 import type { Io } from './terminal.js';
@@ -24,7 +24,7 @@ export function addSiteCommands(program: Command, io: Io): void {
     .option('--status <status>', 'only those in this state, for example ACTIVE')
     .option('--project <project>', 'only those of this project')
     .addOption(new Option('--kind <kind>', 'only those of this kind').choices(['static', 'app', 'wordpress']))
-    .addOption(new Option('--kept-data', 'destroyed ones whose data is kept, with their ids').conflicts('status'))
+    .addOption(new Option('--kept-data', 'destroyed ones whose data is kept, how much it is, and their ids').conflicts('status'))
     .option('--limit <n>', 'how many at most', wholeNumber, 1000)
     .action(withSession(io, list));
   apiCommand(site, 'show <site>', 'show a site, by name or id').action(withSession(io, show));
@@ -38,10 +38,11 @@ export function addSiteCommands(program: Command, io: Io): void {
     .option('--keep-data', 'leave volumes and database, for `site restore`')
     .action(withSession(io, remove));
   apiCommand(site, 'volumes <site>', 'the volumes of a site, and what is in them').action(withSession(io, listVolumes));
-  operationCommand(site, 'restore <id> [name]', 'make a new site on the data that a destroyed one left behind (its id: site list --kept-data)')
+  operationCommand(site, 'restore <site> [name]', 'make a new site on the data that a destroyed one left behind; by its id (site list --kept-data), or by a name that only one of them had')
     .option('--php <version>', "wordpress: version of PHP (default: as it was)")
     .action(withSession(io, restoreSite));
   operationCommand(site, 'discard-data <site>', 'destroy for good the data that a destroyed site left behind; by its id, or by a name that only one of them had')
+    .option('--confirm <name>', 'what the site was called; needed with an id')
     .action(withSession(io, discardData));
   for (const [verb, what] of Object.entries({ start: 'start a stopped site', stop: 'stop a site', restart: 'restart a site', retry: 'provision a failed site again', repair: 'make anew what is missing of a site; what is right stays as it is' })) {
     operationCommand(site, `${verb} <site>`, what).action(withSession(io, (session, id: string) => turn(session, `${verb}Site` as Turn, id)));
@@ -96,7 +97,7 @@ async function remove(session: Session, id: string, options: { backup?: boolean;
   if (options.backup) return removeWithBackup(session, id);
   const { body } = await session.client.call('deleteSite', { params: { id }, query: options.keepData ? { keepData: 'true' } : {} });
   const operation = await session.settle(body.operationId);
-  const kept = options.keepData ? `hostplane site restore ${body.id} <name>, or hostplane site discard-data ${body.id}` : undefined;
+  const kept = options.keepData ? waysWithData(body) : undefined;
   session.terminal.fields(operation ?? body, { [operation ? 'Destroyed' : 'Destroying']: body.name, 'Its data stays': kept });
 }
 
@@ -124,9 +125,9 @@ async function open({ client, terminal }: Session, id: string): Promise<void> {
   if (terminal.io.err.isTTY) openInBrowser(body.url);
 }
 
-function dataOf({ id, leftData }: Site): string | undefined {
-  if (leftData === 'kept') return `kept: hostplane site restore ${id} <name>, or hostplane site discard-data ${id}`;
-  return leftData === 'discarding' ? `partly discarded: hostplane site discard-data ${id}` : leftData;
+function dataOf(site: Site): string | undefined {
+  if (site.leftData === 'kept') return `kept: ${waysWithData(site)}`;
+  return site.leftData === 'discarding' ? `partly discarded: ${discardOf(site)}` : site.leftData;
 }
 
 function fieldsOf(site: Site): Record<string, string | number | undefined> {

@@ -6,7 +6,7 @@ import { backupDecider, type Backup, type BackupState } from '#domain/backup/bac
 import { Refusal } from '#domain/refusal.js';
 import { keepsData } from '#domain/site/needs.js';
 import { siteDecider, type Site } from '#domain/site/site.js';
-import { authorized, type Within } from '#eventstore/authorized.js';
+import { authorized, mustBeMember, type Within } from '#eventstore/authorized.js';
 import { EventStore } from '#eventstore/event-store.js';
 import { handle, loadState, on } from '#eventstore/handle.js';
 import { OnAsk } from '#messaging/handlers.js';
@@ -42,7 +42,10 @@ export class BackupCommands {
     if (site.status === 'ABSENT') throw new Refusal('not-found', 'There is no such site.');
     if (ask.name !== '') {
       const { operationId: _, ...was } = site.request;
-      const request = { ...was, siteId: ask.siteId, operationId, ownerId: ask.ownerId, name: ask.name, dataId: '', backupId, releaseId, content };
+      const projectId = ask.projectId || was.projectId;
+      await mustBeMember(this.store, cause, withinOf(site), 'backups:restore');
+      if (projectId !== was.projectId) mustBeOpen(site);
+      const request = { ...was, projectId, siteId: ask.siteId, operationId, ownerId: ask.ownerId, name: ask.name, dataId: '', backupId, releaseId, content };
       return this.sites.admit(request, cause, { restoredBytes: keepsData(request) ? bytes : 0 });
     }
     const command = { type: 'RestoreSite', operationId, backupId, dataId: restoredDataId(site, ask.dataId), releaseId, content } as const;
@@ -76,6 +79,12 @@ export class BackupCommands {
 }
 
 const said: Record<Exclude<BackupState['status'], 'absent'>, string> = { requested: 'being taken', taken: 'there', failed: 'failed', removing: 'being deleted', removed: 'deleted' };
+
+/** Another project's keys do not open it. */
+function mustBeOpen({ request: { name, app } }: Site): void {
+  if (!app || app.sealedEnv.length + app.secretEnv.length === 0) return;
+  throw new Refusal('conflict', `The environment of "${name}" is sealed for the project that it was taken in: restore it there, or make a new app in the other project.`, 'projectId');
+}
 
 const withinOf = ({ request }: Site): Within => ({ projectId: request.projectId, founderId: request.ownerId });
 

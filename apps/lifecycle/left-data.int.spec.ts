@@ -19,7 +19,7 @@ const kept = async (projectId: string, server = 'shared'): Promise<string> => {
   await world.destroyed(siteId, true);
   return siteId;
 };
-const discard = (siteId: string, process: 0 | 1 = 0, operationId: string = randomUUID()) => world.sites(null, process).discardData({ siteId, operationId }, world.by());
+const discard = (siteId: string, process: 0 | 1 = 0, operationId: string = randomUUID()) => world.sites(null, process).discardData({ siteId, operationId, name: '' }, world.by());
 const restore = (projectId: string, siteId: string, process: 0 | 1 = 0) => world.sites(null, process).create(world.blog(projectId, 'shared', siteId), world.by());
 const dataOf = async (siteId: string) => ((await loadState(world.store, siteDecider, siteId)).state as Site).data;
 const remove = (projectId: string) => new ProjectCommands(world.store, world.settings).delete({ projectId, operationId: randomUUID() }, world.by());

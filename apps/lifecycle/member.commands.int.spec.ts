@@ -72,7 +72,7 @@ describe('a quota of the disk', () => {
     await handle(stores[0]!, by('ann'), [on(backupDecider, backupId, { type: 'RequestBackup', backup: taken })]);
     const ref = { backupId, target: 'local', key: 'k', sha256: 'a'.repeat(64), sizeBytes: 1 };
     await handle(stores[0]!, by('ann'), [on(backupDecider, backupId, { type: 'CompleteBackup', operationId: taken.operationId, ref, durationMs: 1, frozenMs: 1 })]);
-    const restore = (most: number) => new BackupCommands(stores[0]!, withDisk(most)).restore({ backupId, operationId: randomUUID(), siteId: randomUUID(), ownerId: 'ann', name: `r-${randomUUID().slice(0, 8)}`, dataId: '' }, by('ann'));
+    const restore = (most: number) => new BackupCommands(stores[0]!, withDisk(most)).restore({ backupId, operationId: randomUUID(), siteId: randomUUID(), ownerId: 'ann', name: `r-${randomUUID().slice(0, 8)}`, dataId: '', projectId: '' }, by('ann'));
     await expect(restore(50)).rejects.toMatchObject({ code: 'quota-exceeded', message: expect.stringContaining('disk: 0 bytes of 50 bytes are used, 60 bytes more') });
     await restore(100);
     await expect(restore(100)).rejects.toMatchObject({ code: 'quota-exceeded', message: expect.stringContaining('disk: 60 bytes of 100 bytes are used') });

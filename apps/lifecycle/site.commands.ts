@@ -70,7 +70,7 @@ export class SiteCommands {
   /** What the site left when it was destroyed goes for good. */
   @OnAsk('DiscardSiteData')
   async discardData(ask: DiscardSiteData, cause: Cause): Promise<Accepted> {
-    return this.change(ask.siteId, { type: 'DiscardData', operationId: ask.operationId }, { cause, right: 'sites:delete' }, withhold);
+    return this.change(ask.siteId, { type: 'DiscardData', operationId: ask.operationId, name: ask.name }, { cause, right: 'sites:delete' }, withhold);
   }
 
   /** The upload must fit into the project's quota, which its newest one counts for. */

@@ -41,6 +41,8 @@ export const provisionerConfig = z.object({
   HOSTPLANE_OBSERVE_SECONDS: wholeNumber(0, 3600).default(10),
   /** How often it is measured what sites have written into volumes and databases; 0: never. */
   HOSTPLANE_MEASURE_SECONDS: wholeNumber(0, 86_400).default(300),
+  /** How long whoever runs a command in a site is kept waiting for its end; the command goes on. */
+  HOSTPLANE_COMMAND_SECONDS: wholeNumber(1, 280).default(280),
   /** With the token: apps and WordPress run at this Coolify unless somebody asks for docker. */
   COOLIFY_API_URL: url('http', 'https').optional(),
   COOLIFY_API_TOKEN: z.string().optional(),

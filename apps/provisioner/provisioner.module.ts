@@ -39,7 +39,7 @@ import { Usage } from './usage.js';
 import { Measuring, UsagePoller } from './usage.poller.js';
 import { Vault } from './vault.js';
 import { EdgeDoor } from './visit.js';
-import { WordPressCommands } from './wordpress.commands.js';
+import { Patience, WordPressCommands } from './wordpress.commands.js';
 import { WorkloadCommands } from './workload.commands.js';
 
 @Module({})
@@ -83,6 +83,7 @@ export class ProvisionerModule {
         { provide: RecordedUsage, useValue: recorded },
         { provide: Usage, useValue: new Usage(store, runtimes, databases, recorded, settings.HOSTPLANE_HOST_ID) },
         { provide: Measuring, useValue: { everyMs: settings.HOSTPLANE_MEASURE_SECONDS * 1000 } satisfies Measuring },
+        { provide: Patience, useValue: { withinMs: settings.HOSTPLANE_COMMAND_SECONDS * 1000 } satisfies Patience },
         { provide: Backups, useValue: backups },
         ProgressBoard,
         EdgePoller,

@@ -30,13 +30,19 @@ export const backupFilter = pageQuery;
 export const allBackups = pageQuery.extend({ projectId: reference('project', 'Id or name of the project').optional(), all: everyOwner });
 export const backupRef = z.strictObject({ id: reference('backup', 'Id of the backup') });
 
-export const restoreInput = z.strictObject({
-  name: z.string().min(1).max(200).optional().describe('Name of a new site that begins with the data; without it the site that it was taken of goes back to it'),
-});
+export const restoreInput = z
+  .strictObject({
+    name: z.string().min(1).max(200).optional().describe('Name of a new site that begins with the data; without it the site that it was taken of goes back to it'),
+    projectId: reference('project', 'Id or name of the project that the new site is made in; without it, the one that the backup was taken in').optional(),
+  })
+  .refine(({ name, projectId }) => name !== undefined || projectId === undefined, { path: ['name'], message: 'In another project it becomes a new site: give it a name.' })
+  .meta({ examples: [{ name: 'restored' }] });
 export const siteRemoval = z.strictObject({
   backup: flag.optional().describe('true: a backup is taken first, and the site destroyed only when it is there'),
   keepData: flag.optional().describe('true: volumes and database stay; a new site can take them over with restoreFrom, or DELETE /sites/{id}/data discards them'),
 });
+
+export const dataRemoval = z.strictObject({ name: z.string().max(200).optional().describe('What the site was called: nothing is discarded when it was called otherwise') });
 
 export const volume = z.object({
   name: z.string(),

@@ -7,7 +7,7 @@ export interface ClientOptions {
   readonly url: string;
   readonly token?: string;
   readonly userAgent?: string;
-  /** How often a request is sent again when the plane is not available; 4 if left out. */
+  /** How often a request is sent again when the plane is not available, where that does nothing twice; 4 if left out. */
   readonly retries?: number;
 }
 
@@ -18,6 +18,8 @@ export interface CallOptions {
   /** Idempotency-Key; made at random when left out, the same for every retry. */
   readonly key?: string;
   readonly signal?: AbortSignal;
+  /** In place of the client's own. */
+  readonly retries?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +60,7 @@ export class ApiClient {
       url: this.url + pathOf(route, given.params) + queryOf(given.query),
       headers: { ...this.headers(route, options), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       body: () => body,
-      retries: this.options.retries ?? 4,
+      retries: this.retriesOf(route, options),
       signal: options.signal,
     });
     return answerOf<BodyOf<Routes[N]>>(response);
@@ -76,7 +78,7 @@ export class ApiClient {
       url: this.url + pathOf(route, { id: siteId }),
       headers: { ...this.headers(route, options), 'content-type': options.contentType ?? 'application/octet-stream', ...(options.wait ? {} : { prefer: 'respond-async' }) },
       body: archive,
-      retries: this.options.retries ?? 4,
+      retries: this.retriesOf(route, options),
       signal: options.signal,
     });
     return answerOf<BodyOf<Routes['publishContent']>>(response);
@@ -90,6 +92,16 @@ export class ApiClient {
     });
     if (!response.ok) throw await problemOf(response);
     return response;
+  }
+
+  private lost(method: string, error: unknown): string {
+    const what = `Nobody answers at ${this.url}: ${reasonOf(error)}.`;
+    return method === 'GET' || isRefused(error) ? what : `${what} The request may have been carried out all the same: look before it is sent again.`;
+  }
+
+  /** What has no key would be done each time that it is sent. */
+  private retriesOf({ method, idempotent }: Route, { retries = this.options.retries ?? 4 }: CallOptions): number {
+    return method === 'GET' || idempotent ? retries : 0;
   }
 
   private headers(route: Route, options: CallOptions): Record<string, string> {
@@ -108,7 +120,7 @@ export class ApiClient {
       const isLast = attempt >= sending.retries;
       const response = await fetch(url, { method, headers, body: sending.body?.(), signal, duplex: 'half' }).catch((error: unknown) => {
         if (signal?.aborted) throw error;
-        if (isLast || isRefused(error)) throw new UnreachableError(`Nobody answers at ${this.url}: ${reasonOf(error)}.`, { cause: error });
+        if (isLast || isRefused(error)) throw new UnreachableError(this.lost(method, error), { cause: error });
         return undefined;
       });
       if (response && (response.status !== 503 || isLast || !isProblem(response))) return response;

@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import type { z } from 'zod';
 import { openApi } from './openapi.js';
 import { cursorOf, pageFrom, readCursor } from './paging.js';
 import { parseInput, ProblemError, problemStatus, toProblem } from './problem.js';
 import { pathOf, type Route } from './route.js';
 import { routes } from './routes.js';
 import { newSite, siteFilter } from './site.js';
-import { allows } from './token.js';
+import { newSecret } from './secret.js';
+import { allows, newToken } from './token.js';
 
 function problemFrom(work: () => unknown): ProblemError {
   try {
@@ -46,6 +48,23 @@ describe('problems', () => {
     const error = problemFrom(() => parseInput(newSite, { name: 'a', kind: 'app', port: 70000, env: { '1x': 'y' }, colour: 'red' }, 'body'));
     expect(error.code).toBe('invalid');
     expect(error.extras.errors?.map((e) => e.field).sort()).toEqual(['colour', 'env.1x', 'port']);
+  });
+  it.each([
+    [newSite, { name: '', kind: 'static' }, 'name', 'It cannot be empty.'],
+    [newSite, { name: 'a'.repeat(201), kind: 'static' }, 'name', 'It has 201 characters, and at most 200 are allowed.'],
+    [newSite, { name: 'a' }, 'kind', 'It is missing: "static", "app" or "wordpress" is needed.'],
+    [newSite, { name: 'a', kind: 'cgi' }, 'kind', '"cgi" is none of "static", "app" and "wordpress".'],
+    [newSite, { name: 7, kind: 'static' }, 'name', 'A text is needed, not a number.'],
+    [newSite, { kind: 'static' }, 'name', 'It is missing: a text is needed.'],
+    [newSite, { name: 'a', kind: 'app', image: 'i', port: 70_000 }, 'port', '70000 is too much: at most 65535 is allowed.'],
+    [newSite, { name: 'a', kind: 'app', image: 'i', port: 1.5 }, 'port', '1.5 is not a whole number.'],
+    [newSite, { name: 'a', kind: 'wordpress', adminEmail: 'nonsense' }, 'adminEmail', '"nonsense" is not an e-mail address.'],
+    [newSecret, { generate: 9 }, 'generate', '9 is too little: at least 20 is needed.'],
+    [newSecret, { value: 'planted-value'.repeat(6_000) }, 'value', 'It has 78000 characters, and at most 65536 are allowed.'],
+    [newToken, { name: 'a', scopes: [] }, 'scopes', 'At least 1 is needed.'],
+    [newToken, { name: 'a', expiresAt: 'tomorrow' }, 'expiresAt', '"tomorrow" is not a time such as 2026-11-20T12:00:00Z.'],
+  ])('say what is wrong, with the value unless it may be secret, and what is needed: %#', (schema, input, field, message) => {
+    expect(problemFrom(() => parseInput(schema as z.ZodType, input, 'body')).extras.errors).toContainEqual({ field, message });
   });
   it('say what an app lacks', () => {
     expect(problemFrom(() => parseInput(newSite, { name: 'a', kind: 'app' }, 'body')).extras.errors?.map((e) => e.field)).toEqual(['image', 'port']);

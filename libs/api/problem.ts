@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { inWords } from './in-words.js';
 
 /** Every code that a problem can have, and the only place that says which HTTP status it is answered with. */
 export const problemStatus = {
@@ -16,6 +17,7 @@ export const problemStatus = {
   'rate-limited': 429,
   internal: 500,
   unavailable: 503,
+  unfinished: 504,
   'storage-full': 507,
 } as const;
 
@@ -36,6 +38,7 @@ const titles: Record<ProblemCode, string> = {
   'rate-limited': 'Too many requests',
   internal: 'Something went wrong on our side',
   unavailable: 'Not available at the moment',
+  unfinished: 'Still under way',
   'storage-full': 'No room left to store this',
 };
 
@@ -90,7 +93,7 @@ export function toProblem(error: ProblemError, requestId: string): Problem {
 
 /** Reads a body by its schema; what is wrong comes back as a problem that names each field by its path. */
 export function parseInput<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: inWords });
   if (result.success) return result.data;
   const errors = result.error.issues.flatMap((issue) => fieldErrors(issue));
   const [first] = errors;

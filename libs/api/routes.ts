@@ -1,4 +1,4 @@
-import { allBackups, backup, backupAccepted, backupFilter, backupPage, backupRef, restoreInput, siteRemoval, volumeList } from './backup.js';
+import { allBackups, backup, backupAccepted, backupFilter, backupPage, backupRef, restoreInput, dataRemoval, siteRemoval, volumeList } from './backup.js';
 import { certificate, certificateFilter, certificatePage, edgeCertificate, newCertificate, renewalInput, revocationInput } from './certificate.js';
 import { domain, domainFilter, domainPage, domainRef, newDomain } from './domain.js';
 import { edgeConfig, edgeQuery, traefikQuery } from './edge.js';
@@ -103,7 +103,7 @@ export const routes = {
   },
   discardSiteData: {
     method: 'DELETE', path: '/sites/{id}/data', summary: 'Discard for good the volumes and the database that a destroyed site left', tag: 'storage', scope: 'write', right: 'sites:delete', params: siteRef,
-    idempotent: true, answers: accepted(siteAccepted),
+    query: dataRemoval, idempotent: true, answers: accepted(siteAccepted),
   },
   updateSite: {
     method: 'PATCH', path: '/sites/{id}', summary: 'Change how a site runs; its data stays', tag: 'sites', scope: 'write', right: 'sites:deploy', params: siteRef, body: siteUpdate,

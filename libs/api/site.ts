@@ -149,8 +149,13 @@ export const siteFilter = pageQuery.extend({
   all: everyOwner,
 });
 
+/** It travels whole, within one message. */
+export const MOST_INPUT_BYTES = 524_288;
+const travels = (input: string): boolean => [input, JSON.stringify(input)].every((text, n) => new TextEncoder().encode(text).length <= MOST_INPUT_BYTES * (1 + n / 2));
+
 export const wordpressCommand = z.strictObject({
   arguments: z.array(z.string().max(16_384).refine((one) => !one.includes('\0'), 'An argument cannot hold a NUL.')).min(1).max(200).describe('As they follow `wp` on a command line, for example ["plugin", "list"]'),
+  input: z.string().refine(travels, `The input of a command has at most ${MOST_INPUT_BYTES} bytes: give it in parts.`).optional().describe('What it reads from its standard input; without it, nothing'),
 });
 
 export const commandOutput = z.object({

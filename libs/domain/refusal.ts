@@ -1,4 +1,4 @@
-export type RefusalCode = 'invalid' | 'not-found' | 'conflict' | 'forbidden' | 'too-large' | 'unsupported' | 'quota-exceeded';
+export type RefusalCode = 'invalid' | 'not-found' | 'conflict' | 'forbidden' | 'too-large' | 'unsupported' | 'quota-exceeded' | 'unfinished';
 
 /** The caller's fault: shown to the caller as it stands. Its message says what, with which value, and what to do. */
 export class Refusal extends Error {

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { hostKeyring } from '#domain/naming/naming.js';
 import { testImage } from '../../infra/images/recipes.js';
 import { visit, type SiteView } from '../support/api.js';
+import { until } from '../support/bus.js';
 import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
 import { adminPassword, Author, rootPassword } from '../support/wordpress.js';
@@ -85,6 +86,8 @@ describeWithDocker('WordPress, killed at each step', () => {
     return (said.match(/hp_[a-z2-7]{26}/g) ?? []).map(() => 'hp_id');
   }
   const secrets = async () => (await ask<{ items: { name: string; version: number }[] }>(plane, 'GET', `/projects/${telling}/secrets`)).body.items.map(({ name, version }) => `${name.replace(/[a-z2-7]{26}/g, 'id')} ${version}`).sort();
+  /** What opened data that is gone is forgotten a moment later. */
+  const keepsPasswords = (count: number) => until(`${count} passwords are left`, async () => (await secrets()).filter((name) => name.startsWith('site/')).length === count, 30_000);
   /** How often each thing happened since a position; but for what a process does at each start, and for secrets, which are looked at by name (the host's are made once). */
   async function events(since: number): Promise<Record<string, number>> {
     const sql = "SELECT type, count(*) FROM log.messages WHERE seq > $1 AND kind = 'event' AND type NOT IN ('SecretOpened', 'EdgeStarted', 'SecretsReady', 'SecretStored') AND stream_id NOT LIKE $2 GROUP BY type";
@@ -129,6 +132,7 @@ describeWithDocker('WordPress, killed at each step', () => {
       await succeeds('POST', `/backups/${backupId}/restore`);
       password = await adminPassword(plane, site);
       await serves();
+      await keepsPasswords(2);
     } },
     { name: 'a removal that keeps the data', run: async () => { await succeeds('DELETE', `/sites/${site.id}?keepData=true`); await isGone(); } },
     { name: 'a launch on kept data', run: () => launched({ restoreFrom: site.id, phpVersion: undefined }) },
@@ -136,6 +140,7 @@ describeWithDocker('WordPress, killed at each step', () => {
     { name: 'a discard of kept data', isAnother: true, run: async () => {
       await succeeds('DELETE', `/sites/${site.id}/data`);
       expect(await plane.api.site(site.id)).toMatchObject({ status: 'DESTROYED', leftData: 'gone' });
+      await keepsPasswords(0);
     } },
     { name: 'another launch', run: () => { password = ''; return launched({}); } },
     { name: 'a removal with a backup', run: async () => {
@@ -143,6 +148,7 @@ describeWithDocker('WordPress, killed at each step', () => {
       await plane.api.settled(site.id, ['DESTROYED', 'FAILED'], 240_000);
       await isBack(plane);
       await isGone();
+      await keepsPasswords(0);
     } },
   ];
 

@@ -253,6 +253,22 @@ describe('backups on S3', () => {
     expect((await cli('backup', 'restore', id)).code).toBe(3);
   });
 
+  it('outlive their project, and become sites of another one', async () => {
+    const asked = async (method: string, path: string, body?: object) => plane.operation(String((await plane.api.call(method, path, body)).body['operationId']), 'succeeded');
+    await asked('POST', '/projects', { name: 'brief' });
+    await asked('POST', '/sites', { name: 'leaflet', kind: 'static', projectId: 'brief' });
+    await plane.api.call('PUT', '/sites/leaflet/content', await tarGz({ 'index.html': 'from another project' }));
+    expect((await cli('site', 'delete', 'leaflet', '--backup')).code).toBe(0);
+    const { id } = (await plane.api.call<{ items: BackupView[] }>('GET', '/backups')).body.items[0]!;
+    expect((await cli('project', 'delete', 'brief')).code).toBe(0);
+    expect(await cli('backup', 'restore', id, '--as', 'leaflet')).toMatchObject({ code: 3, err: expect.stringContaining('"brief" is deleted') });
+    expect((await cli('backup', 'restore', id, '--project', 'default')).code).toBe(2);
+    expect(await plane.api.call('POST', `/backups/${id}/restore`, { projectId: 'default' })).toMatchObject({ status: 422, body: { errors: [{ field: 'name' }] } });
+    expect(await cli('backup', 'restore', id, '--as', 'leaflet', '--project', 'nope')).toMatchObject({ code: 4, err: expect.stringContaining('There is no project "nope"') });
+    expect(await cli('backup', 'restore', id, '--as', 'leaflet', '--project', 'default')).toMatchObject({ code: 0, out: expect.stringMatching(/Restored +leaflet/) });
+    expect((await visit((await plane.api.site('leaflet')).url)).body).toBe('from another project');
+  });
+
   it('of a whole project are taken and brought back, site by site', async () => {
     await cli('project', 'create', 'team');
     const names = ['left', 'right'];

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import Docker from 'dockerode';
 import { databasePasswordKey } from '#domain/naming/naming.js';
@@ -14,7 +15,7 @@ import { describeWithDocker } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
 import { adminPassword, Author, PNG } from '../support/wordpress.js';
 
-/** In the place of wp-cli: `core version` is WordPress' own, `flood` says many lines, `dense` much that takes more room on its way, `wait` reads to the end of its input; else it says what it was given, as whom, and where, and ends as it is told. */
+/** In the place of wp-cli: `core version` is WordPress' own, `flood` says many lines, `dense` much that takes more room on its way, `wait` says all of its input, `linger` takes its time; else it says what it was given, as whom, and where, and ends as it is told. */
 const WP_CLI = [
   '#!/bin/sh',
   'case "$1" in',
@@ -22,6 +23,7 @@ const WP_CLI = [
   'flood) exec yes 0123456789 | head -n "$2" ;;',
   'dense) head -c "$2" /dev/zero | tr "\\0" "\\1" | tee /dev/stderr ;;',
   'wait) cat; echo "nothing more" ;;',
+  'linger) sleep "$2" ;;',
   '*) for one in "$@"; do echo "[$one]"; done; id -u >&2; pwd; [ "$1" != end ] || exit "$2" ;;',
   'esac',
   '',
@@ -42,7 +44,7 @@ describeWithDocker('the data of a WordPress site', () => {
     expect(await container.wait()).toMatchObject({ StatusCode: 0 });
     await container.commit({ repo: REPO, tag: '8.4', changes: 'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["apache2-foreground"]' });
     await container.remove({ v: true });
-    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}`, HOSTPLANE_MEASURE_SECONDS: '1' } });
+    plane = await startPlane({ env: { HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}`, HOSTPLANE_MEASURE_SECONDS: '1', HOSTPLANE_COMMAND_SECONDS: '8' } });
     label = `hostplane.plane=${(await readFile(join(plane.folder, 'plane-id'), 'utf8')).trim()}`;
   });
   afterEach(async () => {
@@ -167,6 +169,24 @@ describeWithDocker('the data of a WordPress site', () => {
     const [out, err]: [string[], string[]] = [[], []];
     const io = { out: { write: (text: string) => out.push(text) }, err: { write: (text: string) => err.push(text) }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } };
     expect([await run(['wp', 'tools', '--', 'end', '4', '--json'], io), out.join(''), err.join('')]).toEqual([1, '[end]\n[4]\n[--json]\n/var/www/html\n', expect.stringMatching(/33[\s\S]*exit code 4/)]);
+    const cli = async (input: string, ...argv: string[]) => {
+      for (const said of [out, err]) said.length = 0;
+      return [await run(['wp', 'tools', ...argv], { ...io, in: Readable.from([Buffer.from(input)]) }), out.join(''), err.join('')];
+    };
+    const sql = "INSERT INTO t VALUES ('Grüße', \"$HOME\", '\\n');\n".repeat(2_000);
+    for (const argv of [['--input', '-', '--', 'wait'], ['--', 'wait', '-']]) expect(await cli(sql, ...argv)).toEqual([0, `${sql}nothing more\n`, '']);
+    expect(await cli(sql, '--', 'wait')).toEqual([0, 'nothing more\n', '']);
+    expect(await cli(sql, '--', 'export', '-')).toEqual([0, '[export]\n[-]\n/var/www/html\n', '33\n']);
+    expect(await cli('x'.repeat(524_289), '--input', '-', 'wait')).toEqual([2, '', expect.stringMatching(/more than 512\.0 KiB/)]);
+    expect(await cli('', 'flood', '1000000')).toEqual([1, expect.stringMatching(/^0123456789\n/), expect.stringMatching(/said more than can be shown/)]);
+    const began = Date.now();
+    expect(await cli('', 'linger', '10')).toEqual([1, '', expect.stringMatching(/"wp linger" has not ended after 8 s, and goes on/)]);
+    expect(Date.now() - began).toBeLessThan(10_000);
+    await until('its end is recorded', async () => {
+      const { items } = (await plane.api.call<{ items: { data: { commandId: string; program?: string } }[] }>('GET', `/sites/${site.id}/events?format=json&limit=200&type=CommandStarted,CommandEnded`)).body;
+      const lingering = items.find(({ data }) => data.program === 'wp linger');
+      return items.filter(({ data }) => data.commandId === lingering?.data.commandId).length === 2;
+    }, 20_000);
     await workIsDone();
     expect((await visit(site.url)).status).toBe(200);
     await plane.operation(String((await plane.api.call('PATCH', `/sites/${site.id}`, { phpVersion: '8.3' })).body['operationId']), 'succeeded');
@@ -236,7 +256,7 @@ describeWithDocker('the data of a WordPress site', () => {
 
     let shown = '';
     const io = () => ({ out: { write: (text: string) => void (shown += text) }, err: { write: () => undefined }, in: process.stdin, env: { HOSTPLANE_URL: plane.api.base.replace('/api/v1', ''), HOSTPLANE_TOKEN: plane.api.token } });
-    expect([await run(['site', 'list', '--kept-data', '--project', 'left'], io()), shown]).toEqual([0, expect.stringMatching(new RegExp(`leaver +wordpress +kept .*${site.id}`))]);
+    expect([await run(['site', 'list', '--kept-data', '--project', 'left'], io()), shown]).toEqual([0, expect.stringMatching(new RegExp(`leaver +wordpress +kept +\\d+\\.\\d MiB .*${site.id}`))]);
     const [data] = (await docker.listVolumes({ filters: { label: [label, 'hostplane.role=data'] } })).Volumes;
     const holder = await docker.createContainer({ Image: testImage('static'), HostConfig: { Binds: [`${data!.Name}:/held`] } });
     const stuck = (await asked('DELETE', `/sites/${site.id}/data`)).body.operationId;
@@ -253,7 +273,8 @@ describeWithDocker('the data of a WordPress site', () => {
 
     expect((await asked('POST', '/sites', { name: 'heir', kind: 'wordpress', restoreFrom: site.id })).body).toMatchObject({ status: 409, detail: expect.stringMatching(/is gone: it went with it, or was discarded/) });
     expect((await asked('DELETE', `/sites/${site.id}/data`)).body).toMatchObject({ status: 409, detail: expect.stringMatching(/is gone/) });
-    expect((await asked('DELETE', `/projects/${projectId}/secrets/${secret}`)).status).toBe(200);
+    await until('its passwords are forgotten', async () => !JSON.stringify((await asked('GET', `/projects/${projectId}/secrets`)).body).includes(site.id), 15_000);
+    expect((await asked('DELETE', `/projects/${projectId}/secrets/${secret}`)).status).toBe(404);
     await plane.operation((await asked('DELETE', `/projects/${projectId}`)).body.operationId, 'succeeded');
   }, 240_000);
 

@@ -41,8 +41,8 @@ export class LifecycleWorld {
     return this.stores[0];
   }
 
-  by(): Cause {
-    return { id: randomUUID(), meta: { correlationId: 'c', causationId: 'c', actor: 'token:t', owner: 'ann', member: 'ann' } };
+  by(member = 'ann'): Cause {
+    return { id: randomUUID(), meta: { correlationId: 'c', causationId: 'c', actor: 'token:t', owner: 'ann', member } };
   }
 
   /** One process of lifecycle, with a usual quota of the disk. */
@@ -95,7 +95,13 @@ export class LifecycleWorld {
   }
 
   restore(backupId: string, disk: number, name = '', process: 0 | 1 = 0) {
-    return new BackupCommands(this.stores[process], this.sites(disk, process)).restore({ backupId, operationId: randomUUID(), siteId: randomUUID(), ownerId: 'ann', name, dataId: randomUUID() }, this.by());
+    return new BackupCommands(this.stores[process], this.sites(disk, process)).restore({ backupId, operationId: randomUUID(), siteId: randomUUID(), ownerId: 'ann', name, dataId: randomUUID(), projectId: '' }, this.by());
+  }
+
+  /** As a new site of another project. */
+  restoreInto(projectId: string, backupId: string, member = 'ann') {
+    const ask = { backupId, operationId: randomUUID(), siteId: randomUUID(), ownerId: 'ann', name: `c-${randomUUID().slice(0, 8)}`, dataId: randomUUID(), projectId };
+    return new BackupCommands(this.store, this.sites()).restore(ask, this.by(member));
   }
 
   async use(projectId: string) {

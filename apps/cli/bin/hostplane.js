@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Starts the built CLI with the Node that the project ships: the machine's own may be older than the code needs.
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { handOver } from './hand-over.js';
 
 const main = fileURLToPath(new URL('../../../dist/apps/cli/main.js', import.meta.url));
 const shipped = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
@@ -14,6 +14,5 @@ if (!existsSync(main)) {
 if (Number(process.versions.node.split('.')[0]) >= 22 || !existsSync(shipped)) {
   await import(main);
 } else {
-  const { status } = spawnSync(shipped, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-  process.exit(status ?? 1);
+  handOver(shipped, [main, ...process.argv.slice(2)]);
 }

@@ -64,6 +64,10 @@ describe('members', () => {
     given(membersDecider, added('bob', 'developer')).when(add('ann', 'bob', 'viewer')).refused('conflict', /already, as developer/);
     given(membersDecider).when(add('ann', 'bob', 'king')).refused('invalid', /viewer, developer, admin, owner/);
   });
+  it('are told whom to ask: those who may do it, or give them the role that may', () => {
+    given(memberGuard, added('bob', 'admin')).when(authorize('bob', 'projects:delete')).refused('forbidden', /Ask an owner of the project\./);
+    given(memberGuard, added('bob', 'viewer')).when(authorize('bob', 'sites:delete')).refused('forbidden', /Ask an owner or admin of the project\./);
+  });
   it('change their role, and are let out', () => {
     given(membersDecider, added('bob', 'viewer')).when(change('ann', 'bob', 'admin')).then(changed('bob', 'admin', 'viewer'));
     given(membersDecider).when(change('ann', 'bob', 'admin')).refused('not-found');

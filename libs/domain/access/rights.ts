@@ -49,13 +49,18 @@ const operatorRights: readonly Right[] = ['projects:read', 'sites:read', 'backup
 /** Whether somebody of this standing in a project may do this there. */
 export function may(standing: Standing, right: Right): boolean {
   if (standing === 'operator') return operatorRights.includes(right);
-  const [least] = (projectRights as Partial<Record<Right, readonly [Role, string]>>)[right] ?? [];
+  const least = leastRole(right);
   return least === undefined || roles.indexOf(standing) >= roles.indexOf(least);
+}
+
+function leastRole(right: Right): Role | undefined {
+  return (projectRights as Partial<Record<Right, readonly [Role, string]>>)[right]?.[0];
 }
 
 /** Why somebody of this standing may not do this. */
 export function lacking(standing: Standing, right: Right): string {
-  return `You are ${standing} of the project, which does not come with the right ${right}. Ask an owner or admin of the project.`;
+  const whom = leastRole(right) === 'owner' ? 'an owner' : 'an owner or admin';
+  return `You are ${standing} of the project, which does not come with the right ${right}. Ask ${whom} of the project.`;
 }
 
 /** Whether a right is about a project's resources. */

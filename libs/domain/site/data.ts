@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.js';
+import { forgetPasswords } from './passwords.js';
 import { mustHoldOpenData } from './request.js';
 import type { Site, SiteDataCommand, SiteEvent } from './site.js';
 import { isLive } from './status.js';
@@ -31,9 +32,9 @@ export function decideData(command: SiteDataCommand, site: Site, { refuseBusy, n
   }
   if (operation.kind !== 'restore') return [];
   const { backupId, dataId, release } = operation;
-  if (command.type === 'FailRestore') return [{ type: 'SiteRestoreFailed', data: { ...ids, backupId, step: command.step, error: command.error } }, ...next()];
+  if (command.type === 'FailRestore') return [{ type: 'SiteRestoreFailed', data: { ...ids, backupId, step: command.step, error: command.error } }, ...forgetPasswords(site, dataId, site.dataId), ...next()];
   if (command.type !== 'FinishRestore') return [];
-  return [{ type: 'SiteRestored', data: { ...ids, backupId, dataId, releaseId: release?.releaseId ?? '', content: release?.content, target: command.target } }, ...next()];
+  return [{ type: 'SiteRestored', data: { ...ids, backupId, dataId, releaseId: release?.releaseId ?? '', content: release?.content, target: command.target } }, ...forgetPasswords(site, site.dataId, dataId), ...next()];
 }
 
 function backUp({ operationId, backupId, destroyOperationId }: Extract<SiteDataCommand, { type: 'BackUpSite' }>, site: Site): readonly SiteEvent[] {

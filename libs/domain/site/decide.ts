@@ -1,8 +1,10 @@
 import { checkName } from '../naming/names.js';
 import { Refusal } from '../refusal.js';
 import { decideData } from './data.js';
+import { leavesData } from './data-status.js';
 import { composedMoves, noteDomain } from './domains.js';
 import { decideLeftData } from './left-data.js';
+import { forgetPasswords } from './passwords.js';
 import { checkRequest } from './request.js';
 import { isSwitchAction, powerAfter, switchActions } from './switch.js';
 import type { LeftDataCommand, Release, Site, SiteCommand, SiteEvent, SiteState } from './site.js';
@@ -53,7 +55,7 @@ export function decideSite(command: SiteCommand, state: SiteState): readonly Sit
     case 'DestroySite':
       return destroy(site, { ...ids, keepData: command.keepData });
     case 'FinishDestroy':
-      return isDoing(site, 'remove', command.operationId) ? [{ type: 'SiteDestroyed', data: ids }] : [];
+      return isDoing(site, 'remove', command.operationId) ? [{ type: 'SiteDestroyed', data: ids }, ...(leavesData(site) ? [] : forgetPasswords(site, site.dataId))] : [];
     default:
       return decideData(command, site, { refuseBusy: () => refuseBusy(site), next: () => next(site), drop: (reason) => drop(site, reason) });
   }
@@ -114,7 +116,7 @@ function update(site: Site, ids: Ids, phpVersion: string): readonly SiteEvent[] 
   const { wordpress } = site.request;
   if (!wordpress) throw new Refusal('unsupported', `A site of the kind ${site.request.kind} has nothing to update; only WordPress does.`);
   refuseBusy(site);
-  if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be updated.`);
+  if (!isLive(site.status)) throw new Refusal('conflict', `A site that is ${site.status} cannot be updated.${site.status === 'FAILED' ? ' Repair or retry it first.' : ''}`);
   const changed = { ...wordpress, phpVersion: phpVersion || wordpress.phpVersion };
   checkRequest({ ...site.request, wordpress: changed });
   return [{ type: 'SiteUpdateRequested', data: { ...ids, wordpress: changed } }];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { given } from '../../../test/support/given.js';
+import { adminPasswordKey, databasePasswordKey } from '../naming/naming.js';
 import { canDataMove, dataStatuses, type DataStatus } from './data-status.js';
 import { siteDecider, type Site, type SiteCommand, type SiteEvent } from './site.js';
 
@@ -35,7 +36,7 @@ const taken: SiteEvent = { type: 'SiteDataTakenOver', data: { siteId, heirId: 'h
 const discarding: SiteEvent = { type: 'SiteDataDiscardRequested', data: ids('d') };
 const discarded: SiteEvent = { type: 'SiteDataDiscarded', data: ids('d') };
 const discardFailed: SiteEvent = { type: 'SiteDataDiscardFailed', data: { ...ids('d'), step: 'database', error: 'down' } };
-const discard = (operationId = 'd'): SiteCommand => ({ type: 'DiscardData', operationId });
+const discard = (operationId = 'd', name = ''): SiteCommand => ({ type: 'DiscardData', operationId, name });
 const handOver = (heirId = 'heir'): SiteCommand => ({ type: 'HandOverData', heirId });
 const dataAfter = (...events: SiteEvent[]) => (given(siteDecider, ...events).state() as Site).data;
 
@@ -67,6 +68,10 @@ describe('the data that a destroyed site left', () => {
     given(siteDecider, ...kept, taken).when(handOver('second')).refused('conflict', /taken over/);
     given(siteDecider, ...kept, discarding).when(handOver()).refused('conflict', /being discarded/);
   });
+  it('is discarded under the name that the site had, where one is said', () => {
+    given(siteDecider, ...kept).when(discard('d', request.name)).then(discarding);
+    given(siteDecider, ...kept).when(discard('d', 'other')).refused('invalid', new RegExp(`was called "${request.name}", not "other"`));
+  });
   it('is discarded by one operation at a time, and a failed one is ended by another', () => {
     given(siteDecider, ...kept, discarding).when(discard('second')).then();
     given(siteDecider, ...kept, discarding).when({ type: 'FinishDiscard', operationId: 'd' }).then(discarded);
@@ -82,5 +87,36 @@ describe('the data that a destroyed site left', () => {
   it('does not bring its site back to anything', () => {
     expect(given(siteDecider, ...kept, discarding, discarded).state()).toMatchObject({ status: 'DESTROYED' });
     for (const action of ['start', 'repair']) given(siteDecider, ...kept).when({ type: 'SwitchSite', operationId: 'o', action }).refused('conflict', /DESTROYED/);
+  });
+});
+
+describe("a WordPress site's passwords", () => {
+  const other = '0190b4c6-7f3e-7c3a-9a57-ba9876543210';
+  const wordpress = { phpVersion: '8.3', title: 'B', adminUser: 'admin', adminEmail: '', locale: '', database: 'shared' };
+  const blog = (dataId = ''): SiteEvent => ({ type: 'SiteRequested', data: { ...request, kind: 'wordpress', app: undefined, wordpress, dataId } });
+  const destroying = (keepData: boolean): SiteEvent => ({ type: 'SiteDestroyRequested', data: { ...ids('remove'), keepData } });
+  const gone: SiteEvent = { type: 'SiteDestroyed', data: ids('remove') };
+  const forget = (dataId: string): SiteEvent => ({ type: 'ForgetSecrets', data: { projectId: 'p', names: [databasePasswordKey(dataId), adminPasswordKey(dataId)] } });
+  const finish: SiteCommand = { type: 'FinishDestroy', operationId: 'remove' };
+  const restoring: SiteEvent = { type: 'SiteRestoreRequested', data: { ...ids('r'), backupId: 'k', dataId: other, releaseId: '', content: undefined } };
+
+  it('are forgotten with its data, whenever that goes', () => {
+    given(siteDecider, blog(), started, active, destroying(false)).when(finish).then(gone, forget(siteId));
+    given(siteDecider, blog(), started, failed, destroying(false)).when(finish).then(gone, forget(siteId));
+    given(siteDecider, blog(), started, failed, destroying(true)).when(finish).then(gone, forget(siteId));
+    given(siteDecider, blog(other), started, active, destroying(false)).when(finish).then(gone, forget(other));
+    given(siteDecider, blog(), started, active, destroying(true), gone, discarding).when({ type: 'FinishDiscard', operationId: 'd' }).then(discarded, forget(siteId));
+  });
+  it('stay with data that is kept', () => given(siteDecider, blog(), started, active, destroying(true)).when(finish).then(gone));
+  it('stay where a restore brings the data that is there', () => {
+    for (const dataId of ['', siteId]) {
+      const again = { ...restoring, data: { ...restoring.data, dataId } } as SiteEvent;
+      given(siteDecider, blog(), started, active, again).when({ type: 'FinishRestore', operationId: 'r', target: undefined }).thenTypes('SiteRestored');
+      given(siteDecider, blog(), started, active, again).when({ type: 'FailRestore', operationId: 'r', step: 'data', error: 'no' }).thenTypes('SiteRestoreFailed');
+    }
+  });
+  it('of the data that a backup took the place of go with that, or with the data that did not come', () => {
+    given(siteDecider, blog(), started, active, restoring).when({ type: 'FinishRestore', operationId: 'r', target: undefined }).then({ type: 'SiteRestored', data: { ...ids('r'), backupId: 'k', dataId: other, releaseId: '', content: undefined, target: undefined } }, forget(siteId));
+    given(siteDecider, blog(), started, active, restoring).when({ type: 'FailRestore', operationId: 'r', step: 'data', error: 'no' }).then({ type: 'SiteRestoreFailed', data: { ...ids('r'), backupId: 'k', step: 'data', error: 'no' } }, forget(other));
   });
 });

@@ -86,6 +86,7 @@ describe('a site', () => {
     given(siteDecider, blog, started, active).when({ ...update, phpVersion: '' }).then({ ...asked, data: { ...asked.data, wordpress } } as SiteEvent);
     given(siteDecider, blog, started, active).when({ ...update, phpVersion: 'x' }).refused('invalid');
     given(siteDecider, blog, started).when(update).refused('conflict');
+    given(siteDecider, blog, started, failed).when(update).refused('conflict', /FAILED cannot be updated\. Repair or retry it first\./);
     given(siteDecider, ...live).when(update).refused('unsupported');
     given(siteDecider, blog, started, active, asked).when({ type: 'FailUpdate', operationId: 'u', ...fail }).then({ type: 'SiteUpdateFailed', data: { ...ids('u'), ...fail } });
     given(siteDecider, blog, started, active, asked).when({ type: 'FinishUpdate', operationId: 'u', target }).then({ type: 'SiteUpdated', data: { ...ids('u'), target } });
@@ -138,12 +139,13 @@ describe('random histories', () => {
   const operation = fc.constantFrom('launch', 'o1', 'o2', 'o3');
   const command: fc.Arbitrary<SiteCommand> = fc.oneof(
     operation.map((operationId): SiteCommand => ({ type: 'RequestSite', site: { ...request, operationId } })),
-    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'FinishDestroy', 'DiscardData', 'FinishDiscard'), operation).map(([type, operationId]) => ({ type, operationId })),
+    fc.tuple(fc.constantFrom('BeginProvisioning', 'RetrySite', 'FinishSwitch', 'FinishDestroy', 'FinishDiscard'), operation).map(([type, operationId]) => ({ type, operationId })),
     fc.tuple(operation, fc.boolean()).map(([operationId, keepData]): SiteCommand => ({ type: 'DestroySite', operationId, keepData })),
     operation.map((operationId): SiteCommand => ({ type: 'ActivateSite', operationId, target })),
     operation.map((operationId): SiteCommand => ({ type: 'FinishRelease', operationId, target })),
     fc.tuple(fc.constantFrom('FailSite', 'FailRelease', 'FailSwitch', 'FailDiscard'), operation).map(([type, operationId]) => ({ type, operationId, step: 's', error: 'e', undone: [] })),
     operation.map(publish),
+    operation.map((operationId): SiteCommand => ({ type: 'DiscardData', operationId, name: '' })),
     operation.map((heirId): SiteCommand => ({ type: 'HandOverData', heirId })),
     fc.tuple(operation, fc.constantFrom(...switchActions)).map(([operationId, action]): SiteCommand => ({ type: 'SwitchSite', operationId, action })),
   );

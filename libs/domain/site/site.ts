@@ -91,7 +91,7 @@ export type SiteDataCommand =
 export type LeftDataCommand =
   /** Another site goes on with it. */
   | { type: 'HandOverData'; heirId: string }
-  | { type: 'DiscardData'; operationId: string }
+  | { type: 'DiscardData'; operationId: string; name: string }
   | { type: 'FinishDiscard'; operationId: string }
   | { type: 'FailDiscard'; operationId: string; step: string; error: string };
 
@@ -103,7 +103,8 @@ export type SiteEventType =
   | 'SiteBackupRequested' | 'SiteBackedUp' | 'SiteBackupFailed' | 'SiteRestoreRequested' | 'SiteRestored' | 'SiteRestoreFailed'
   | 'SiteDataTakenOver' | 'SiteDataDiscardRequested' | 'SiteDataDiscarded' | 'SiteDataDiscardFailed'
   | 'SiteDomainNoted' | 'SiteDomainStatusChanged'
-  | 'SiteUpdateRequested' | 'SiteUpdated' | 'SiteUpdateFailed';
+  | 'SiteUpdateRequested' | 'SiteUpdated' | 'SiteUpdateFailed'
+  | 'ForgetSecrets';
 
 export type SiteEvent = MessageOf<SiteEventType>;
 

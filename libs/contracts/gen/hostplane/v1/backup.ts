@@ -43,6 +43,8 @@ export interface RestoreBackedUp {
   /** The restored volumes bear this id. */
   dataId: string;
   ownerId: string;
+  /** Project of the new site; empty: the one that the backup was taken in. */
+  projectId: string;
 }
 
 /** Ask of lifecycle. */
@@ -332,6 +334,11 @@ export const RestoreBackedUp: MessageFns<RestoreBackedUp> = {
         : isSet(object.owner_id)
         ? globalThis.String(object.owner_id)
         : "",
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
     };
   },
 
@@ -354,6 +361,9 @@ export const RestoreBackedUp: MessageFns<RestoreBackedUp> = {
     }
     if (message.ownerId !== "") {
       obj.ownerId = message.ownerId;
+    }
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
     }
     return obj;
   },

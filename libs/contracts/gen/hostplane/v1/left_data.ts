@@ -14,6 +14,8 @@ export const protobufFileName = "hostplane/v1/left_data.proto";
 export interface DiscardSiteData {
   siteId: string;
   operationId: string;
+  /** What the site was called, where who asks has said so: refused when it was called otherwise. */
+  name: string;
 }
 
 /** The data that the site left when it was destroyed is another one's from here on. */
@@ -55,6 +57,7 @@ export const DiscardSiteData: MessageFns<DiscardSiteData> = {
         : isSet(object.operation_id)
         ? globalThis.String(object.operation_id)
         : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
     };
   },
 
@@ -65,6 +68,9 @@ export const DiscardSiteData: MessageFns<DiscardSiteData> = {
     }
     if (message.operationId !== "") {
       obj.operationId = message.operationId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
     }
     return obj;
   },

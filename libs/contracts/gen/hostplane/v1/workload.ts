@@ -83,6 +83,8 @@ export interface RunWordPress {
   /** docker or coolify */
   runtime: string;
   arguments: string[];
+  /** All that it can read. */
+  input: string;
 }
 
 /** What a command that was run in a site said, cut where it is longer than an answer may be, and how it ended. */
@@ -390,6 +392,7 @@ export const RunWordPress: MessageFns<RunWordPress> = {
       arguments: globalThis.Array.isArray(object?.arguments)
         ? object.arguments.map((e: any) => globalThis.String(e))
         : [],
+      input: isSet(object.input) ? globalThis.String(object.input) : "",
     };
   },
 
@@ -403,6 +406,9 @@ export const RunWordPress: MessageFns<RunWordPress> = {
     }
     if (message.arguments?.length) {
       obj.arguments = message.arguments;
+    }
+    if (message.input !== "") {
+      obj.input = message.input;
     }
     return obj;
   },
