@@ -1,5 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect, it, jest } from '@jest/globals';
@@ -9,6 +14,7 @@ import { describeWithDocker } from '../../../test/support/docker.js';
 import { databaseContract, type DatabaseWorld } from '../contract/databases.contract.js';
 import { serverIdOf } from './database-requests.js';
 import { DockerDatabases, type DockerDatabasesOptions } from './docker-databases.js';
+import { Engine } from './engine.js';
 import { LABEL } from './requests.js';
 import { defaultSettings } from './settings.js';
 
@@ -136,5 +142,25 @@ describeWithDocker('the docker database server itself', () => {
     await expect(broken.remove(there, false, async () => 'not the root password')).rejects.toMatchObject({ name: 'ProviderError' });
     await world.databases.remove(there, false, async () => ROOT);
     expect(await world.leftovers()).toEqual([]);
+  });
+
+  it('holds no connection to the engine once it knows whether a database is there', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hp-engine-'));
+    const socketPath = join(folder, 'docker.sock');
+    let held = 0;
+    const between = createServer((caller) => {
+      held++;
+      caller.on('close', () => held--).pipe(connect('/var/run/docker.sock')).pipe(caller);
+    });
+    await new Promise<void>((listening) => between.listen(socketPath, listening));
+    const id = await docker('create', 'hostplane-test/static:latest');
+    const shortly = { socketPath, agent: new Agent({ keepAlive: true, timeout: 100 }) };
+    const engine = new Engine(shortly);
+    expect([await engine.hasPath(id, '/bin'), await engine.hasPath(id, '/nowhere')]).toEqual([true, false]);
+    for (const end = Date.now() + 10_000; held > 0 && Date.now() < end; ) await sleep(10);
+    await docker('rm', id);
+    between.close();
+    rmSync(folder, { recursive: true });
+    expect(held).toBe(0);
   });
 });

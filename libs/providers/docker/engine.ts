@@ -109,8 +109,9 @@ export class Engine {
 
   /** Whether a container, running or not, has something at this path. */
   async hasPath(id: string, path: string, signal?: AbortSignal): Promise<boolean> {
-    const look = (abortSignal: AbortSignal) => this.docker.getContainer(id).infoArchive({ path, abortSignal }) as Promise<unknown>;
-    return (await this.call('stat', `look for ${path} in container ${id}`, signal, look, { fine: [404] })) !== undefined;
+    const look = (abortSignal: AbortSignal) => this.docker.getContainer(id).infoArchive({ path, abortSignal }) as Promise<Readable>;
+    // Its connection is held until somebody has read the answer, empty as it is.
+    return (await this.call('stat', `look for ${path} in container ${id}`, signal, look, { fine: [404] }))?.resume() !== undefined;
   }
 
   /** Unpacks a tar stream into a folder of a container. */
