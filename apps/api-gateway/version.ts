@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { findPackageJSON } from 'node:module';
 
-/** The version in package.json, which lies two folders above the sources and three above what is built. */
-const root = import.meta.dirname.replace(/[\\/](dist[\\/])?apps[\\/]api-gateway$/, '');
-
-export const VERSION = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+/** The version in package.json, which lies in a folder above the sources, and above what is built of them. */
+export const VERSION = (JSON.parse(readFileSync(findPackageJSON(import.meta.url)!, 'utf8')) as { version: string }).version;

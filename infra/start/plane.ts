@@ -154,7 +154,7 @@ export class Plane {
     const docker = env['HOSTPLANE_DOCKER'] === 'off' ? undefined : dockerAddress(env);
     const said = 'words' in isolation ? 'masked' : `not possible: ${isolation.reason}`;
     const controlPlane = this.launch({
-      ...nodeProcess('control-plane', 'infra/start/control-plane.js', 'words' in isolation ? isolation.words : []),
+      ...nodeProcess('control-plane', 'words' in isolation ? isolation.words : []),
       env: {
         ...environmentOf(env, urls, ['api-gateway', 'lifecycle', 'domains', 'secrets', 'relay']), HOSTPLANE_DATA, HOSTPLANE_VAULT_DIR: vaultFolder(this.settings), HOSTPLANE_ADMIN_TOKEN: adminToken, HOSTPLANE_ISOLATION: said, HOSTPLANE_APP_RUNTIME: appRuntime(env),
         ...Object.fromEntries(compileCache(env).map((folder) => ['NODE_COMPILE_CACHE', folder])),
@@ -162,7 +162,7 @@ export class Plane {
       isReady: async (_, hasSaidSo) => hasSaidSo && (await isHealthy(this.apiUrl)),
     });
     const provisioner = this.launch({
-      ...nodeProcess('provisioner', 'apps/provisioner/main.js'),
+      ...nodeProcess('provisioner'),
       env: { HOSTPLANE_EDGE_STAYS: 'no', ...environmentOf(env, urls, ['provisioner']), HOSTPLANE_DATA, ...(env['DOCKER_HOST'] && { DOCKER_HOST: env['DOCKER_HOST'] }) },
       isReady: (_, hasSaidSo) => Promise.resolve(hasSaidSo),
     });
@@ -196,10 +196,10 @@ export class Plane {
   }
 }
 
-/** `before`: words in front of the command, which become it. */
-function nodeProcess(name: string, script: string, before: readonly string[] = []): Omit<DaemonSpec, 'isReady'> {
+/** One of those that bundle.mjs makes. `before`: words in front of the command, which become it. */
+function nodeProcess(name: string, before: readonly string[] = []): Omit<DaemonSpec, 'isReady'> {
   // Who may signal a process could otherwise open its debugger, and speak with its voice.
-  const [command, ...args] = [...before, process.execPath, '--disable-sigusr1', `--max-semi-space-size=${YOUNG_MB}`, '--import', pathToFileURL(join(CODE, 'infra/start/source-maps.js')).href, join(CODE, script)];
+  const [command, ...args] = [...before, process.execPath, '--disable-sigusr1', `--max-semi-space-size=${YOUNG_MB}`, '--import', pathToFileURL(join(CODE, 'infra/start/source-maps.js')).href, join(CODE, 'bundle', `${name}.js`)];
   return { name, command, args, ipc: true, stopGraceMs: 15_000, startTimeoutMs: 60_000 };
 }
 

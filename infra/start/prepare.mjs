@@ -79,13 +79,14 @@ async function healNode() {
 
 async function build() {
   const sources = ['apps', 'libs', 'infra'].flatMap((folder) => filesOf(join(root, folder))).filter((file) => file.endsWith('.ts') && !/\.(spec|contract)\.ts$/.test(file));
-  const inputs = [...sources, ...['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) => join(root, name))];
+  const inputs = [...sources, ...['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'infra/start/bundle.mjs'].map((name) => join(root, name))];
   const wanted = hashOf(inputs.sort().map((file) => `${file}:${hashOf([readFileSync(file)])}`));
   const built = join(root, 'dist/.built');
   if (existsSync(built) && readFileSync(built, 'utf8') === wanted) return;
   rmSync(built, { force: true });
   mkdirSync(join(root, 'dist'), { recursive: true });
   await step('build', 'compiling', node24, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], env);
+  await step('build', 'bundling', node24, [join(root, 'infra/start/bundle.mjs')], env);
   writeFileSync(built, wanted);
 }
 
