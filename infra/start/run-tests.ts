@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism, constants, setPriority, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
@@ -50,18 +50,22 @@ async function main(): Promise<number> {
   const unknown = positionals.filter((name) => !(SUITES as readonly string[]).includes(name));
   if (unknown.length) throw new Error(`There is no suite called ${unknown.join(', ')}. There are: ${SUITES.join(', ')}.`);
   const suites = SUITES.filter((suite) => !positionals.length || positionals.includes(suite));
+  const pure = runPure(values.check, suites.includes('unit'));
   const outcomes: Outcome[] = [];
-  if (values.check) outcomes.push(await check());
   const parts = suites.some((suite) => suite !== 'unit') ? await bringParts() : undefined;
   try {
     if (parts?.missing.length && process.env['CI']) outcomes.push({ name: 'real parts', passed: 0, failed: parts.missing.length, skipped: 0, tookMs: 0 });
-    if (suites.includes('unit')) outcomes.push(await runSuite('unit', {}));
     const waiting = SUITES.filter((suite) => suite !== 'unit').filter((suite) => suites.includes(suite)).flatMap(batchesOf);
     outcomes.push(...(await Promise.all(LANES.map((lane) => runLane(lane, waiting, parts?.env ?? {})))).flat());
   } finally {
     parts?.engine?.stop();
   }
-  return summary(outcomes, parts?.missing ?? []);
+  return summary([...(await pure), ...outcomes], parts?.missing ?? []);
+}
+
+/** What needs no real part, with what the lanes and the fetching of parts leave of the processors. */
+async function runPure(isChecked: boolean, hasUnit: boolean): Promise<Outcome[]> {
+  return [...(hasUnit ? [await runSuite('unit', {})] : []), ...(isChecked ? [await check()] : [])];
 }
 
 /** The real parts that suites run against, as environment for them, and what could not be had. */
@@ -132,7 +136,7 @@ async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, batch?: Batch): Pr
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--selectProjects', suite, '--json', '--outputFile', report, ...which];
   // jest says nothing before a file is done, and some files take minutes.
   const beat = setInterval(() => say.line(`  … ${name} goes on, ${Math.round((Date.now() - began) / 1000)} s`), 60_000);
-  const code = await run(process.execPath, args, env, () => existsSync(report)).finally(() => clearInterval(beat));
+  const code = await run(process.execPath, args, env, { isOver: () => existsSync(report), isYielding: !batch }).finally(() => clearInterval(beat));
   const counts = readReport(report);
   rmSync(folder, { recursive: true, force: true });
   const failed = counts ? counts.numFailedTests + counts.numRuntimeErrorTestSuites : 1;
@@ -157,15 +161,23 @@ function readReport(file: string): Report | undefined {
 async function check(): Promise<Outcome> {
   say.line(`\n${pc.bold('check')}`);
   const began = Date.now();
-  const code = await run(process.execPath, ['infra/lint/check.mjs'], {});
+  const code = await run(process.execPath, ['infra/lint/check.mjs'], {}, { isYielding: true });
   return { name: 'check', passed: code ? 0 : 1, failed: code ? 1 : 0, skipped: 0, tookMs: Date.now() - began };
 }
 
-/** Runs a program with its words going where ours go; jest's report goes to its file, so what it prints to standard output is left out. One that `isOver` and does not end is killed. */
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, isOver = () => false): Promise<number> {
+interface RunOptions {
+  /** One that is over and does not end is killed. */
+  readonly isOver?: () => boolean;
+  /** Gives way to those that do not. */
+  readonly isYielding: boolean;
+}
+
+/** Runs a program with its words going where ours go; jest's report goes to its file, so what it prints to standard output is left out. */
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, { isOver = () => false, isYielding }: RunOptions): Promise<number> {
   const isJest = args.includes('--json');
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', isJest ? 'ignore' : 'inherit', 'inherit'] });
+    if (isYielding && child.pid) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     const looking = setInterval(() => {
       if (!isOver()) return;
       clearInterval(looking);
