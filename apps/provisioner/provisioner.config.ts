@@ -53,6 +53,10 @@ export const provisionerConfig = z.object({
   /** Where the edge reaches the server's ports, when it is not the address that Coolify has of it. */
   COOLIFY_SERVER_ADDRESS: z.string().optional(),
   COOLIFY_PORTS: portRange().prefault('20000-29999'),
+  /** How often a request to it is sent until the work is handed back. */
+  COOLIFY_ATTEMPTS: wholeNumber(1, 20).default(5),
+  /** It takes 200 of a token (its API_RATE_LIMIT): some are left to whoever else uses it. */
+  COOLIFY_REQUESTS_PER_MINUTE: wholeNumber(10, 100_000).default(180),
   /** Where backups are kept, unless a bucket is named. */
   HOSTPLANE_BACKUP_DIR: folder().optional(),
   /** A storage that speaks S3; its buckets are asked for by path. */

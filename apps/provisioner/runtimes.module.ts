@@ -61,6 +61,8 @@ async function coolifyRuntime(settings: ProvisionerSettings, plane: string): Pro
     destinationUuid: settings.COOLIFY_DESTINATION_UUID,
     serverAddress: settings.COOLIFY_SERVER_ADDRESS,
     ports: settings.COOLIFY_PORTS,
+    attempts: settings.COOLIFY_ATTEMPTS,
+    requestsPerMinute: settings.COOLIFY_REQUESTS_PER_MINUTE,
     appLimits: { memoryBytes: settings.HOSTPLANE_MEMORY_LIMIT, cpus: settings.HOSTPLANE_CPU_LIMIT_MILLIS / 1000, pids: settings.HOSTPLANE_PIDS_LIMIT },
     ...wordpressSettings(settings),
     healthyWithinMs: settings.HOSTPLANE_HEALTH_DEADLINE_SECONDS * 1000,

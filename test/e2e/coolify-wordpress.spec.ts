@@ -31,7 +31,7 @@ describeWithDocker('with an engine behind it,', () => describeWithCoolify('WordP
     plane = await startPlane({
       env: {
         COOLIFY_API_URL: coolify.url, COOLIFY_API_TOKEN: COOLIFY_TOKEN, COOLIFY_PORTS: `${FIRST}-${FIRST + 99}`, HOSTPLANE_DOCKER: 'off', HOSTPLANE_WORDPRESS_IMAGE: `${REPO}:{php}`,
-        HOSTPLANE_HEALTH_DEADLINE_SECONDS: '15', HOSTPLANE_DELIVERIES: '2', HOSTPLANE_EDGE: 'nginx',
+        HOSTPLANE_HEALTH_DEADLINE_SECONDS: '15', HOSTPLANE_DELIVERIES: '2', COOLIFY_REQUESTS_PER_MINUTE: '10000', HOSTPLANE_EDGE: 'nginx',
       },
     });
   }, 120_000);

@@ -15,7 +15,7 @@ describeWithCoolify('apps at Coolify', () => {
   beforeAll(async () => {
     coolify = await CoolifyStandIn.start({ workMs: 50, lagMs: 50 });
     plane = await startPlane({
-      env: { COOLIFY_API_URL: coolify.url, COOLIFY_API_TOKEN: COOLIFY_TOKEN, COOLIFY_PORTS: `${FIRST}-${FIRST + 99}`, HOSTPLANE_DOCKER: 'off', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '2', HOSTPLANE_DELIVERIES: '2' },
+      env: { COOLIFY_API_URL: coolify.url, COOLIFY_API_TOKEN: COOLIFY_TOKEN, COOLIFY_PORTS: `${FIRST}-${FIRST + 99}`, HOSTPLANE_DOCKER: 'off', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '2', HOSTPLANE_DELIVERIES: '2', COOLIFY_ATTEMPTS: '2', COOLIFY_REQUESTS_PER_MINUTE: '10000' },
     });
   }, 120_000);
   afterAll(async () => {
