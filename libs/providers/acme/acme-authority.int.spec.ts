@@ -1,10 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { describeWithPebble } from '../../../test/support/docker.js';
-import { Knot } from '../../../test/support/knot.js';
-import { Pebble } from '../../../test/support/pebble.js';
+import type { Pebble } from '../../../test/support/pebble.js';
+import { ProofPlaces } from '../../../test/support/proof-places.js';
 import { readChain } from '../certificate-chain.js';
 import type { PlacedOrder } from '../certificate-authority.js';
 import { certificateAuthorityContract } from '../contract/certificate-authority.contract.js';
@@ -16,39 +14,24 @@ jest.setTimeout(60_000);
 const EAB = { kid: 'kid-1', hmacKey: 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W' };
 
 describeWithPebble('ACME with pebble', () => {
-  let knot: Knot;
+  let places: ProofPlaces;
   let pebble: Pebble;
-  let web: Server;
-  const answers = new Map<string, string>();
   const accountKey = freshKey();
   const key = freshKey();
   let count = 0;
 
   beforeAll(async () => {
-    web = createServer((request, response) => {
-      const text = answers.get(request.url ?? '');
-      response.writeHead(text === undefined ? 404 : 200).end(text);
-    }).listen(0, '127.0.0.1');
-    await new Promise((listening) => web.once('listening', listening));
-    knot = await Knot.start('example.com');
-    await knot.set('example.com', '*.example.com. A 127.0.0.1');
-    pebble = await startPebble();
+    places = await ProofPlaces.open();
+    pebble = await places.pebble({ blocked: ['blocked.org'] });
   });
   afterAll(async () => {
     await pebble?.stop();
-    await knot?.stop();
-    web?.close();
+    await places?.close();
   });
 
-  const startPebble = (more: object = {}) => Pebble.start({ dns: knot.address, httpPort: (web.address() as AddressInfo).port, blocked: ['blocked.org'], ...more });
   const make = (more: Partial<AcmeSettings> = {}, at = pebble) => new AcmeAuthority({ directoryUrl: at.directoryUrl, trustedRoots: at.ca, email: 'me@example.com', accountKey: () => Promise.resolve(accountKey), answerMs: 30_000, ...more });
   const freshName = () => `name-${++count}.example.com`;
-  async function prove({ proofs }: PlacedOrder): Promise<void> {
-    for (const { type, token, text } of proofs) {
-      if (type === 'http-01') answers.set(`/.well-known/acme-challenge/${token}`, text);
-      else await knot.set('example.com', `${token}. TXT "${text}"`);
-    }
-  }
+  const prove = ({ proofs }: PlacedOrder) => places.put(proofs);
   async function issued(names: readonly string[], proof: 'http-01' | 'dns-01', authority = make()): Promise<string> {
     const order = await authority.order(names, proof);
     await prove(order);
@@ -100,7 +83,7 @@ describeWithPebble('ACME with pebble', () => {
   });
 
   it('opens an account by external binding alone where the authority wants that', async () => {
-    const strict = await startPebble({ eab: EAB });
+    const strict = await places.pebble({ eab: EAB });
     try {
       await expect(make({}, strict).order([freshName()], 'http-01')).rejects.toMatchObject({ retryable: false, message: expect.stringContaining('externalAccountRequired') });
       await expect(make({ eab: EAB }, strict).order([freshName()], 'http-01')).resolves.toMatchObject({ proofs: [{ type: 'http-01' }] });
@@ -116,7 +99,7 @@ describeWithPebble('ACME with pebble', () => {
   });
 
   it('is told that an authority which cannot be reached may be later', async () => {
-    const gone = await startPebble();
+    const gone = await places.pebble();
     await gone.stop();
     await expect(make({}, gone).order([freshName()], 'http-01')).rejects.toMatchObject({ retryable: true, message: expect.stringContaining('ECONNREFUSED') });
     await expect(make({ trustedRoots: undefined as never }).order([freshName()], 'http-01')).rejects.toMatchObject({ retryable: true, message: expect.stringMatching(/self-signed|certificate/) });

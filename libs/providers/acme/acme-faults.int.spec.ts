@@ -1,11 +1,9 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { acmeFaults, AcmeProxy, isSigned, type AcmeFault } from '../../../test/support/acme-proxy.js';
 import { causeOf, wordsOf } from '../../../test/support/acme-words.js';
 import { describeWithPebble } from '../../../test/support/docker.js';
-import { Knot } from '../../../test/support/knot.js';
-import { Pebble } from '../../../test/support/pebble.js';
+import type { Pebble } from '../../../test/support/pebble.js';
+import { ProofPlaces } from '../../../test/support/proof-places.js';
 import { RateLimited, type PlacedOrder } from '../certificate-authority.js';
 import { ProviderError } from '../provider-error.js';
 import { freshKey, signingRequest } from '../signing-request.js';
@@ -31,7 +29,7 @@ class Stage {
 
   constructor(
     readonly proxy: AcmeProxy,
-    private readonly answers: Map<string, string>,
+    private readonly places: ProofPlaces,
     eab: typeof EAB | undefined,
   ) {
     const accountKey = freshKey();
@@ -42,7 +40,7 @@ class Stage {
 
   async place(authority = this.authority, replaces?: string): Promise<void> {
     this.order = await authority.order([this.name], 'http-01', replaces === undefined ? {} : { replaces });
-    for (const { token, text } of this.order.proofs) this.answers.set(`/.well-known/acme-challenge/${token}`, text);
+    await this.places.put(this.order.proofs);
   }
 
   async issue(): Promise<void> {
@@ -84,32 +82,23 @@ function isSurvived(kind: string, fault: AcmeFault): boolean {
 }
 
 describeWithPebble('ACME when a call fails', () => {
-  let knot: Knot;
-  let web: Server;
-  const answers = new Map<string, string>();
+  let places: ProofPlaces;
   const known = new Set<string>();
   const pebbles = new Map<typeof EAB | undefined, Pebble>();
 
   beforeAll(async () => {
-    web = createServer((request, response) => {
-      const text = answers.get(request.url ?? '');
-      response.writeHead(text === undefined ? 404 : 200).end(text);
-    }).listen(0, '127.0.0.1');
-    await new Promise((listening) => web.once('listening', listening));
-    knot = await Knot.start('example.com');
-    await knot.set('example.com', '*.example.com. A 127.0.0.1');
-    for (const eab of [undefined, EAB]) pebbles.set(eab, await Pebble.start({ dns: knot.address, httpPort: (web.address() as AddressInfo).port, isSteady: true, ...(eab && { eab }) }));
+    places = await ProofPlaces.open();
+    for (const eab of [undefined, EAB]) pebbles.set(eab, await places.pebble({ isSteady: true, ...(eab && { eab }) }));
   });
   afterAll(async () => {
     for (const pebble of pebbles.values()) await pebble.stop();
-    await knot?.stop();
-    web?.close();
+    await places?.close();
   });
 
   async function onStage<T>({ eab }: Act, tell: (stage: Stage) => Promise<T>): Promise<T> {
     const proxy = await AcmeProxy.before(pebbles.get(eab)!, PATIENCE_SECONDS);
     try {
-      return await tell(new Stage(proxy, answers, eab));
+      return await tell(new Stage(proxy, places, eab));
     } finally {
       await proxy.close();
     }
@@ -169,7 +158,7 @@ describeWithPebble('ACME when a call fails', () => {
   it('opens its account anew at an authority that has forgotten it', async () => {
     await onStage({ before: nothing, run: nothing }, async (stage) => {
       await stage.place();
-      const another = await Pebble.start({ dns: knot.address, httpPort: (web.address() as AddressInfo).port, isSteady: true });
+      const another = await places.pebble({ isSteady: true });
       stage.proxy.turnTo(another);
       await expect(stage.place()).rejects.toMatchObject({ retryable: false, message: expect.stringMatching(/could not take an order: it answers 400 \(accountDoesNotExist\)/) });
       await stage.place();
