@@ -16,6 +16,14 @@ interface Answer {
   readonly body: Buffer;
 }
 
+/** What good answers of a kind say besides: when to ask again, and for the first of them, that it is not done yet. */
+interface Patience {
+  readonly kind: string;
+  readonly retryAfter: string;
+  readonly status: string;
+  left: number;
+}
+
 interface Rule {
   readonly kind: string;
   readonly fault: AcmeFault;
@@ -48,6 +56,7 @@ export class AcmeProxy {
   /** What the authority made of them, by their kinds: accounts, orders. */
   readonly made: string[] = [];
   private rules: Rule[] = [];
+  private patience: Patience[] = [];
   /** For the first call of each kind that is not known yet. */
   private upcoming: AcmeFault[] = [];
   private known = new Set<string>();
@@ -82,6 +91,11 @@ export class AcmeProxy {
     this.rules.push({ kind, fault, left: nth });
   }
 
+  /** Good answers of a kind have this Retry-After. With a status, the first of them says that it is still so. */
+  asksForPatience(kind: string, retryAfter: string, status = ''): void {
+    this.patience.push({ kind, retryAfter, status, left: status === '' ? Infinity : 1 });
+  }
+
   /** From now on each kind of call but these meets one fault when it first comes, each the next of the faults, and again from the first one. */
   failEachKindOnce(faults: readonly AcmeFault[], but: readonly string[] = []): void {
     this.known = new Set(but);
@@ -94,7 +108,7 @@ export class AcmeProxy {
   }
 
   forget(): void {
-    this.seen.length = this.met.length = this.made.length = this.rules.length = this.upcoming.length = 0;
+    this.seen.length = this.met.length = this.made.length = this.rules.length = this.patience.length = this.upcoming.length = 0;
     this.stage = '';
   }
 
@@ -113,11 +127,19 @@ export class AcmeProxy {
     if (fault === 'cut-before') return void asked.socket.destroy();
     const refusal = fault && (await this.refusalOf(fault, asked));
     if (refusal) return send(response, refusal);
-    const answer = await this.pass(asked.method ?? 'GET', asked.url ?? '/', asked.headers, body);
+    const answer = this.patiently(kind, await this.pass(asked.method ?? 'GET', asked.url ?? '/', asked.headers, body));
     if (answer.status === 201) this.made.push(kind);
     if (fault === 'cut-after') return void asked.socket.destroy();
     if (fault === 'hang-after') return;
     send(response, fault === 'half' || fault === 'nothing' ? useless(fault, answer) : answer);
+  }
+
+  private patiently(kind: string, answer: Answer): Answer {
+    const found = this.patience.find((one) => one.kind === kind && one.left > 0);
+    if (!found || answer.status !== 200) return answer;
+    found.left--;
+    const body = found.status === '' ? answer.body : Buffer.from(JSON.stringify({ ...(JSON.parse(answer.body.toString()) as object), status: found.status }));
+    return { ...answer, headers: { ...answer.headers, 'retry-after': found.retryAfter }, body };
   }
 
   /** What was asked for, and at which point of an order where it is asked for at several. */

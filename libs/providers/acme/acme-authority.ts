@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { axios, Client, directory, type Authorization, type Order } from 'acme-client';
 import type { CertificateProof } from '#contracts/gen/hostplane/v1/certificate.js';
 import { reached } from '#contracts/probe.js';
-import { revocationReasons, type CertificateAuthority, type PlacedOrder, type RenewalWindow, type RevocationReason } from '../certificate-authority.js';
+import { RateLimited, revocationReasons, type CertificateAuthority, type PlacedOrder, type RenewalWindow, type RevocationReason } from '../certificate-authority.js';
 import { ProviderError } from '../provider-error.js';
-import { asProviderError, detailOf, FailedCall, setUpHttp, timeOf } from './acme-http.js';
+import { asProviderError, detailOf, earlier, FailedCall, patienceOf, renewalCheckAt, setUpHttp } from './acme-http.js';
 import { renewalId } from './renewal-info.js';
 
 export interface AcmeSettings {
@@ -29,11 +29,15 @@ export const knownDirectories: Readonly<Record<string, string>> = { letsencrypt:
 
 const PATIENCE_MS = 90_000;
 const LONGEST_POLL_MS = 3_000;
+const LONGEST_REST_MS = 24 * 3_600_000;
 const ASK_AGAIN_MS = 6 * 3_600_000;
 const STATUSES: readonly string[] = ['pending', 'ready', 'processing', 'valid', 'invalid'];
 const CHAIN = /-----BEGIN CERTIFICATE-----[^]+-----END CERTIFICATE-----\s*$/;
 /** Numbers of RFC 5280, 5.3.1. */
 const REASON_CODES: Record<RevocationReason, number> = { unspecified: 0, keyCompromise: 1, superseded: 4, cessationOfOperation: 5 };
+
+/** What a look has shown: it is done, or what is to be looked at again. */
+type Looked<T> = { readonly done: T } | { readonly waitsFor: readonly object[]; readonly status: string };
 
 /** An authority that speaks ACME (RFC 8555). An order's reference is its URL. */
 export class AcmeAuthority implements CertificateAuthority {
@@ -58,7 +62,7 @@ export class AcmeAuthority implements CertificateAuthority {
   async issue({ reference, proofs }: PlacedOrder, csr: string, signal?: AbortSignal): Promise<string> {
     return this.asked('issue the certificate', signal, async (client) => {
       const order = await this.refresh(client, reference);
-      if (order.status === 'pending') await this.prove(client, order, proofs);
+      if (order.status === 'pending') await this.prove(client, order, proofs, signal);
       const ready = await this.untilNot(client, reference, 'pending', signal);
       reached('acme:finalize');
       if (ready.status === 'ready') await this.during('take the signing request', client.finalizeOrder(ready, csr));
@@ -88,10 +92,11 @@ export class AcmeAuthority implements CertificateAuthority {
   private async window(id: string, options: { readonly signal?: AbortSignal }): Promise<RenewalWindow | undefined> {
     const base = (await axios.get<{ renewalInfo?: string }>(this.settings.directoryUrl, options)).data.renewalInfo;
     if (!base) return undefined;
-    const { data, headers } = await axios.get<{ suggestedWindow?: { start: string; end: string }; explanationURL?: string }>(`${base.replace(/\/$/, '')}/${id}`, options);
+    const { data } = await axios.get<{ suggestedWindow?: { start: string; end: string }; explanationURL?: string }>(`${base.replace(/\/$/, '')}/${id}`, options);
     const [start, end] = [data.suggestedWindow?.start, data.suggestedWindow?.end].map((time) => Date.parse(time ?? ''));
     if (!Number.isFinite(start) || !Number.isFinite(end)) throw new Error('its answer has no time');
-    const askAgainAt = timeOf((headers as Record<string, string | undefined>)['retry-after'], new Date()) || new Date(Date.now() + ASK_AGAIN_MS).toISOString();
+    if (end! <= start!) throw new Error('its answer has a window that ends before it begins');
+    const askAgainAt = renewalCheckAt(data, new Date(), ASK_AGAIN_MS);
     return { start: new Date(start!).toISOString(), end: new Date(end!).toISOString(), explanation: data.explanationURL ?? '', askAgainAt };
   }
 
@@ -107,8 +112,8 @@ export class AcmeAuthority implements CertificateAuthority {
     });
   }
 
-  /** Says of each proof that it is there. */
-  private async prove(client: Client, order: Order, proofs: readonly CertificateProof[]): Promise<void> {
+  /** Says of each proof that it is there, and waits until they were looked at, or one was found wanting. */
+  private async prove(client: Client, order: Order, proofs: readonly CertificateProof[], signal?: AbortSignal): Promise<void> {
     const open = (await this.authorizations(client, order)).filter(({ status }) => status === 'pending');
     reached('acme:prove');
     for (const authorization of open) {
@@ -116,15 +121,31 @@ export class AcmeAuthority implements CertificateAuthority {
       const chosen = await Promise.all(authorization.challenges.map(async (one) => (await isProof(client, one, proofs)) && one.status === 'pending' ? [one] : []));
       for (const challenge of chosen.flat()) await this.during('look at a proof', client.completeChallenge(challenge));
     }
+    await this.until('the proofs are', signal, async () => {
+      const all = await this.authorizations(client, order);
+      const isOver = all.every(({ status }) => status !== 'pending') || all.some(({ status }) => status === 'invalid');
+      return isOver ? { done: true } : { waitsFor: all.filter(({ status }) => status === 'pending'), status: 'pending' };
+    });
   }
 
-  private async untilNot(client: Client, reference: string, status: string, signal?: AbortSignal, other = status): Promise<Order> {
-    const end = Date.now() + (this.settings.patienceMs ?? PATIENCE_MS);
-    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, LONGEST_POLL_MS)) {
+  private untilNot(client: Client, reference: string, status: string, signal?: AbortSignal, other = status): Promise<Order> {
+    return this.until<Order>('the order is', signal, async () => {
       const order = await this.refresh(client, reference);
       if (order.status === 'invalid') throw new ProviderError(`The certificate authority refuses the order: ${whyRefused(order, await this.authorizations(client, order))}`, false);
-      if (order.status !== status && order.status !== other) return order;
-      if (Date.now() + waitMs > end) throw new ProviderError(`The certificate authority has not come to an end: the order is still ${order.status}.`, true);
+      return order.status !== status && order.status !== other ? { done: order } : { waitsFor: [order], status: order.status };
+    });
+  }
+
+  /** Looks until it is done, more and more seldom, and no sooner than the authority wants to be asked. It is not waited for where that is too late. */
+  private async until<T>(what: string, signal: AbortSignal | undefined, look: () => Promise<Looked<T>>): Promise<T> {
+    const end = Date.now() + (this.settings.patienceMs ?? PATIENCE_MS);
+    for (let pollMs = 50; ; pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)) {
+      const seen = await look();
+      if ('done' in seen) return seen.done;
+      const now = new Date();
+      const askedMs = patienceOf(seen.waitsFor, now);
+      const waitMs = Math.max(pollMs, askedMs);
+      if (now.getTime() + waitMs > end) throw notYet(`The certificate authority has not come to an end: ${what} still ${seen.status}.`, askedMs, now);
       await sleep(waitMs, undefined, { ...(signal && { signal }) });
     }
   }
@@ -177,6 +198,12 @@ export class AcmeAuthority implements CertificateAuthority {
     if (!isThere || email) await this.during(isThere ? 'take note of whom to write to' : 'open an account', client.createAccount({ termsOfServiceAgreed: true, ...(email && { contact: [`mailto:${email}`] }) }));
     return client;
   }
+}
+
+function notYet(words: string, askedMs: number, now: Date): ProviderError {
+  if (askedMs === 0) return new ProviderError(words, true);
+  const notBefore = earlier(new Date(now.getTime() + askedMs).toISOString(), now, LONGEST_REST_MS);
+  return new RateLimited(`${words} It wants to be asked again at ${notBefore}.`, notBefore);
 }
 
 /** A refusal of this kind is an answer (RFC 8555, 6.7): undefined. */

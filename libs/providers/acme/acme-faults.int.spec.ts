@@ -165,4 +165,43 @@ describeWithPebble('ACME when a call fails', () => {
       await another.stop();
     });
   });
+
+  const ISSUE: Act = { before: (stage) => stage.place(), run: nothing };
+  const numberOf = (stage: Stage, kind: string) => stage.proxy.seen.filter((one) => one === kind).length;
+
+  it.each([['authorization', 'pending'], ['order after challenge', 'pending'], ['order after finalize', 'processing']])('looks again at what it is told of by %s when it is told to', async (kind, status) => {
+    await onStage(ISSUE, async (stage) => {
+      await stage.place();
+      stage.proxy.seen.length = 0;
+      if (kind === 'authorization') stage.proxy.asksForPatience(kind, '0', status);
+      stage.proxy.asksForPatience(kind, '2', status);
+      const begun = Date.now();
+      await stage.issue();
+      expect(Date.now() - begun).toBeGreaterThan(1_900);
+      expect(numberOf(stage, kind)).toBeLessThanOrEqual(kind === 'authorization' ? 3 : 2);
+    });
+  });
+
+  it('does not wait for an authority that wants to be asked much later, and says when it may be asked', async () => {
+    await onStage(ISSUE, async (stage) => {
+      await stage.place();
+      stage.proxy.asksForPatience('order after finalize', '600', 'processing');
+      const begun = Date.now();
+      const failed = await stage.issue().then(() => undefined, (error: unknown) => error);
+      expect(Date.now() - begun).toBeLessThan(8_000);
+      expect(failed).toBeInstanceOf(RateLimited);
+      expect(failed).toMatchObject({ retryable: true, message: expect.stringMatching(/the order is still processing.*asked again at \d{4}-/) });
+      expect(Math.round((Date.parse((failed as RateLimited).notBefore) - begun) / 60_000)).toBe(10);
+      await stage.issue();
+    });
+  });
+
+  it.each([['1', 60], ['7200', 7_200], ['999999999999', 86_400]])('asks when to renew again %s seconds after it was told so, but within a minute and a day', async (retryAfter, seconds) => {
+    await onStage(ISSUE, async (stage) => {
+      await issued(stage);
+      stage.proxy.asksForPatience('renewalInfo', retryAfter);
+      const { askAgainAt } = (await stage.authority.renewal(stage.chain))!;
+      expect(Math.abs(Date.parse(askAgainAt) - Date.now() - seconds * 1_000)).toBeLessThan(10_000);
+    });
+  });
 });

@@ -25,7 +25,14 @@ interface Sent {
   readonly signal?: AbortSignal;
 }
 
+/** Retry-After of answers that said how something is, which may say that it is not done yet. */
+const retryAfters = new WeakMap<object, string>();
+
 const KIND = 'urn:ietf:params:acme:error:';
+const DAY_MS = 86_400_000;
+const [LEAST_RENEWAL_CHECK_MS, LONGEST_RENEWAL_CHECK_MS] = [60_000, DAY_MS];
+/** Let's Encrypt counts certificates by the week: no limit that is meant lasts longer. */
+const LONGEST_REFUSAL_MS = 7 * DAY_MS;
 /** Kinds that pass by themselves; whatever else an authority says, it would say again. */
 const PASSING = ['badNonce', 'serverInternal', 'orderNotReady'];
 
@@ -67,6 +74,8 @@ export function setUpHttp(trustedRoots: string | undefined, answerMs: number): v
       const { status, data, headers, config } = response as { status: number; data: unknown; headers: Record<string, string | undefined>; config: Sent };
       const failure = failureOf(status, data, headers, pathOf(config));
       if (failure) throw failure;
+      const retryAfter = headers['retry-after'];
+      if (retryAfter !== undefined && typeof data === 'object' && data !== null) retryAfters.set(data, retryAfter);
       return response;
     },
     (error: Error & { code?: string; config?: Sent }) => {
@@ -103,9 +112,25 @@ export function asProviderError(error: unknown, what: string, now = new Date()):
 /** What an authority's refusal means to us. */
 function refused({ status, problem, retryAfter }: Refusal, words: string, now: Date, cause: unknown): ProviderError {
   const [kind, notBefore] = [kindOf(problem), timeOf(retryAfter, now)];
-  if (status === 429 || kind === 'rateLimited' || (status === 503 && notBefore !== '')) return new RateLimited(words, notBefore, { cause });
+  if (status === 429 || kind === 'rateLimited' || (status >= 500 && notBefore !== '')) return new RateLimited(words, notBefore && earlier(notBefore, now, LONGEST_REFUSAL_MS), { cause });
   return new ProviderError(words, status >= 500 || PASSING.includes(kind), { cause });
 }
+
+/** How long the authority wants us to wait until it is asked again for what it answered (RFC 8555, 7.4 and 7.5.1), in milliseconds; 0: it does not say. */
+export function patienceOf(answers: readonly object[], now: Date): number {
+  const times = answers.map((one) => Date.parse(timeOf(retryAfters.get(one), now)) - now.getTime());
+  return Math.max(0, ...times.filter((ms) => ms > 0));
+}
+
+/** When to ask for renewal information again: within a minute and a day, as RFC 9773 (4.3.1) has it; after `otherwiseMs` where nothing was said. */
+export function renewalCheckAt(answer: object, now: Date, otherwiseMs: number): string {
+  const saidMs = Date.parse(timeOf(retryAfters.get(answer), now)) - now.getTime();
+  const waitMs = Number.isNaN(saidMs) ? otherwiseMs : Math.min(Math.max(saidMs, LEAST_RENEWAL_CHECK_MS), LONGEST_RENEWAL_CHECK_MS);
+  return new Date(now.getTime() + waitMs).toISOString();
+}
+
+/** No later than so long from now: nobody's clock or mistake puts us off for ever. */
+export const earlier = (time: string, now: Date, longestMs: number): string => new Date(Math.min(Date.parse(time), now.getTime() + longestMs)).toISOString();
 
 /** What went wrong with an order or a proof, in one sentence. */
 export function detailOf({ detail, subproblems = [] }: Problem): string {

@@ -30,6 +30,10 @@ describe('what an authority refuses', () => {
     const away = new Unavailable('secrets did not answer');
     expect([asProviderError(away, 'take an order'), asProviderError(new Error('ECONNRESET'), 'take an order')]).toEqual([away, expect.objectContaining({ name: 'ProviderError', retryable: true })]);
   });
+  it('puts off for a week at most, whatever it says', () => {
+    expect(['864000', '999999999999', 'Fri, 31 Dec 9999 23:59:59 GMT'].map((text) => (refusalOf(429, {}, text) as RateLimited).notBefore)).toEqual(Array(3).fill('2026-01-08T00:00:00.000Z'));
+  });
+  it('because it is out of order for some time is not asked again before that', () => expect(refusalOf(500, {}, '3600')).toMatchObject({ retryable: true, notBefore: '2026-01-01T01:00:00.000Z' }));
   it('names no time where it makes no sense', () => expect(['soon', '', '99999999999999999999'].map((text) => timeOf(text, now))).toEqual(['', '', '']));
 });
 
