@@ -239,12 +239,10 @@ export class CertificatePoller implements OnApplicationBootstrap, OnApplicationS
   }
 
   private async planRenewal(id: string, certificate: Certificate, last: StoredMessage): Promise<number | undefined> {
-    // Whatever comes of it, it is not asked for again at once.
-    this.askRenewalAt.set(id, new Date(Date.now() + 3_600_000).toISOString());
-    const suggested = await this.issuance.renewal(certificate);
-    if (!suggested) return undefined;
-    this.askRenewalAt.set(id, suggested.askAgainAt);
-    if (suggested.renewAt === certificate.renewAt) return undefined;
+    const { suggested, problem, askAgainAt } = await this.issuance.renewal(certificate);
+    this.askRenewalAt.set(id, askAgainAt);
+    if (problem !== undefined) this.log.warn(`${certificate.of.domain} is renewed when two thirds of its life are over, unless its authority says otherwise. It is asked again at ${askAgainAt}. ${problem}`);
+    if (!suggested || suggested.renewAt === certificate.renewAt) return undefined;
     return this.record(id, last, 'plan', { type: 'PlanRenewal', renewAt: suggested.renewAt, reason: suggested.reason });
   }
 

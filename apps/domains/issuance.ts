@@ -14,6 +14,16 @@ import type { ProofRecords } from './proof-records.js';
 
 type Failure = Extract<CertificateCommand, { type: 'RecordFailure' }>;
 
+/** An authority that gave no advice on renewals, or could not, is asked again after so long, or once it allows it; a day is the longest that RFC 9773 (4.3.1) lets one wait. */
+const [ADVICE_AGAIN_MS, LONGEST_ADVICE_AGAIN_MS] = [3_600_000, 86_400_000];
+
+/** `suggested`: nothing, where the authority says nothing, or `problem` tells why it could not be asked. */
+export interface RenewalAdvice {
+  readonly suggested?: { readonly renewAt: string; readonly reason: string };
+  readonly problem?: string;
+  readonly askAgainAt: string;
+}
+
 /** Takes a certificate through its steps with an authority. Each answers what is to be recorded, also that it failed; what is thrown is to be tried again soon. */
 export class Issuance {
   constructor(
@@ -83,15 +93,20 @@ export class Issuance {
     });
   }
 
-  /** When its authority would like it to be renewed; undefined: it does not say. One instant of the window, always the same for a certificate. */
-  async renewal({ issued, issuedBy }: Certificate): Promise<{ renewAt: string; reason: string; askAgainAt: string } | undefined> {
+  /** When its authority would like it to be renewed, if it says so. One instant of the window, always the same for a certificate. */
+  async renewal({ issued, issuedBy }: Certificate): Promise<RenewalAdvice> {
     const known = this.authorities.find(issuedBy);
-    if (!issued || !known) return undefined;
-    const window = await known.renewal(issued.chain);
-    if (!window) return undefined;
-    const [start, end] = [Date.parse(window.start), Date.parse(window.end)];
-    const share = parseInt(issued.fingerprint.slice(0, 8), 16) / 2 ** 32;
-    return { renewAt: new Date(start + Math.floor((end - start) * share)).toISOString(), reason: window.explanation || 'The authority suggests this time.', askAgainAt: window.askAgainAt };
+    try {
+      const window = issued && known && (await known.renewal(issued.chain));
+      if (!window) return { askAgainAt: inMs(ADVICE_AGAIN_MS) };
+      const [start, end] = [Date.parse(window.start), Date.parse(window.end)];
+      const share = parseInt(issued.fingerprint.slice(0, 8), 16) / 2 ** 32;
+      return { suggested: { renewAt: new Date(start + Math.floor((end - start) * share)).toISOString(), reason: window.explanation || 'The authority suggests this time.' }, askAgainAt: window.askAgainAt };
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      const allowedAt = error instanceof RateLimited && error.notBefore !== '' ? Date.parse(error.notBefore) - Date.now() : 0;
+      return { problem: error.message, askAgainAt: inMs(Math.min(Math.max(allowedAt, ADVICE_AGAIN_MS), LONGEST_ADVICE_AGAIN_MS)) };
+    }
   }
 
   /** What a step could not do is recorded with it. Somebody on the bus who is away is no failure of the certificate. */
@@ -107,3 +122,4 @@ export class Issuance {
 }
 
 const now = (): string => new Date().toISOString();
+const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
