@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { storableJson, storableText } from './storable-text.js';
 import type { Row, TableDefinition } from './tables.js';
 
 /** What stands before and after the rows of a COPY: a signature, flags, and the length of an extension that there is none of; then an end in place of a row. */
@@ -62,7 +63,7 @@ export class CopyRows {
     let most = 2 + NUMBER_BYTES * this.#columns.length;
     for (const [i, { name, isJson }] of this.#columns.entries()) {
       const cell = row[name] ?? null;
-      const written = (this.#cells[i] = cell !== null && (isJson || typeof cell === 'object') ? JSON.stringify(cell) : cell);
+      const written = (this.#cells[i] = cell !== null && (isJson || typeof cell === 'object') ? storableJson(cell) : typeof cell === 'string' ? storableText(cell) : cell);
       if (typeof written === 'string') most += BYTES_OF_A_CHARACTER * written.length;
     }
     this.#reserve(most);

@@ -131,6 +131,44 @@ describe('a projection', () => {
     await projection.stop();
   });
 
+  it('goes on over text that the database cannot hold, live and rebuilt alike', async () => {
+    const projection = await start(tokens(1));
+    const texts = ['nul \u0000\u0000 in it', 'half a pair \ud83d, the other \ude00', 'no \\u0000 and no \\\\ud83d', 'a pair \u{1f600}'];
+    let last = 0;
+    for (const text of texts) ({ lastPosition: last } = await issue('texts', text));
+    expect(await projection.waitFor(last, 5_000)).toBe(true);
+    const shown = ['no \\u0000 and no \\\\ud83d', 'a pair \u{1f600}'];
+    const row = async () => (await rowsOf('tokens')).find(({ id }) => id === 'texts');
+    expect(await row()).toMatchObject({ names: shown, count: texts.length, last: shown[1] });
+    ({ lastPosition: last } = await issue('texts', texts[0]!));
+    ({ lastPosition: last } = await issue('texts', texts[1]!));
+    expect(await projection.waitFor(last, 5_000)).toBe(true);
+    const replaced = { names: ['nul \ufffd\ufffd in it', 'half a pair \ufffd, the other \ufffd'], last: 'half a pair \ufffd, the other \ufffd' };
+    expect(await row()).toMatchObject(replaced);
+    await projection.rebuild();
+    expect(await row()).toMatchObject(replaced);
+    await projection.stop();
+  });
+
+  it('goes on over keys that the database cannot hold', async () => {
+    const byName: ProjectionDefinition = {
+      name: 'names', version: 1, categories: ['token'], tables: [{ table: 'names', columns: { name: 'text', count: 'integer' } }],
+      async apply(batch, tx) {
+        const names = batch.flatMap((message) => (message.type === 'TokenIssued' ? [message.data.name] : []));
+        const rows = await tx.rows<{ name: string; count: number }>('names', names);
+        await tx.put('names', [...new Set(names)].map((name) => ({ name, count: (rows.get(name)?.count ?? 0) + 1 })));
+        await tx.remove('names', names.filter((name) => name.startsWith('gone')));
+      },
+    };
+    const projection = await start(byName);
+    const { lastPosition } = await issue('keys', 'nul \0 again');
+    await issue('keys', 'gone \0');
+    await issue('keys', 'nul \0 again');
+    expect(await projection.waitFor(lastPosition + 2, 5_000)).toBe(true);
+    expect((await rowsOf('names')).map(({ name }) => name)).toEqual(expect.arrayContaining(['nul \ufffd again']));
+    await projection.stop();
+  });
+
   it('is rebuilt by its next start when its version is another', async () => {
     const projection = await start(tokens(2));
     expect((await rowsOf('tokens'))[0]).toMatchObject({ id: 'a', extra: true });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
+import { storableJson, storableText } from './storable-text.js';
 import { keyColumn, physicalName, type ProjectionTx, type Row, type TableDefinition } from './tables.js';
 
 type Key = string | number;
@@ -69,8 +70,8 @@ export class TableTx implements ProjectionTx {
     const others = Object.keys(definition.columns).filter((column) => column !== key).map((column) => `"${column}" = excluded."${column}"`);
     const conflict = others.length > 0 ? `UPDATE SET ${others.join(', ')}` : 'NOTHING';
     return [
-      ...(rows.length > 0 ? [`put_${table} AS (INSERT INTO ${name} SELECT r.* FROM moved, json_populate_recordset(NULL::${name}, ${add(JSON.stringify(rows))}) r ON CONFLICT ("${key}") DO ${conflict})`] : []),
-      ...(gone.length > 0 ? [`removed_${table} AS (DELETE FROM ${name} USING moved WHERE "${key}" = ANY(${add(gone)}::${definition.columns[key]}[]))`] : []),
+      ...(rows.length > 0 ? [`put_${table} AS (INSERT INTO ${name} SELECT r.* FROM moved, json_populate_recordset(NULL::${name}, ${add(storableJson(rows))}) r ON CONFLICT ("${key}") DO ${conflict})`] : []),
+      ...(gone.length > 0 ? [`removed_${table} AS (DELETE FROM ${name} USING moved WHERE "${key}" = ANY(${add(gone.map(storableKey))}::${definition.columns[key]}[]))`] : []),
     ];
   }
 
@@ -95,7 +96,7 @@ export class TableTx implements ProjectionTx {
       return `SELECT ${i} AS which, to_json(t) AS row FROM ${name} t WHERE "${key}" = ANY($${i + 1}::${definition.columns[key]}[])`;
     });
     const text = selects.join(' UNION ALL ');
-    const { rows } = await this.client.query<{ which: number; row: Row }>({ name: nameOf(text), text, values: asked.map(([, keys]) => [...keys]) });
+    const { rows } = await this.client.query<{ which: number; row: Row }>({ name: nameOf(text), text, values: asked.map(([, keys]) => [...keys].map(storableKey)) });
     for (const [table, keys] of asked) for (const key of keys) this.known.get(table)!.set(key, undefined);
     for (const { which, row } of rows) {
       const [table] = asked[which]!;
@@ -113,6 +114,8 @@ export class TableTx implements ProjectionTx {
 function nameOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url');
 }
+
+const storableKey = (key: Key): Key => (typeof key === 'string' ? storableText(key) : key);
 
 function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
   let value = map.get(key);
