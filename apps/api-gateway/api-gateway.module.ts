@@ -123,6 +123,7 @@ function healthOf(store: EventStore, bus: BusClient, readModel: ReadModel, promi
   health.add('bus', () => (bus.connected ? Promise.resolve() : Promise.reject(new Error('the bus is away'))));
   health.add('read model', async () => {
     const lag = (await store.head()) - readModel.position;
+    if (readModel.problem !== undefined) throw new Error(`${lag} messages behind the log, which it cannot follow: ${readModel.problem}`);
     if (lag > MOST_LAG) throw new Error(`${lag} messages behind the log`);
   });
   health.add('isolation', () => isolation(promised));

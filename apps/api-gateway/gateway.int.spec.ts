@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ApiClient } from '#api/client.js';
 import type { Problem } from '#api/problem.js';
@@ -149,6 +153,24 @@ describe('what is asked wrongly', () => {
     const response = await fetch(ann.base + path, { method, ...(body === undefined ? {} : { body }), headers: { authorization: `Bearer ${ann.token}`, 'content-type': type } });
     expect(response.status).toBe(status);
     expect(await response.json()).toMatchObject({ code, status, type: `urn:hostplane:problem:${code}` });
+  });
+  it.each([
+    ['text with a NUL in the body', 'POST', '/tokens', { name: 'a\0b', scopes: ['read'] }, 'name'], ['text with a NUL deep in the body', 'PATCH', '/sites/hello/edge', { maintenance: { text: 'a\0b' } }, 'maintenance.text'],
+    ['half a surrogate pair', 'POST', '/tokens', { name: 'a\ud83db', scopes: ['read'] }, 'name'], ['a NUL in the path', 'GET', '/domains/a%00b', undefined, 'name'], ['a NUL in the query', 'GET', '/sites?projectId=%00', undefined, 'projectId'],
+  ])('%s is refused, and named', async (_, method, path, body, field) => {
+    const before = (await gateway.events()).length;
+    const reply = await ann.call<Problem & Record<string, unknown>>(method, path, body);
+    expect([reply.status, reply.body.code]).toEqual([422, 'invalid']);
+    expect(reply.body.errors).toEqual([{ field, message: 'Text may have no NUL, and no half of a surrogate pair.' }]);
+    expect((await gateway.events()).length).toBe(before);
+  });
+  it.each([['an address that is no address', '/domains/%zz', 400, 'malformed'], ['an address that is too long', `/domains/${'a'.repeat(12_000)}`, 400, 'malformed']])('%s is a problem', async (_, path, status, code) => {
+    const response = await fetch(ann.base + path, { headers: { authorization: `Bearer ${ann.token}` } });
+    expect([response.status, response.headers.get('content-type')]).toEqual([status, expect.stringContaining('application/problem+json')]);
+    expect(await response.json()).toMatchObject({ code, status, type: `urn:hostplane:problem:${code}`, requestId: response.headers.get('x-request-id') });
+  });
+  it('names as long as a domain can be are looked for, in any alphabet', async () => {
+    for (const name of [`${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.example.com`, `${'\u{10ffff}'.repeat(60)}.example.com`, 'ü'.repeat(500)]) expect(await ann.call('GET', `/domains/${encodeURIComponent(name)}`)).toMatchObject({ status: 404, body: { code: 'not-found' } });
   });
   it('a page size or cursor that cannot be', async () => {
     for (const query of ['limit=0', 'limit=201', 'limit=x', 'cursor=xyz', 'status=NOPE', 'colour=red']) expect((await ann.call('GET', `/sites?${query}`)).status).toBe(422);
@@ -426,6 +448,25 @@ describe('the process', () => {
     }
     expect(await (await fetch(`${ann.base}/health`)).json()).toMatchObject({ status: 'ok', parts: [{ name: 'log', ok: true }, { name: 'bus', ok: true }, { name: 'read model', ok: true }, { name: 'isolation', ok: true }] });
   });
+  it('says that what it shows follows the log no more, and that it does again', async () => {
+    const readModel = async () => {
+      const health = await fetch(`${ann.base}/health`);
+      return [health.status, ((await health.json()) as { parts: { name: string; ok: boolean; detail: string }[] }).parts.find(({ name }) => name === 'read model')];
+    };
+    const comes = async (expected: readonly unknown[]) => {
+      const [status] = expected;
+      for (const end = Date.now() + 20_000; Date.now() < end && (await readModel())[0] !== status; ) await sleep(100);
+      expect(await readModel()).toEqual(expected);
+    };
+    await gateway.inTables('ALTER TABLE api_gateway.checkpoints RENAME TO elsewhere');
+    try {
+      await ann.call('POST', '/tokens', { name: 'unseen', scopes: ['read'] });
+      await comes([503, { name: 'read model', ok: false, detail: expect.stringMatching(/^\d+ messages behind the log, which it cannot follow: .*checkpoints/) }]);
+    } finally {
+      await gateway.inTables('ALTER TABLE api_gateway.elsewhere RENAME TO checkpoints');
+    }
+    await comes([200, expect.objectContaining({ ok: true })]);
+  });
   it('counts requests, for this machine and admins', async () => {
     expect(await (await fetch(`${gateway.url}/metrics`)).text()).toContain('hostplane_http_request_seconds_count');
     const elsewhere = { 'x-forwarded-for': '192.0.2.1' };
@@ -452,6 +493,10 @@ describe('the process', () => {
     const client = new ApiClient({ url: gateway.url, token: ann.token });
     expect((await client.call('showSession', {})).body.owner).toBe('ann');
     await expect(client.call('showSite', { params: { id: 'nope' } })).rejects.toMatchObject({ code: 'not-found' });
+    const other = createServer((_, response) => void response.writeHead(414, { 'content-type': 'application/json' }).end('{"statusCode":414}')).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    await expect(new ApiClient({ url: `http://127.0.0.1:${(other.address() as AddressInfo).port}`, retries: 0 }).call('showSession', {})).rejects.toMatchObject({ name: 'UnreachableError', message: expect.stringContaining('HTTP 414') });
+    other.close();
     await expect(new ApiClient({ url: 'http://127.0.0.1:65530', retries: 0 }).call('showSession', {})).rejects.toMatchObject({ name: 'UnreachableError' });
   });
 });

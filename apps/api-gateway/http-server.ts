@@ -3,18 +3,21 @@ import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import rateLimit from '@fastify/rate-limit';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { toProblem } from '#api/problem.js';
 import type { Logger } from '#boot/logger.js';
 import { serveApiDocs } from './api-docs.js';
 import { bearerOf } from './auth.guard.js';
 import { header } from './call.js';
 import type { Metrics } from './metrics.js';
-import { rateLimited } from './problem.filter.js';
+import { problemFor, rateLimited } from './problem.filter.js';
 import type { TokenBook } from './tokens.queries.js';
 
 const JSON_LIMIT_BYTES = 1 << 20;
 /** A slow line may take so long for a whole upload. */
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
+/** A domain may be typed with 1,000 characters of any alphabet, each of which takes up to nine in a path. */
+const LONGEST_PARAMETER = 9_000;
 const CLOSE_WITHIN_MS = 5_000;
 
 export function httpAdapter(): FastifyAdapter {
@@ -22,8 +25,16 @@ export function httpAdapter(): FastifyAdapter {
     bodyLimit: JSON_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    frameworkErrors: refuse,
     genReqId: (request: { headers: Record<string, string | string[] | undefined> }) => requestIdOf(request.headers['x-request-id']),
   });
+}
+
+/** Of an address that cannot be read no handler hears, nor its filter. */
+function refuse(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toProblem(problemFor(error), request.id);
+  void reply.status(problem.status).headers({ 'x-request-id': request.id, 'cache-control': 'no-store' }).type('application/problem+json').send(JSON.stringify(problem));
 }
 
 /** What every request passes before a handler: headers, limits, bodies. */

@@ -7,10 +7,14 @@ import { gatewayProjection } from './gateway.projection.js';
 /** Longest that an answer waits for the read model to show what was just done: a member whose own change is missing asks twice. */
 const SHOWN_WITHIN_MS = 2_000;
 
+/** A batch that fails is tried again each second: after this time without a failure it has passed. */
+const FAILING_FOR_MS = 5_000;
+
 /** What the gateway shows, kept equal to the log. */
 export class ReadModel {
   private readonly projection: Projection;
   private readonly ending = new AbortController();
+  private failure: { readonly atMs: number; readonly position: number; readonly reason: string } | undefined;
 
   constructor(
     private readonly store: EventStore,
@@ -21,13 +25,22 @@ export class ReadModel {
     this.projection = new Projection({
       store, db, schema, definition: gatewayProjection,
       onProgress: (progress) => log.info(progress, 'Building the read model from the log'),
-      onError: (err) => log.warn({ err }, 'The read model cannot follow the log; trying again'),
+      onError: (err) => {
+        this.failure = { atMs: Date.now(), position: this.position, reason: (err as Error).message };
+        log.warn({ err }, 'The read model cannot follow the log; trying again');
+      },
     });
   }
 
   /** Last log position that can be read here. */
   get position(): number {
     return this.projection.position;
+  }
+
+  /** Why it does not follow the log just now; undefined: it does. */
+  get problem(): string | undefined {
+    const { failure } = this;
+    return failure && failure.position === this.position && failure.atMs > Date.now() - FAILING_FOR_MS ? failure.reason : undefined;
   }
 
   /** Resolves when everything that is in the log now can be read. */

@@ -63,7 +63,7 @@ export class ApiClient {
       retries: this.retriesOf(route, options),
       signal: options.signal,
     });
-    return answerOf<BodyOf<Routes[N]>>(response);
+    return answerOf<BodyOf<Routes[N]>>(response, route);
   }
 
   /** Publishes an archive. `archive` is called once an attempt, so that an upload can be sent again from its beginning. */
@@ -81,7 +81,7 @@ export class ApiClient {
       retries: this.retriesOf(route, options),
       signal: options.signal,
     });
-    return answerOf<BodyOf<Routes['publishContent']>>(response);
+    return answerOf<BodyOf<Routes['publishContent']>>(response, route);
   }
 
   /** Opens a route whose answer is read as it comes, such as the stream of events. */
@@ -140,11 +140,10 @@ function isProblem(response: Response): boolean {
   return response.headers.get('content-type')?.includes('application/problem+json') ?? false;
 }
 
-async function answerOf<T>(response: Response): Promise<Answer<T>> {
-  // Health answers 503 with a body of its own: only problem+json is a problem.
-  if (isProblem(response)) throw await problemOf(response);
+/** Health answers 503 with a body of its own; any other failure that is no problem is not ours. */
+async function answerOf<T>(response: Response, { answers }: Route): Promise<Answer<T>> {
+  if (isProblem(response) || (!response.ok && !(response.status in answers))) throw await problemOf(response);
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  if (!isJson && !response.ok) throw await problemOf(response);
   const location = response.headers.get('location') ?? undefined;
   const body = (isJson ? await response.json() : await response.text()) as T;
   return { status: response.status, ...(location ? { location } : {}), body };

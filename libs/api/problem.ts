@@ -94,8 +94,9 @@ export function toProblem(error: ProblemError, requestId: string): Problem {
 /** Reads a body by its schema; what is wrong comes back as a problem that names each field by its path. */
 export function parseInput<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
   const result = schema.safeParse(value, { error: inWords });
-  if (result.success) return result.data;
-  const errors = result.error.issues.flatMap((issue) => fieldErrors(issue));
+  const unwritable = result.success ? fieldOfUnwritable(result.data, []) : undefined;
+  if (result.success && unwritable === undefined) return result.data;
+  const errors = result.error?.issues.flatMap((issue) => fieldErrors(issue)) ?? [{ field: unwritable!, message: 'Text may have no NUL, and no half of a surrogate pair.' }];
   const [first] = errors;
   throw new ProblemError('invalid', `The ${where} is not valid: ${first?.field ? `${first.field}: ` : ''}${first?.message ?? 'unreadable'}`, { errors });
 }
@@ -105,3 +106,16 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code !== 'unrecognized_keys') return [{ field: path.join('.'), message: issue.message }];
   return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'This field is not known here.' }));
 }
+
+/** Path of the first text that no table could hold, nor any other program read; undefined: there is none. */
+function fieldOfUnwritable(value: unknown, path: readonly string[]): string | undefined {
+  if (typeof value === 'string') return isWritable(value) ? undefined : path.join('.');
+  if (value === null || typeof value !== 'object') return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const found = isWritable(key) ? fieldOfUnwritable(inner, [...path, key]) : path.join('.');
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const isWritable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');

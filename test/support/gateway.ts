@@ -87,10 +87,15 @@ export class TestGateway {
   }
 
   /** As if the gateway had died before it kept any answer. */
-  async forgetAnswers(): Promise<void> {
+  forgetAnswers(): Promise<void> {
+    return this.inTables('UPDATE api_gateway.first_answers SET status = NULL, body = NULL, headers = NULL');
+  }
+
+  /** Does something behind the gateway's back, with its own tables. */
+  async inTables(sql: string): Promise<void> {
     const client = new pg.Client({ connectionString: this.parts.database.urlOf('api-gateway') });
     await client.connect();
-    await client.query('UPDATE api_gateway.first_answers SET status = NULL, body = NULL, headers = NULL').finally(() => client.end());
+    await client.query(sql).finally(() => client.end());
   }
 
   /** lifecycle goes away. */
