@@ -7,7 +7,7 @@ import { OnCommand, type HandlerContext } from '#messaging/handlers.js';
 import type { AppliedEdge } from '#providers/edge.js';
 import { answer } from './answer.js';
 import { CertificateKeys } from './certificate-keys.js';
-import { confirmCertificate, confirmProof } from './confirm-tls.js';
+import { confirmCertificate, confirmProof, mustBeWanted } from './confirm-tls.js';
 import { HostCertificates } from './host-certificates.js';
 import { HostEdge } from './host-edge.js';
 import { EdgeDoor } from './visit.js';
@@ -40,11 +40,14 @@ export class CertificateCommands {
   @OnCommand('EnsureCertificate')
   async ensure(command: StoredMessage<'EnsureCertificate'>, context: HandlerContext): Promise<void> {
     const { certificateId, hostnames, certificate } = command.data;
+    const isWanted = (): boolean => this.certificates.isWanted(command.data);
     await this.answer(command, context, async () => {
+      await this.edge.read(command.position);
+      mustBeWanted(isWanted, hostnames.join(', '));
       await this.keys.bring(command.data, command);
       const applied = await this.edge.serve(command.position);
       reached('certificate:confirm');
-      for (const hostname of hostnames) await confirmCertificate(this.door, hostname, certificate?.fingerprint ?? '', context.signal);
+      for (const hostname of hostnames) await confirmCertificate(this.door, hostname, certificate?.fingerprint ?? '', isWanted, context.signal);
       await this.edge.proofs.ensure(certificateId, new Map());
       return applied;
     });

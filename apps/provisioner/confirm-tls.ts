@@ -18,12 +18,18 @@ export async function confirmProof(door: EdgeDoor, { name, token, text }: Certif
   });
 }
 
-/** Shakes hands with the edge for a hostname, until it is with the certificate of this fingerprint. */
-export async function confirmCertificate(door: EdgeDoor, hostname: string, fingerprint: string, signal?: AbortSignal): Promise<void> {
+/** Shakes hands with the edge for a hostname, until it is with the certificate of this fingerprint, or that is not wanted any more. */
+export async function confirmCertificate(door: EdgeDoor, hostname: string, fingerprint: string, isWanted: () => boolean, signal?: AbortSignal): Promise<void> {
   await until(door, signal, async () => {
+    mustBeWanted(isWanted, hostname);
     const found = await servedFor(door, hostname.replace('*', 'any')).catch((error: Error) => error.message);
     return found === fingerprint ? undefined : `The edge does not serve the certificate of ${hostname}: it has ${found}, and ${fingerprint} is wanted.`;
   });
+}
+
+/** What is answered too late is nobody's last word, and waited for by nobody. */
+export function mustBeWanted(isWanted: () => boolean, hostname: string): void {
+  if (!isWanted()) throw new ProviderError(`The certificate of ${hostname} is not brought any more: another one is to be served, or none.`, false);
 }
 
 /** Tries until nothing is wrong any more; fails with what is. */

@@ -39,6 +39,12 @@ export class HostCertificates {
     }
   }
 
+  /** Whether a command has the last word on its certificate: an older one, for another certificate, may come again after it. */
+  isWanted({ certificateId, certificate }: EnsureCertificate): boolean {
+    const last = this.wanted.get(certificateId);
+    return last !== undefined && last.data.certificate?.fingerprint === certificate?.fingerprint;
+  }
+
   /** What the edge is to serve: only what it has, since a handshake for what is missing would fail. The newest for a name comes last. */
   served(): readonly EdgeCertificate[] {
     return [...this.wanted.values()].flatMap(({ data: { certificateId, hostnames } }) => (this.held.has(certificateId) ? [{ certificateId, hostnames }] : []));

@@ -39,10 +39,15 @@ export class HostEdge {
 
   /** Returns once the edge is confirmed to serve every route up to this log position. */
   async serve(position: number): Promise<AppliedEdge> {
+    await this.read(position);
+    return (this.next ??= this.applyAfter(this.current));
+  }
+
+  /** Returns once what the log says up to this position is known here. */
+  async read(position: number): Promise<void> {
     if (!(await this.source.waitFor(position, READ_TIMEOUT_MS))) {
       throw new ProviderError(`The routes up to position ${position} of the log could not be read within ${READ_TIMEOUT_MS} ms.`, true);
     }
-    return (this.next ??= this.applyAfter(this.current));
   }
 
   /** Starts the edge with what it served last, then with the routes as of this log position; answers what it serves then, and from what. */
