@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:cry
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { generate } from 'selfsigned';
 import { Refusal } from '#domain/refusal.js';
-import { belongs, checkUploaded, describeChain, readChain } from './certificate-chain.js';
+import { belongs, checkUploaded, describeChain, mustBeStrong, readChain, unusable } from './certificate-chain.js';
 
 interface Made {
   readonly cert: string;
@@ -10,6 +10,9 @@ interface Made {
 }
 const make = (names: readonly string[], ca?: Made, more: object = {}): Promise<Made> =>
   generate([{ name: 'commonName', value: names[0]! }], { keyType: 'ec', curve: 'P-256', algorithm: 'sha256', ...(ca && { ca: { key: ca.private, cert: ca.cert } }), extensions: [{ name: 'basicConstraints', cA: names[0]!.startsWith('CA') }, { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) }], ...more });
+
+/** Its key is on a curve that TLS has no signatures for. */
+const SECP256K1 = '-----BEGIN CERTIFICATE-----\nMIIBiTCCATCgAwIBAgIUYedesEoG1a7tuFlch9dyM/wgMN0wCgYIKoZIzj0EAwIw\nGzEZMBcGA1UEAwwQc2hvcC5leGFtcGxlLmNvbTAgFw0yNjExMjcyMzAzMjBaGA8y\nMTI2MTEwMzIzMDMyMFowGzEZMBcGA1UEAwwQc2hvcC5leGFtcGxlLmNvbTBWMBAG\nByqGSM49AgEGBSuBBAAKA0IABDmLjRexRTah6ZHXnbDegv/YAKB+s/2GYEqxsV/Z\nNahzhQRV+sF52N9ORmENKsbG1q5IWXNxZtcta03dyd1TsHKjUzBRMB0GA1UdDgQW\nBBTrnM50gg1GeFV0EqU48Nrd2hUbUzAfBgNVHSMEGDAWgBTrnM50gg1GeFV0EqU4\n8Nrd2hUbUzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIAPkkEld\nI4JnmKm+7s3DL+cVDzjp8dNSTHfq+eDkAj+jAiBnV9a1qGr9fB7vJpbEx6xtTuxb\ndf1o7kbiaLMSEASh5A==\n-----END CERTIFICATE-----\n';
 
 describe('a chain that somebody brings', () => {
   let root: Made;
@@ -61,6 +64,14 @@ describe('a chain that somebody brings', () => {
     ['too many certificates', () => refusal(leaf.cert.repeat(11)), 'chain', /11 certificates/],
     ['too long a text', () => refusal('x'.repeat(70_000)), 'chain', /70000 characters/],
   ];
+  it.each(['ec', 'ed25519', 'rsa'] as const)('is taken with a key of the kind %s', (kind) => {
+    const { publicKey } = kind === 'ec' ? generateKeyPairSync('ec', { namedCurve: 'P-384' }) : kind === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ed25519');
+    expect(unusable(publicKey)).toBeUndefined();
+  });
+  it('is refused with a key that ends each handshake', () => {
+    expect(() => mustBeStrong(SECP256K1)).toThrow(/The certificate of CN=shop\.example\.com is taken by nobody any more: its key is of the kind ec secp256k1, of which TLS has no signatures\./);
+    expect(unusable(generateKeyPairSync('x25519').publicKey)).toMatch(/kind x25519/);
+  });
   it.each(bad)('is refused with what is wrong: %s', (_, refused, field, message) => {
     const error = refused();
     expect(error).toBeInstanceOf(Refusal);

@@ -7,6 +7,8 @@ const PEM = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE---
 const MOST_CERTIFICATES = 10;
 const LONGEST_CHAIN = 64 * 1024;
 const LEAST_RSA_BITS = 2048;
+/** Kinds of keys that TLS 1.3 has signatures of (RFC 8446, 4.2.3). */
+const SIGNING = ['rsa', 'rsa-pss', 'ec prime256v1', 'ec secp384r1', 'ec secp521r1', 'ed25519', 'ed448'];
 
 /** What a chain says of its first certificate. The key is named by the caller. Refuses what is no chain. */
 export function describeChain(pem: string): Omit<IssuedCertificate, 'keySecret' | 'sealedKey'> {
@@ -66,9 +68,16 @@ export function mustBeStrong(chain: string): void {
       throw new Refusal('invalid', `The certificate of ${subjectOf(one)} is taken by nobody any more: ${why}.`, 'chain');
     };
     if (/sha-?1(?!\d)|md[245]/i.test(one.signatureAlgorithm ?? '')) weak(`it is signed with ${one.signatureAlgorithm}`);
-    const { modulusLength } = one.publicKey.asymmetricKeyDetails ?? {};
-    if (modulusLength !== undefined && modulusLength < LEAST_RSA_BITS) weak(`its key has ${modulusLength} bits, at least ${LEAST_RSA_BITS} are needed`);
+    const why = unusable(one.publicKey);
+    if (why !== undefined) weak(why);
   }
+}
+
+/** Why no handshake can end with a key; undefined: one can. */
+export function unusable({ asymmetricKeyType: type, asymmetricKeyDetails: { modulusLength, namedCurve } = {} }: KeyObject): string | undefined {
+  const kind = namedCurve === undefined ? String(type) : `${type} ${namedCurve}`;
+  if (!SIGNING.includes(kind)) return `its key is of the kind ${kind}, of which TLS has no signatures`;
+  return modulusLength !== undefined && modulusLength < LEAST_RSA_BITS ? `its key has ${modulusLength} bits, at least ${LEAST_RSA_BITS} are needed` : undefined;
 }
 
 /** Whether a certificate is for a hostname; the common name does not count (RFC 9525). */
