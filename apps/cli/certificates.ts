@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import type { Certificate } from '#api/certificate.js';
 import { allPages, apiCommand, operationCommand, wholeNumber, withSession, type Session } from './command.js';
-import { FailedError, UsageError } from './exit-codes.js';
+import { FailedError } from './exit-codes.js';
+import { readText } from './read-text.js';
 import { printable, renderTable, renderTime } from './table.js';
 import type { Io } from './terminal.js';
 
@@ -46,7 +46,7 @@ export function addCertificateCommands(domain: Command, io: Io): void {
 async function list({ client, terminal }: Session, options: { site?: string; status?: Certificate['status']; limit: number }): Promise<void> {
   const items = await allPages(options.limit, async (cursor, limit) => (await client.call('listCertificates', { query: { cursor, limit, siteId: options.site, status: options.status } })).body);
   const rows = items.map((one) => [one.domain, one.status, one.issuer ?? one.authority, one.notAfter ? renderTime(one.notAfter) : '', one.renewAt ? renderTime(one.renewAt) : '', one.lastError ?? warningOf(one) ?? '']);
-  terminal.table({ items }, ['DOMAIN', 'STATUS', 'ISSUER', 'ENDS (UTC)', 'RENEWED (UTC)', 'PROBLEM'], rows, 'No certificates.');
+  terminal.table({ items }, ['DOMAIN', 'STATUS', 'ISSUER', 'ENDS (UTC)', 'RENEWAL (UTC)', 'PROBLEM'], rows, 'No certificates.');
 }
 
 async function show(session: Session, name: string): Promise<void> {
@@ -54,7 +54,7 @@ async function show(session: Session, name: string): Promise<void> {
 }
 
 async function upload(session: Session, name: string, options: { chain: string; key: string }): Promise<void> {
-  const [chain, key] = await Promise.all([read(options.chain), read(options.key)]);
+  const [chain, key] = await Promise.all([readText(options.chain), readText(options.key)]);
   const { body } = await session.client.call('uploadCertificate', { params: { name }, body: { chain, key } });
   await finish(session, body, 'deployed');
 }
@@ -99,7 +99,7 @@ export function printCertificate({ terminal }: Session, one: AnyCertificate): vo
   const time = (value: string | undefined): string | undefined => value && renderTime(value);
   terminal.fields(one, {
     Domain: one.domain, Status: one.status, Warning: warningOf(one), Failed: one.failedStep, Problem: one.lastError, 'Next try': time(one.nextTryAt), 'Comes from': one.authority, Issuer: one.issuer,
-    Names: one.names.join(', '), 'Proven by': one.proof && PROVEN_BY[one.proof.kind], 'Next look': time(one.proof?.nextLookAt), 'Given up': time(one.proof?.deadlineAt), 'Not removed': one.proof?.removalError, From: time(one.notBefore), Until: time(one.notAfter), Renewed: time(one.renewAt), Serial: one.serial, SHA256: one.fingerprint, Site: one.siteId,
+    Names: one.names.join(', '), 'Proven by': one.proof && PROVEN_BY[one.proof.kind], 'Next look': time(one.proof?.nextLookAt), 'Given up': time(one.proof?.deadlineAt), 'Not removed': one.proof?.removalError, From: time(one.notBefore), Until: time(one.notAfter), Renewal: time(one.renewAt), Serial: one.serial, SHA256: one.fingerprint, Site: one.siteId,
   });
   if (one.proof?.records) terminal.line(`\nRecords that prove it\n${renderTable(['TYPE', 'NAME', 'VALUE'], one.proof.records.map(({ type, name: at, value }) => [type, at, value]))}`);
   const found = one.proof?.found?.map(({ resolver, type, name: at, values, error }) => [resolver, type, at, error ?? (values.join(', ') || 'nothing')]) ?? [];
@@ -107,9 +107,3 @@ export function printCertificate({ terminal }: Session, one: AnyCertificate): vo
 }
 
 const warningOf = ({ expiresInDays, notAfter }: AnyCertificate): string | undefined => (expiresInDays === undefined ? undefined : `ends within ${expiresInDays} days (${notAfter ? renderTime(notAfter) : ''}) and was not renewed`);
-
-async function read(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: Error) => {
-    throw new UsageError(`${file} cannot be read: ${error.message}`);
-  });
-}

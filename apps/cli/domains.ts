@@ -4,7 +4,7 @@ import type { Domain } from '#api/domain.js';
 import { ProblemError } from '#api/problem.js';
 import { addCertificateCommands } from './certificates.js';
 import { allPages, apiCommand, operationCommand, withSession, wholeNumber, type Session } from './command.js';
-import { FailedError } from './exit-codes.js';
+import { FailedError, UsageError } from './exit-codes.js';
 import { printable, renderTable, renderTime } from './table.js';
 import type { Io } from './terminal.js';
 
@@ -32,6 +32,7 @@ export function addDomainCommands(program: Command, io: Io): void {
 }
 
 async function add(session: Session, site: string, name: string, options: { redirectTo?: string; redirectStatus?: '301' | '308' }): Promise<void> {
+  if (options.redirectStatus !== undefined && options.redirectTo === undefined) throw new UsageError('--redirect-status needs --redirect-to <hostname>.');
   const redirect = { redirectTo: options.redirectTo, redirectStatus: options.redirectStatus === '308' ? (308 as const) : options.redirectStatus && (301 as const) };
   const { body } = await session.client.call('addDomain', { params: { id: site }, body: { name, ...redirect } });
   const whose = body.managed ? `This plane sets these records itself, in its zone of ${printable(body.name)}` : `Set these records where the DNS of ${printable(body.name)} is kept`;

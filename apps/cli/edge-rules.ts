@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { EdgeRulesChange, ShownEdgeRules } from '#api/edge-rules.js';
 import { bytes, operationCommand, wholeNumber, withSession, type Session } from './command.js';
 import { FailedError, UsageError } from './exit-codes.js';
 import { readValue } from './hidden-input.js';
+import { readText } from './read-text.js';
 import { printable } from './table.js';
 import type { Io } from './terminal.js';
 
@@ -89,9 +89,9 @@ async function changeOf({ terminal }: Session, given: RuleOptions): Promise<Edge
 
 async function pageOf(said: string): Promise<[string, { html: string } | { file: string } | null]> {
   const [, status, from] = /^(404|502|503)=(.+)$/.exec(said) ?? [];
-  if (status === undefined || from === undefined) throw new InvalidArgumentError(`"${said}" is not like 404=./not-found.html; the status is 404, 502 or 503.`);
+  if (status === undefined || from === undefined) throw new UsageError(`"${said}" is not like 404=./not-found.html; the status is 404, 502 or 503.`);
   if (from === 'off') return [status, null];
-  return [status, from.startsWith('site:') ? { file: from.slice('site:'.length) } : { html: await readFile(from, 'utf8') }];
+  return [status, from.startsWith('site:') ? { file: from.slice('site:'.length) } : { html: await readText(from) }];
 }
 
 /** Waits until the edge follows, unless --no-wait. */

@@ -22,9 +22,9 @@ const LONGEST = 253;
  * Reads a custom domain as somebody typed it. Refuses what no registrar under a public suffix could have sold, what is this plane's own, and wildcards, which
  * no proof by one record covers.
  */
-export function readDomainName(typed: string, baseDomain: string): ReadName {
+export function readDomainName(typed: string, baseDomain: string, { what, field } = { what: 'a custom domain', field: 'name' }): ReadName {
   const say = (why: string): never => {
-    throw new Refusal('invalid', `"${typed.slice(0, 80)}" cannot be a custom domain: ${why}`, 'name');
+    throw new Refusal('invalid', `"${typed.slice(0, 80)}" cannot be ${what}: ${why}`, field);
   };
   if (typed.startsWith('*')) return say('wildcards are not taken. Add each name by itself.');
   const name = toASCII(typed.replace(/\.$/, ''), STRICT);

@@ -81,6 +81,12 @@ describe('what is asked of domains', () => {
     await domains.remove({ name, siteId }, by('ann'));
   });
 
+  it('says of a target that it is the target which cannot be', async () => {
+    const wish = { siteId: await liveSite(), projectId: randomUUID(), ownerId: 'ann', claimId: randomUUID(), redirectStatus: 0, byOperator: false };
+    await expect(domains.add({ ...wish, name: freshName(), redirectTo: '*.example.com' }, by('ann'))).rejects.toMatchObject({ code: 'invalid', field: 'redirectTo', message: expect.stringContaining('"*.example.com" cannot be the target of a redirect') });
+    await expect(domains.add({ ...wish, name: '*.example.com', redirectTo: '' }, by('ann'))).rejects.toMatchObject({ code: 'invalid', field: 'name', message: expect.stringContaining('"*.example.com" cannot be a custom domain') });
+  });
+
   it('is decided so of rules and certificates too, whatever the gateway let through', async () => {
     const [projectId, siteId, name] = [randomUUID(), await liveSite(), freshName()];
     await happen(lifecycle!, `site/${siteId}`, 'SiteRequested', { siteId, projectId, ownerId: 'ann' });

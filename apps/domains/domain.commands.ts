@@ -89,7 +89,7 @@ export class DomainCommands {
   /** A redirect may lead to the site's own hostname, which is no custom domain. */
   private readTarget(typed: string): string {
     const own = typed.toLowerCase().replace(/\.$/, '');
-    return own.endsWith(`.${this.checks.baseDomain}`) ? own : readDomainName(typed, this.checks.baseDomain).name;
+    return own.endsWith(`.${this.checks.baseDomain}`) ? own : readDomainName(typed, this.checks.baseDomain, { what: 'the target of a redirect', field: 'redirectTo' }).name;
   }
 }
 

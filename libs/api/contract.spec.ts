@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { z } from 'zod';
+import { newDomain } from './domain.js';
+import { edgeRulesChange } from './edge-rules.js';
 import { openApi } from './openapi.js';
 import { cursorOf, pageFrom, readCursor } from './paging.js';
 import { parseInput, ProblemError, problemStatus, toProblem } from './problem.js';
@@ -65,6 +67,12 @@ describe('problems', () => {
     [newToken, { name: 'a', expiresAt: 'tomorrow' }, 'expiresAt', '"tomorrow" is not a time such as 2026-11-20T12:00:00Z.'],
   ])('say what is wrong, with the value unless it may be secret, and what is needed: %#', (schema, input, field, message) => {
     expect(problemFrom(() => parseInput(schema as z.ZodType, input, 'body')).extras.errors).toContainEqual({ field, message });
+  });
+  it('say what is wrong with a key, and with a choice', () => {
+    const said = (work: () => unknown) => problemFrom(work).extras.errors;
+    expect(said(() => parseInput(edgeRulesChange, { users: { 'a:b': { password: 'long enough' } } }, 'body'))).toEqual([{ field: 'users.a:b', message: expect.stringContaining('A user has letters') }]);
+    expect(said(() => parseInput(newDomain, { name: 'a.example.com', redirectTo: 'b.example.com', redirectStatus: 302 }, 'body'))).toEqual([{ field: 'redirectStatus', message: '301 or 308 is needed.' }]);
+    expect(said(() => parseInput(newDomain, { name: 'a.example.com', redirectStatus: 301 }, 'body'))).toEqual([{ field: 'redirectStatus', message: 'There is no redirect without redirectTo.' }]);
   });
   it('say what an app lacks', () => {
     expect(problemFrom(() => parseInput(newSite, { name: 'a', kind: 'app' }, 'body')).extras.errors?.map((e) => e.field)).toEqual(['image', 'port']);

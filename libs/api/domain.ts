@@ -42,10 +42,12 @@ export type Domain = z.output<typeof domain>;
 export const domainPage = pageOf(domain);
 export const domainFilter = pageQuery;
 
-export const newDomain = z.strictObject({
-  name: z.string().min(1).max(1_000).describe('For example shop.example.com; other alphabets are taken as they are written'),
-  redirectTo: z.string().min(1).max(1_000).optional().describe('Send visitors on to this other hostname of the site, instead of serving the site here too'),
-  redirectStatus: z.union([z.literal(301), z.literal(308)]).optional().describe('301 unless told; 308 keeps method and body'),
-});
+export const newDomain = z
+  .strictObject({
+    name: z.string().min(1).max(1_000).describe('For example shop.example.com; other alphabets are taken as they are written'),
+    redirectTo: z.string().min(1).max(1_000).optional().describe('Send visitors on to this other hostname of the site, instead of serving the site here too'),
+    redirectStatus: z.union([z.literal(301), z.literal(308)], { error: '301 or 308 is needed.' }).optional().describe('301 unless told; 308 keeps method and body'),
+  })
+  .refine(({ redirectTo, redirectStatus }) => redirectStatus === undefined || redirectTo !== undefined, { path: ['redirectStatus'], error: 'There is no redirect without redirectTo.' });
 
 export const domainRef = z.strictObject({ name: reference('domain', 'The domain, in any alphabet', 1_000) });

@@ -103,6 +103,7 @@ export function parseInput<T extends z.ZodType>(schema: T, value: unknown, where
 
 function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   const path = issue.path.map(String);
+  if (issue.code === 'invalid_key') return [{ field: path.join('.'), message: issue.issues[0]?.message ?? issue.message }];
   if (issue.code !== 'unrecognized_keys') return [{ field: path.join('.'), message: issue.message }];
   return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'This field is not known here.' }));
 }

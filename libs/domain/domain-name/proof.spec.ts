@@ -50,6 +50,11 @@ describe('what is found', () => {
     expect(verdict(undefined)).toEqual([false, false]);
     expect(judge(name, 'token', expected, [], place).isOwned).toBe(false);
   });
+  it('is said to be too much where only a part leads here', () => {
+    const { missing } = judge(name, 'token', expected, found({ TXT: ['token'], A: ['192.0.2.1', '198.51.100.7'], AAAA: ['2001:db8::bad'] }), place);
+    expect(missing).toBe('shop.example.com leads to 198.51.100.7, 2001:db8::bad too, where some of its visitors would get lost: it has to lead to 192.0.2.1 or 2001:db8::1 or shop.plane.example alone.');
+    expect(judge(name, 'token', expected, found({ TXT: ['token'], A: ['192.0.2.1'] }, { TXT: ['token'], A: ['198.51.100.7'] }), place).missing).toMatch(/leads to 192\.0\.2\.1, 198\.51\.100\.7, it has to lead to .* \(1 of 2 resolvers show it, 2 have to\)\.$/);
+  });
   it('is said in full: what is missing, what is there instead, and who did not answer', () => {
     const { missing } = judge(name, 'token', expected, found({ A: ['198.51.100.7'] }, undefined), place);
     expect(missing).toBe('The TXT record _hostplane-challenge.shop.example.com with the value token is not there yet. shop.example.com leads to 198.51.100.7, it has to lead to 192.0.2.1 or 2001:db8::1 or shop.plane.example. Without an answer: 192.0.2.51: it did not answer in time.');

@@ -21,6 +21,8 @@ export const challengeName = (name: string): string => `_hostplane-challenge.${n
 /** What the log keeps of a finding: enough to see what is wrong, whatever somebody writes into their zone. */
 const MOST_VALUES = 20;
 const LONGEST_VALUE = 300;
+/** And so much of it in a sentence. */
+const [MOST_SHOWN, LONGEST_SHOWN] = [4, 200];
 
 /**
  * The records that prove a domain: ownership by a token, and one of those that lead visitors here. A CNAME cannot stand at a zone's top, but for that
@@ -56,10 +58,11 @@ export function judge(name: string, challenge: string, expected: readonly DnsRec
   const pointing = resolvers.filter((resolver) => leadsHere(of(resolver, ['A', 'AAAA'], name), of(resolver, ['CNAME'], name), place));
   const [isOwned, pointsHere] = [owned.length >= needed, pointing.length >= needed];
   const seen = (count: number) => (count > 0 ? ` (${count} of ${resolvers.length} resolvers show it, ${needed} have to)` : '');
-  const elsewhere = [...new Set(resolvers.flatMap((resolver) => of(resolver, ['A', 'AAAA', 'CNAME'], name)))].slice(0, 4);
+  const found = [...new Set(resolvers.flatMap((resolver) => of(resolver, ['A', 'AAAA', 'CNAME'], name)))];
+  const strays = [...new Set(resolvers.flatMap((resolver) => straysOf(of(resolver, ['A', 'AAAA'], name), place)))];
   const missing = [
     ...(isOwned ? [] : [`The TXT record ${challengeName(name)} with the value ${challenge} is not there yet${seen(owned.length)}.`]),
-    ...(pointsHere ? [] : [`${name} ${elsewhere.length > 0 ? `leads to ${elsewhere.join(', ').slice(0, 200)}` : 'leads nowhere yet'}, it has to lead to ${wanted(expected)}${seen(pointing.length)}.`]),
+    ...(pointsHere ? [] : [`${name} ${whereItLeads(found, strays, wanted(expected))}${seen(pointing.length)}.`]),
     ...silence(findings),
   ];
   return { isOwned, pointsHere, expected, found: findings.map(shortened), missing: isOwned && pointsHere ? '' : missing.join(' ') };
@@ -68,6 +71,18 @@ export function judge(name: string, challenge: string, expected: readonly DnsRec
 function leadsHere(addresses: readonly string[], aliases: readonly string[], place: Place): boolean {
   if (aliases.includes(place.tunnelHostname ?? place.siteHostname)) return true;
   return addresses.length > 0 && ((place.tunnelHostname === undefined && addresses.every((address) => place.isOurs(address))) || addresses.every((address) => place.isProxy(address)));
+}
+
+/** Addresses that lead elsewhere, beside some that lead here. */
+function straysOf(addresses: readonly string[], place: Place): readonly string[] {
+  const strays = addresses.filter((address) => !place.isOurs(address));
+  return place.tunnelHostname === undefined && strays.length < addresses.length ? strays : [];
+}
+
+function whereItLeads(found: readonly string[], strays: readonly string[], target: string): string {
+  const shown = (values: readonly string[]) => values.slice(0, MOST_SHOWN).join(', ').slice(0, LONGEST_SHOWN);
+  if (strays.length > 0) return `leads to ${shown(strays)} too, where some of its visitors would get lost: it has to lead to ${target} alone`;
+  return `${found.length > 0 ? `leads to ${shown(found)}` : 'leads nowhere yet'}, it has to lead to ${target}`;
 }
 
 function wanted(expected: readonly DnsRecord[]): string {

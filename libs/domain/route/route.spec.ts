@@ -44,7 +44,9 @@ describe('a route', () => {
   });
   it('takes a redirect only to another hostname that the site is served under', () => {
     after(ensure).when(attach('www.example.com', 'shop.localhost', 301)).thenTypes('DomainAttached');
-    after(ensure).when(attach('www.example.com', 'elsewhere.example')).refused('invalid', /Add it first/);
+    after(ensure).when(attach('www.example.com', 'elsewhere.example')).refused('invalid', /"elsewhere\.example" is not a hostname of the site\. Add it first/);
+    after(ensure).when(attach('www.example.com', 'www.example.com')).refused('invalid', /to itself/);
+    after(ensure, attach('w.example.com', 'shop.localhost', 301)).when(attach('www.example.com', 'w.example.com')).refused('invalid', /"w\.example\.com" itself redirects, to shop\.localhost: name that/);
     after(ensure).when(attach('www.example.com', 'www.example.com')).refused('invalid');
     after(ensure, attach('a.example.com', 'shop.localhost', 301)).when(attach('b.example.com', 'a.example.com', 301)).refused('invalid');
   });

@@ -103,11 +103,17 @@ function ensure({ siteId, hostId }: RouteState, { operationId, turn }: EdgeAsk):
 function attach({ name, claimId, redirectTo, redirectStatus }: Extract<RouteCommand, { type: 'AttachDomain' }>, route: RouteState): readonly RouteEvent[] {
   if (route.domains.get(name)?.claimId === claimId) return [];
   if (route.status === 'absent') throw new Refusal('conflict', 'The site is not live: a domain can be added once it is.');
-  const target = route.domains.get(redirectTo);
-  if (redirectTo !== '' && (redirectTo === name || !(route.ownHostnames.includes(redirectTo) || target?.redirectTo === ''))) {
-    throw new Refusal('invalid', `"${redirectTo}" is not another hostname that the site is served under. Add it first.`, 'redirectTo');
-  }
+  const wrong = redirectTo === '' ? '' : wrongTarget(name, redirectTo, route);
+  if (wrong !== '') throw new Refusal('invalid', wrong, 'redirectTo');
   return [{ type: 'DomainAttached', data: { siteId: route.siteId, name, claimId, redirectTo, redirectStatus } }];
+}
+
+/** Why visitors cannot be sent on there; empty: they can. */
+function wrongTarget(name: string, redirectTo: string, { ownHostnames, domains }: RouteState): string {
+  const further = domains.get(redirectTo)?.redirectTo;
+  if (redirectTo === name) return `"${name}" cannot redirect to itself.`;
+  if (ownHostnames.includes(redirectTo) || further === '') return '';
+  return further === undefined ? `"${redirectTo}" is not a hostname of the site. Add it first.` : `"${redirectTo}" itself redirects, to ${further}: name that.`;
 }
 
 function reroute(route: RouteState, name: string, isRouted: boolean, ask: EdgeAsk): readonly RouteEvent[] {
