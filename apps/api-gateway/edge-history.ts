@@ -1,5 +1,6 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { streamId, type StoredMessage } from '#contracts/message.js';
+import { Refusal } from '#domain/refusal.js';
 import type { EventStore } from '#eventstore/event-store.js';
 import { follow, type Follower } from '#eventstore/follow.js';
 import type { EdgeCertificate, RouteTable } from '#providers/edge.js';
@@ -64,9 +65,17 @@ export class EdgeHistory implements OnApplicationShutdown {
     return { rendering: JSON.parse(started.data.rendering) as Record<string, unknown>, table: routes.settledTable() };
   }
 
-  /** Position of the last message that was recorded by a time. The log's times grow with its positions. */
-  async positionAt(time: string): Promise<number> {
-    let [low, high] = [0, await this.store.head()];
+  /** The position that a moment means: itself, or that of the last message that was recorded by a time. Nobody knows what comes after the end of the log. */
+  async positionOf(moment: number | string): Promise<number> {
+    const head = await this.store.head();
+    const isToCome = typeof moment === 'number' ? moment > head : Date.parse(moment) > Date.now();
+    if (isToCome) throw new Refusal('invalid', `${typeof moment === 'number' ? `Position ${moment}` : moment} is still to come: the log ends at position ${head}.`, 'at');
+    return typeof moment === 'number' ? moment : this.lastBy(moment, head);
+  }
+
+  /** The log's times grow with its positions. */
+  private async lastBy(time: string, head: number): Promise<number> {
+    let [low, high] = [0, head];
     const until = Date.parse(time);
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);

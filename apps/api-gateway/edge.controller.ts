@@ -30,7 +30,7 @@ export class EdgeController {
   async show(@Input() { query }: InputOf<Routes['showEdge']>, @ByCall() call: Call): Promise<object> {
     mustSeeAll(call);
     const hostId = query.host ?? this.config.HOSTPLANE_HOST_ID;
-    const position = typeof query.at === 'string' ? await this.history.positionAt(query.at) : query.at;
+    const position = query.at === undefined ? undefined : await this.history.positionOf(query.at);
     const moment = await this.history.at(hostId, position ?? Number.MAX_SAFE_INTEGER);
     if (!moment) throw new ProblemError('not-found', position === undefined ? `There is no edge of a host "${hostId}".` : `The log up to position ${position} tells of no edge of a host "${hostId}".`);
     const own = moment.edge === 'embedded' ? 'routes' : 'nginx';

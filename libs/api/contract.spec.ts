@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { z } from 'zod';
 import { newDomain } from './domain.js';
+import { edgeQuery, traefikQuery } from './edge.js';
 import { edgeRulesChange } from './edge-rules.js';
 import { openApi } from './openapi.js';
 import { cursorOf, pageFrom, readCursor } from './paging.js';
@@ -73,6 +74,12 @@ describe('problems', () => {
     expect(said(() => parseInput(edgeRulesChange, { users: { 'a:b': { password: 'long enough' } } }, 'body'))).toEqual([{ field: 'users.a:b', message: expect.stringContaining('A user has letters') }]);
     expect(said(() => parseInput(newDomain, { name: 'a.example.com', redirectTo: 'b.example.com', redirectStatus: 302 }, 'body'))).toEqual([{ field: 'redirectStatus', message: '301 or 308 is needed.' }]);
     expect(said(() => parseInput(newDomain, { name: 'a.example.com', redirectStatus: 301 }, 'body'))).toEqual([{ field: 'redirectStatus', message: 'There is no redirect without redirectTo.' }]);
+  });
+  it('say what a moment is, and where an edge can be', () => {
+    const said = (work: () => unknown) => problemFrom(work).extras.errors;
+    for (const at of ['yesterday', '-5', '1042.5']) expect(said(() => parseInput(edgeQuery, { at }, 'query'))).toEqual([{ field: 'at', message: 'A position of the log or a time is needed, for example 1042 or 2026-11-26T12:00:00Z.' }]);
+    for (const edgeUrl of ['http://a/b', 'http://a?b', 'http://u@a', 'ftp://a', 'nowhere']) expect(said(() => parseInput(traefikQuery, { edgeUrl }, 'query'))).toEqual([{ field: 'edgeUrl', message: 'An address without a path is needed, for example http://127.0.0.1:8080.' }]);
+    for (const edgeUrl of ['http://a', 'https://[::1]:8080/', 'http://a:80']) expect(parseInput(traefikQuery, { edgeUrl }, 'query').edgeUrl).toBe(edgeUrl);
   });
   it('say what an app lacks', () => {
     expect(problemFrom(() => parseInput(newSite, { name: 'a', kind: 'app' }, 'body')).extras.errors?.map((e) => e.field)).toEqual(['image', 'port']);

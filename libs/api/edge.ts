@@ -4,8 +4,9 @@ export const edgeFormat = z.enum(['nginx', 'traefik', 'routes']);
 
 const host = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'A host id has small letters, digits and hyphens, at most 32 of them.').optional().describe("Whose edge; without it, the plane's first host");
 
+const NO_MOMENT = 'A position of the log or a time is needed, for example 1042 or 2026-11-26T12:00:00Z.';
 /** A position of the log, or a time. */
-const moment = z.union([z.string().regex(/^\d{1,15}$/).transform(Number), z.iso.datetime({ offset: true })], { error: 'A position of the log or a time is needed, for example 1042 or 2026-11-26T12:00:00Z.' });
+const moment = z.union([z.string().regex(/^\d{1,15}$/).transform(Number), z.iso.datetime({ offset: true, error: NO_MOMENT })], { error: NO_MOMENT });
 
 export const edgeQuery = z.strictObject({
   host,
@@ -29,11 +30,19 @@ export type EdgeConfig = z.output<typeof edgeConfig>;
 
 const entryPoint = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'A name has letters, digits, hyphens and underscores.');
 
+/** Scheme, host and port: a path would be put before every visitor's. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, origin, href } = new URL(text);
+  return /^https?:$/.test(protocol) && href === `${origin}/`;
+}
+const origin = z.string().max(300).refine(isOrigin, 'An address without a path is needed, for example http://127.0.0.1:8080.');
+
 export const traefikQuery = z.strictObject({
   host,
   http: entryPoint.default('web').describe("Traefik's entry point for HTTP"),
   https: entryPoint.default('websecure').describe("Traefik's entry point for HTTPS"),
   certResolver: entryPoint.optional().describe("Traefik's certificate resolver; without it, its default certificate is shown"),
-  edgeUrl: z.url({ protocol: /^https?$/ }).max(300).optional().describe("Where Traefik reaches the host's own edge; without it, where the edge listens"),
+  edgeUrl: origin.optional().describe("Where Traefik reaches the host's own edge; without it, where the edge listens"),
   containers: z.enum(['through-edge', 'direct']).default('through-edge').describe('direct: Traefik sends visitors to containers itself. It learns of a change only when it asks again, and until then may send them to an address that is another site by now'),
 });

@@ -179,6 +179,7 @@ describeWithNginx('the edge', () => {
       const [first, last] = [rows[0]!, rows.at(-1)!];
       expect((await shown(`?at=${encodeURIComponent(last.recorded_at)}`)).text).toBe(text);
       expect((await shown(`?at=${Number(first.seq) - 1}`))).toMatchObject({ status: 404 });
+      for (const at of ['99999999', '2099-01-01T00:00:00Z']) expect(await shown(`?at=${at}`)).toMatchObject({ status: 422, detail: expect.stringMatching(/is still to come: the log ends at position \d+\./) });
       await change({ maintenance: null, users: null });
     });
 
