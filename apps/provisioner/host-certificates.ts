@@ -17,15 +17,18 @@ export class HostCertificates {
   private readonly wanted = new Map<string, WantedCertificate>();
   /** Fingerprints by certificate id. */
   private held = new Map<string, string>();
+  private changes = 0;
 
   constructor(
     private readonly hostId: string,
     private readonly store: EdgeCertificates,
   ) {}
 
-  /** Looks which certificates are there. */
+  /** Looks which certificates are there. What is brought or taken meanwhile is known better. */
   async load(): Promise<void> {
-    this.held = new Map(await this.store.held());
+    const before = this.changes;
+    const held = new Map(await this.store.held());
+    if (this.changes === before) this.held = held;
   }
 
   /** Takes the next messages of the log, in order. */
@@ -62,11 +65,13 @@ export class HostCertificates {
 
   async put(certificateId: string, certificate: ServerCertificate, fingerprint: string): Promise<void> {
     await this.store.put(certificateId, certificate);
+    this.changes++;
     this.held.set(certificateId, fingerprint);
   }
 
   async remove(certificateId: string): Promise<void> {
     await this.store.remove(certificateId);
+    this.changes++;
     this.held.delete(certificateId);
   }
 }

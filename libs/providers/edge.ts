@@ -52,7 +52,7 @@ export interface ServerCertificate {
 export interface EdgeCertificates {
   put(certificateId: string, certificate: ServerCertificate): Promise<void>;
   remove(certificateId: string): Promise<void>;
-  /** Hex sha256 of each certificate that is kept and can be read, by its id. */
+  /** Hex sha256 of each certificate that is kept with its key, and can be read, by its id: as it is now, whoever changed it. */
   held(): Promise<ReadonlyMap<string, string>>;
 }
 

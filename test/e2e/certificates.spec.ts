@@ -144,6 +144,9 @@ describeWithPebble('certificates', () => {
       rmSync(tls(), { recursive: true });
       await plane.start('provisioner');
       await until('it is served again', () => visit('shop.example.com').then((page) => page.serial === serial, () => false));
+      for (const file of readdirSync(tls())) rmSync(tls(file));
+      await expect(visit('shop.example.com')).rejects.toThrow();
+      await until('what somebody removed meanwhile is served again', () => visit('shop.example.com').then((page) => page.serial === serial, () => false));
     });
 
     it('of one’s own are checked, served instead, sealed, and give way again', async () => {

@@ -1,8 +1,8 @@
-import { chown, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reached } from '#contracts/probe.js';
-import { fingerprintOf } from '../certificate-chain.js';
+import { belongs, fingerprintOf } from '../certificate-chain.js';
 import type { EdgeCertificates, ServerCertificate } from '../edge.js';
 import { ProviderError } from '../provider-error.js';
 import { syncFolder, writeDurable } from '../write-whole.js';
@@ -18,6 +18,10 @@ const ID = /^[A-Za-z0-9-]{1,64}$/;
 
 /** Certificates as files \`<id>.pem\`, key first: one file each, so that no handshake finds a certificate and the key of another one. */
 export class CertificateFiles implements EdgeCertificates {
+  /** What was found in each file, for as long as nobody touches it. */
+  private readonly known = new Map<string, { readonly stamp: string; readonly fingerprint: string | undefined }>();
+  private writes = 0;
+
   constructor(
     readonly folder: string,
     private readonly reader: () => Promise<Reader | undefined>,
@@ -27,7 +31,8 @@ export class CertificateFiles implements EdgeCertificates {
     const file = this.fileOf(certificateId);
     const reader = await this.reader();
     await mkdir(this.folder, { recursive: true, mode: 0o711 });
-    const staged = `${file}.${process.pid}.new`;
+    // Two may bring the same one at once.
+    const staged = `${file}.${process.pid}.${++this.writes}.new`;
     reached('edge:certificate-write');
     await writeDurable(staged, `${key.trim()}\n${chain.trim()}\n`, 0o600);
     if (reader) await chown(staged, reader.uid, reader.gid);
@@ -46,6 +51,7 @@ export class CertificateFiles implements EdgeCertificates {
 
   async held(): Promise<ReadonlyMap<string, string>> {
     const ids = (await this.names()).filter((name) => name.endsWith(ENDING)).map((name) => name.slice(0, -ENDING.length));
+    for (const id of this.known.keys()) if (!ids.includes(id)) this.known.delete(id);
     const found = await Promise.all(ids.map(async (id) => [id, await this.fingerprint(id)] as const));
     return new Map(found.flatMap(([id, fingerprint]) => (fingerprint === undefined ? [] : [[id, fingerprint]])));
   }
@@ -57,8 +63,13 @@ export class CertificateFiles implements EdgeCertificates {
 
   private async fingerprint(certificateId: string): Promise<string | undefined> {
     try {
-      const text = await this.read(certificateId);
-      return fingerprintOf(new X509Certificate(text.slice(text.indexOf('-----BEGIN CERTIFICATE-----'))));
+      const { ino, mtimeMs, ctimeMs, size } = await stat(this.fileOf(certificateId));
+      const stamp = `${ino} ${mtimeMs} ${ctimeMs} ${size}`;
+      const before = this.known.get(certificateId);
+      if (before?.stamp === stamp) return before.fingerprint;
+      const fingerprint = fingerprintIn(await this.read(certificateId));
+      this.known.set(certificateId, { stamp, fingerprint });
+      return fingerprint;
     } catch {
       return undefined;
     }
@@ -75,5 +86,15 @@ export class CertificateFiles implements EdgeCertificates {
   private fileOf(certificateId: string): string {
     if (!ID.test(certificateId)) throw new ProviderError(`${JSON.stringify(certificateId).slice(0, 80)} is not the id of a certificate.`, false);
     return join(this.folder, `${certificateId}${ENDING}`);
+  }
+}
+
+/** Of a certificate that has its key before it; undefined: a handshake with it would fail. */
+function fingerprintIn(text: string): string | undefined {
+  try {
+    const certificate = new X509Certificate(text.slice(text.indexOf('-----BEGIN CERTIFICATE-----')));
+    return belongs(certificate, createPrivateKey(text)) ? fingerprintOf(certificate) : undefined;
+  } catch {
+    return undefined;
   }
 }
