@@ -1,5 +1,6 @@
 import { Controller } from '@nestjs/common';
 import type { StoredMessage } from '#contracts/message.js';
+import { awaitsAnswer } from '#domain/domain-name/awaited.js';
 import { domainDecider, type DomainName, type DomainState, type EdgeAsk } from '#domain/domain-name/domain-name.js';
 import { routeDecider } from '#domain/route/route.js';
 import { EventStore } from '#eventstore/event-store.js';
@@ -40,7 +41,7 @@ export class DomainReactor {
   private async waitingFor(ask: EdgeAsk, siteId: string): Promise<readonly string[]> {
     const { state: route } = await loadState(this.store, routeDecider, siteId);
     const found = await Promise.all([...route.domains.keys()].map(async (name) => ({ name, domain: (await loadState(this.store, domainDecider, name)).state })));
-    return found.flatMap(({ name, domain }) => (domain.status !== 'free' && domain.awaits?.operationId === ask.operationId && domain.awaits.turn === ask.turn ? [name] : []));
+    return found.flatMap(({ name, domain }) => (domain.status !== 'free' && awaitsAnswer(domain, ask) ? [name] : []));
   }
 }
 

@@ -53,7 +53,7 @@ describe('a certificate', () => {
     );
     on(request, order(1), answer(1), issue(1)).when(answer(2)).then({ type: 'CertificateDeployed', data: { ...ids, status: 'deployed', fingerprint: 'f1' } });
   });
-  it('waits for the newest ask alone', () => {
+  it('waits for what was asked last, and takes the answer to any ask of the same', () => {
     on(request, order(1)).when(answer(7)).then();
     const again = on(request, order(1)).when({ type: 'AskHostAgain', now: soon, policy });
     again.then(
@@ -61,6 +61,10 @@ describe('a certificate', () => {
       { type: 'EnsureProofs', data: { ...host, proofs: [proof], turn: 2 } },
     );
     on(request, order(1)).when({ type: 'AskHostAgain', now, policy }).then();
+    const twice = on(request, order(1), answer(1), issue(1), { type: 'AskHostAgain', now: later(soon, 60_000), policy });
+    for (const turn of [2, 3]) twice.when(answer(turn)).thenTypes('CertificateDeployed');
+    twice.when(answer(2, 'no edge')).thenTypes('CertificateFailed');
+    twice.when(answer(1)).then();
   });
   it('that fails says the step and when it is tried again, not before the authority allows it', () => {
     const notBefore = later(now, 7 * DAY);

@@ -54,6 +54,8 @@ export interface Certificate {
   readonly mayBeOnHost: boolean;
   /** Number of the last ask of the host. */
   readonly turn: number;
+  /** Number of the first one for the same: while it may still be tried, it is asked again. */
+  readonly askedSince: number;
   /** An answer to that ask is waited for. */
   readonly awaitsHost: boolean;
   /** Failures since the last success. */

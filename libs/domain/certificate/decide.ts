@@ -97,7 +97,7 @@ function upload(command: Of<'UploadCertificate'>, state: CertificateState): Even
   if (state.status === 'none') {
     const begun = requested(command, authority, '');
     const { certificateId, projectId } = command.of;
-    const certificate: Certificate = { status: 'requested', of: command.of, authority, issuedBy: '', orders: state.orders, turn: state.turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
+    const certificate: Certificate = { status: 'requested', of: command.of, authority, issuedBy: '', orders: state.orders, turn: state.turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, askedSince: 0, awaitsHost: false, tries: 0, error: '', nextAt: '', renewAt: '', warned: 0 };
     return certificateId && projectId ? [begun, ...issued(certificate, command, authority, undefined)] : [];
   }
   if (state.status === 'revoking' || (state.status === 'revoked' && state.awaitsHost)) throw new Refusal('conflict', 'The certificate before it is being revoked. Try again in a moment.');
@@ -123,7 +123,7 @@ function dropProofs({ order, of: { certificateId, hostId, siteId } }: Certificat
 }
 
 function answerHost({ turn, error, now, policy }: Of<'AnswerHost'>, certificate: Certificate): Events {
-  if (!certificate.awaitsHost || turn !== certificate.turn) return [];
+  if (!certificate.awaitsHost || turn < certificate.askedSince || turn > certificate.turn) return [];
   const { status } = certificate;
   if (status === 'removing' || status === 'revoked') {
     if (error !== '') return [];

@@ -32,7 +32,7 @@ function changed(next: Certificate, event: Change): Certificate {
     case 'CertificateDeployed':
       return { ...next, isDeployed: true, awaitsHost: false, nextAt: '', tries: 0, error: '' };
     case 'CertificateAskedAgain':
-      return { ...next, ...asked(next, event.data.turn, event.data.nextAt) };
+      return { ...next, ...asked(next, event.data.turn, event.data.nextAt, next.awaitsHost ? next.askedSince : undefined) };
     case 'CertificateRenewalStarted':
       return { ...next, nextAt: event.data.nextAt, wantsNewKey: next.wantsNewKey || event.data.newKey, tries: 0 };
     case 'CertificateRenewalPlanned':
@@ -54,7 +54,7 @@ function changed(next: Certificate, event: Change): Certificate {
 function requested({ orders, turn, left }: CertificateState, data: Extract<CertificateEvent, { type: 'CertificateRequested' }>['data']): Certificate {
   const { certificateId, siteId, projectId, domain, names, hostId, authority, nextAt } = data;
   const of: CertificateOf = { certificateId, siteId, projectId, domain, names, hostId };
-  return { status: 'requested', of, authority, issuedBy: '', orders, turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, awaitsHost: false, tries: 0, error: '', nextAt, renewAt: '', warned: 0, ...(left && { left }) };
+  return { status: 'requested', of, authority, issuedBy: '', orders, turn, isDeployed: false, wantsNewKey: false, mayBeOnHost: false, askedSince: 0, awaitsHost: false, tries: 0, error: '', nextAt, renewAt: '', warned: 0, ...(left && { left }) };
 }
 
 /** After a revocation it can be asked for anew; otherwise that is its end. */
@@ -65,8 +65,8 @@ function removed(state: Certificate, status: string): CertificateState {
   return { ...rest, status: 'revoked', isDeployed: false, mayBeOnHost: false, awaitsHost: false, nextAt: '' };
 }
 
-function asked(before: Certificate, turn: number, nextAt: string): Pick<Certificate, 'turn' | 'awaitsHost' | 'mayBeOnHost' | 'nextAt'> {
-  return { turn: turn || before.turn, awaitsHost: turn > 0, mayBeOnHost: before.mayBeOnHost || turn > 0, nextAt };
+function asked(before: Certificate, turn: number, nextAt: string, since = turn): Pick<Certificate, 'turn' | 'askedSince' | 'awaitsHost' | 'mayBeOnHost' | 'nextAt'> {
+  return { turn: turn || before.turn, askedSince: since, awaitsHost: turn > 0, mayBeOnHost: before.mayBeOnHost || turn > 0, nextAt };
 }
 
 /** The order has come to an end: what it set in the DNS is left. */

@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.js';
+import { awaitsAnswer } from './awaited.js';
 import { nextCheckAt, plus } from './back-off.js';
 import type { DomainCommand, DomainEvent, DomainName, DomainState } from './domain-name.js';
 import { mayBeProvenWithout, recordRecords, recordsWork } from './records.js';
@@ -84,7 +85,7 @@ function checkNow({ now, policy }: Of<'CheckNow'>, domain: DomainName): readonly
 }
 
 function answerEdge({ ask, error, step, tunnel = '' }: Of<'AnswerEdge'>, domain: DomainName): readonly DomainEvent[] {
-  if (domain.awaits?.operationId !== ask.operationId || domain.awaits.turn !== ask.turn) return [];
+  if (!awaitsAnswer(domain, ask)) return [];
   const data = idsOf(domain);
   if (domain.status === 'routing') {
     if (error === '') return [{ type: 'DomainActivated', data: { ...data, status: 'active', tunnel } }];

@@ -75,12 +75,17 @@ describe('a domain', () => {
       ['pending', 'validating', 'routing', 'failed', 'pending', 'validating', 'routing', 'active'],
     );
   });
-  it('asks an edge that does not answer again, and waits for the newest answer only', () => {
+  it('asks an edge that does not answer again, and takes what it says to any ask of the same', () => {
     after(request, check(1, true, true)).when({ type: 'AskEdgeAgain', now: at(2), policy }).then();
     after(request, check(1, true, true)).when({ type: 'AskEdgeAgain', now: at(40), policy }).thenTypes('DomainEdgeAskedAgain');
     const asked = after(request, check(1, true, true), { type: 'AskEdgeAgain', now: at(40), policy });
-    asked.when(answer(1)).then();
-    asked.when(answer(2)).thenTypes('DomainActivated');
+    for (const turn of [1, 2]) asked.when(answer(turn)).thenTypes('DomainActivated');
+    asked.when(answer(1, 'no tunnel')).then({ type: 'DomainFailed', data: { ...ids, status: 'failed', step: 'routing', error: 'no tunnel' } });
+    asked.when(answer(3)).then();
+    // The edge is told to let go of what failed, under the next number: that it did says nothing of another try.
+    const anew = after(request, check(1, true, true), answer(1, 'no'), { type: 'CheckNow', siteId: 's1', now: at(9), policy }, check(2, true, true), { type: 'AskEdgeAgain', now: at(60), policy });
+    for (const turn of [1, 2]) anew.when(answer(turn)).then();
+    for (const turn of [3, 4]) anew.when(answer(turn)).thenTypes('DomainActivated');
   });
   it('is cancelled at once before the edge had it, and else free only when the edge has confirmed', () => {
     after(request).when(remove).thenTypes('DomainRemovalRequested', 'DomainRemoved');

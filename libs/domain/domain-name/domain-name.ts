@@ -26,6 +26,11 @@ export interface EdgeAsk {
   readonly turn: number;
 }
 
+/** The last ask of the same, and the number of the first one that was for it. */
+export interface AwaitedAsk extends EdgeAsk {
+  readonly since: number;
+}
+
 /** A name that somebody has claimed. Times are RFC 3339 in UTC; an empty one means never. */
 export interface DomainName {
   readonly status: DomainStatus;
@@ -43,7 +48,7 @@ export interface DomainName {
   readonly mayBeServed: boolean;
   /** Number of the last ask of the edge on the domain's own account. */
   readonly turn: number;
-  readonly awaits?: EdgeAsk;
+  readonly awaits?: AwaitedAsk;
   readonly records: ManagedRecords;
 }
 

@@ -16,8 +16,11 @@ export function evolveDomain(state: DomainState, event: DomainEvent): DomainStat
     case 'DomainRecordsSet':
       return { ...domain, nextAt: event.data.nextCheckAt };
     case 'DomainRoutingStarted':
-    case 'DomainEdgeAskedAgain':
       return { ...awaiting(domain, event.data), turn: event.data.turn, mayBeServed: true };
+    case 'DomainEdgeAskedAgain': {
+      const isSame = domain.awaits?.operationId === event.data.operationId;
+      return { ...awaiting(domain, event.data, isSame ? domain.awaits?.since : undefined), turn: event.data.turn, mayBeServed: true };
+    }
     case 'DomainRemovalRequested': {
       const isOwn = event.data.operationId === domain.claim.claimId;
       return event.data.operationId === '' ? domain : { ...awaiting(domain, event.data), turn: isOwn ? event.data.turn : domain.turn };
@@ -53,8 +56,8 @@ const isLookedAt = ({ status, records }: DomainName): boolean => status !== 'rem
 /** A failed step after which the edge may be serving it. */
 const isOfEdge = (step: string): boolean => step === 'routing' || step === 'tunnel';
 
-function awaiting(domain: DomainName, { operationId, turn, nextCheckAt }: { operationId: string; turn: number; nextCheckAt: string }): DomainName {
-  return { ...domain, awaits: { operationId, turn }, nextAt: nextCheckAt };
+function awaiting(domain: DomainName, { operationId, turn, nextCheckAt }: { operationId: string; turn: number; nextCheckAt: string }, since = turn): DomainName {
+  return { ...domain, awaits: { operationId, turn, since }, nextAt: nextCheckAt };
 }
 
 function idle({ awaits: _, ...domain }: DomainName): DomainName {
