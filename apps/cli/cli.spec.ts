@@ -1,7 +1,4 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -12,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { extract } from 'tar-stream';
 import { UnreachableError } from '#api/client.js';
 import type { Operation } from '#api/operation.js';
-import { ProblemError, toProblem } from '#api/problem.js';
+import { ProblemError } from '#api/problem.js';
 import { chooseContext, credentialsPath, normalUrl, readCredentials, writeCredentials } from './credentials.js';
 import { renderEvent, timeOf } from './events.js';
 import { exitCodeOf, UsageError } from './exit-codes.js';
@@ -45,22 +42,6 @@ describe('a command line', () => {
     [['edge', 'rules', 'x', '--page', '500=a.html'], /"500=a\.html" is not like 404=/], [['edge', 'rules', 'x', '--page', '404=/does/not/exist'], /\/does\/not\/exist cannot be read: ENOENT/],
     [['domain', 'add', 'x', 'a.example.com', '--redirect-status', '301'], /--redirect-status needs --redirect-to <hostname>/],
   ])('%j is wrong, and it is said why', async (argv, words) => expect(await cli(...argv)).toEqual({ code: 2, out: '', err: expect.stringMatching(words) }));
-  it('says once what is wrong, and what else is', async () => {
-    const answers = [
-      ['"x" cannot be.', [{ field: 'name', message: '"x" cannot be.' }]], ['The body is not valid: name: too short', [{ field: 'name', message: 'too short' }]],
-      ['The body is not valid: name: too short', [{ field: 'name', message: 'too short' }, { field: 'kind', message: 'unknown' }]],
-    ] as const;
-    const server = createServer((_, response) => {
-      const [detail, errors] = answers[said.length]!;
-      response.writeHead(422, { 'content-type': 'application/problem+json' }).end(JSON.stringify(toProblem(new ProblemError('invalid', detail, { errors }), 'r')));
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const said: string[] = [];
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    for (const _ of answers) said.push((await cli('whoami', '--url', url, '--token', 'hp_x')).err);
-    server.close();
-    expect(said).toEqual(['✖ "x" cannot be.\n', '✖ The body is not valid: name: too short\n', '✖ The body is not valid: name: too short\n  kind: unknown\n']);
-  });
   it('explains itself with examples and exit codes', async () => {
     const { out } = await cli('--help');
     for (const words of ['site', 'project', 'operation', 'events', 'token', 'login', 'Examples:', 'Exit codes:']) expect(out).toContain(words);
