@@ -27,9 +27,9 @@ async function end(): Promise<void> {
   await log?.end();
   await plane?.stop();
 }
-/** How often each thing happened since a position. */
+/** How often each thing happened since a position; work may have been tried again while others were away. */
 async function events(since: number): Promise<Record<string, number>> {
-  const { rows } = await log.query<{ type: string; count: string }>("SELECT type, count(*) FROM log.messages WHERE seq > $1 AND kind = 'event' AND type NOT IN ('SecretOpened', 'EdgeStarted') GROUP BY type", [since]);
+  const { rows } = await log.query<{ type: string; count: string }>("SELECT type, count(*) FROM log.messages WHERE seq > $1 AND kind = 'event' AND type NOT IN ('SecretOpened', 'EdgeStarted', 'WorkDelayed') GROUP BY type", [since]);
   return Object.fromEntries(rows.map(({ type, count }) => [type, Number(count)]));
 }
 const head = async () => Number((await log.query<{ max: string }>('SELECT max(seq) FROM log.messages')).rows[0]!.max);

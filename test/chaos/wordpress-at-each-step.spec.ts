@@ -88,9 +88,9 @@ describeWithDocker('WordPress, killed at each step', () => {
   const secrets = async () => (await ask<{ items: { name: string; version: number }[] }>(plane, 'GET', `/projects/${telling}/secrets`)).body.items.map(({ name, version }) => `${name.replace(/[a-z2-7]{26}/g, 'id')} ${version}`).sort();
   /** What opened data that is gone is forgotten a moment later. */
   const keepsPasswords = (count: number) => until(`${count} passwords are left`, async () => (await secrets()).filter((name) => name.startsWith('site/')).length === count, 30_000);
-  /** How often each thing happened since a position; but for what a process does at each start, and for secrets, which are looked at by name (the host's are made once). */
+  /** How often each thing happened since a position; but for what a process does at each start, for why work is tried again while others are away, and for secrets, which are looked at by name (the host's are made once). */
   async function events(since: number): Promise<Record<string, number>> {
-    const sql = "SELECT type, count(*) FROM log.messages WHERE seq > $1 AND kind = 'event' AND type NOT IN ('SecretOpened', 'EdgeStarted', 'SecretsReady', 'SecretStored') AND stream_id NOT LIKE $2 GROUP BY type";
+    const sql = "SELECT type, count(*) FROM log.messages WHERE seq > $1 AND kind = 'event' AND type NOT IN ('SecretOpened', 'EdgeStarted', 'SecretsReady', 'SecretStored', 'WorkDelayed') AND stream_id NOT LIKE $2 GROUP BY type";
     const { rows } = await log.query<{ type: string; count: string }>(sql, [since, `%${hostKeyring('local')}%`]);
     return Object.fromEntries(rows.map(({ type, count }) => [type, Number(count)]));
   }
