@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import Docker from 'dockerode';
 import pg from 'pg';
@@ -103,16 +104,24 @@ describeWithDocker('WordPress, killed at each step', () => {
     await isBack(plane);
     return reply.body;
   }
-  /** Its page is there for visitors, and its administrator gets in with the password that the vault has. */
-  async function serves(): Promise<void> {
-    expect([(await plane.api.site(site.id)).status, (await visit(site.url)).status]).toEqual(['ACTIVE', 200]);
-    expect(await Author.signIn(site.url, 'admin', password)).toBeDefined();
-    expect(await adminPassword(plane, site)).toBe(password);
+  /** Whoever is to forget passwords may die once more while one looks, so that is done again. */
+  async function isSeen(look: () => Promise<void>): Promise<void> {
+    for (const end = Date.now() + 30_000; ; await sleep(100)) {
+      const wrong = await look().then(() => undefined, (error: Error) => error);
+      if (!wrong) return;
+      if (Date.now() > end) throw wrong;
+    }
   }
+  /** Its page is there for visitors, and its administrator gets in with the password that the vault has. */
+  const serves = () => isSeen(async () => {
+    expect([(await plane.api.site(site.id)).status, (await visit(site.url)).status]).toEqual(['ACTIVE', 200]);
+    const revealed = await adminPassword(plane, site);
+    expect(await Author.signIn(site.url, 'admin', revealed)).toBeDefined();
+    expect(revealed).toBe((password ||= revealed));
+  });
   async function launched(more: object): Promise<void> {
     site = await succeeds<SiteView>('POST', '/sites', { projectId: telling, name: telling, kind: 'wordpress', phpVersion: '8.3', ...more });
     site = await plane.api.site(site.id);
-    password ||= await adminPassword(plane, site);
     await serves();
   }
   async function begin(name: string): Promise<void> {
@@ -120,9 +129,9 @@ describeWithDocker('WordPress, killed at each step', () => {
     const { body } = await plane.api.call<SiteView>('POST', '/projects', { name });
     await plane.operation(body.operationId, 'succeeded');
   }
-  async function isGone(): Promise<void> {
-    expect([(await plane.api.site(site.id)).status, (await visit(site.url)).status]).toEqual(['DESTROYED', 404]);
-  }
+  const isGone = (more: object = {}) => isSeen(async () => {
+    expect([await plane.api.site(site.id), await visit(site.url)]).toMatchObject([{ status: 'DESTROYED', ...more }, { status: 404 }]);
+  });
 
   const phases: readonly Phase[] = [
     { name: 'a launch', run: () => launched({}) },
@@ -130,7 +139,7 @@ describeWithDocker('WordPress, killed at each step', () => {
     { name: 'a backup', run: async () => { backupId = (await succeeds<SiteView>('POST', `/sites/${site.id}/backups`)).id; await serves(); } },
     { name: 'a restore', run: async () => {
       await succeeds('POST', `/backups/${backupId}/restore`);
-      password = await adminPassword(plane, site);
+      password = '';
       await serves();
       await keepsPasswords(2);
     } },
@@ -139,7 +148,7 @@ describeWithDocker('WordPress, killed at each step', () => {
     { name: 'a removal that keeps the data once more', run: async () => { await succeeds('DELETE', `/sites/${site.id}?keepData=true`); await isGone(); } },
     { name: 'a discard of kept data', isAnother: true, run: async () => {
       await succeeds('DELETE', `/sites/${site.id}/data`);
-      expect(await plane.api.site(site.id)).toMatchObject({ status: 'DESTROYED', leftData: 'gone' });
+      await isGone({ leftData: 'gone' });
       await keepsPasswords(0);
     } },
     { name: 'another launch', run: () => { password = ''; return launched({}); } },
