@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
-import type { EdgeRoute, RouteTable } from '../edge.js';
+import type { EdgeRedirect, EdgeRoute, RouteTable } from '../edge.js';
 import { refused, shown, siteName } from './refused.js';
 import { siteRulesOf, type SiteRules } from './site-rules.js';
 
@@ -13,12 +13,14 @@ type Leading =
   | { readonly kind: 'redirect'; readonly to: string; readonly status: number }
   | { readonly kind: 'stopped' };
 
-/** A table that has been checked: its places by hostname, in the order of the hostnames. */
-export type Places = ReadonlyMap<string, Place>;
+/** A table that has been checked: each hostname once, in the order of the hostnames. */
+export type Places = readonly { readonly hostname: string; readonly place: Place }[];
 
-/** Labels of 63 characters at most, 253 in all (RFC 1035); an underscore is allowed, as in names that are looked up but are no hosts. */
-const HOSTNAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
-const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
+/** Labels of 63 characters at most (RFC 1035); an underscore is allowed, as in names that are looked up but are no hosts. */
+const HOSTNAME = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+const LONGEST_HOSTNAME = 253;
+const ROOT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}(?:\/[A-Za-z0-9_][A-Za-z0-9._-]{0,254})*$/;
+const LONGEST_ROOT = 1024;
 
 /**
  * Checks every value of a table and orders it by hostname.
@@ -26,18 +28,24 @@ const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
  */
 export function placesOf(table: RouteTable): Places {
   if (!Number.isSafeInteger(table.revision) || table.revision < 0) throw refused(`A route table cannot have the revision ${table.revision}`);
-  const places = new Map<string, Place>();
+  const claims: Claim[] = [];
   for (const route of table.routes) {
     const rules = siteRulesOf(route);
-    const withRules = (leading: Leading): Place => (rules ? { ...leading, rules } : leading);
-    const place = withRules(placeOf(route));
-    for (const [hostname, there] of [...route.hostnames.map((name) => [name, place] as const), ...redirectsOf(route, withRules)]) {
-      if (!isHostname(hostname)) throw refused(`${siteName(route)} has the hostname ${shown(hostname)}, which is not a lower-case hostname`);
-      if (places.has(hostname)) throw refused(`The hostname ${hostname} is claimed by ${table.routes.filter((one) => namesOf(one).includes(hostname)).map(siteName).join(' and ')}`);
-      places.set(hostname, there);
-    }
+    const placed = (leading: Leading): Place => (rules ? { ...leading, rules } : leading);
+    const place = placed(placeOf(route));
+    for (const hostname of route.hostnames) claims.push({ hostname: checkedHostname(route, hostname), place, route });
+    for (const redirect of route.redirects ?? []) claims.push({ hostname: checkedHostname(route, redirect.hostname), place: placed(redirectOf(route, redirect)), route });
   }
-  return new Map([...places.keys()].sort().map((hostname) => [hostname, places.get(hostname)!]));
+  claims.sort((a, b) => (a.hostname < b.hostname ? -1 : a.hostname > b.hostname ? 1 : 0));
+  const twice = claims.findIndex(({ hostname }, at) => hostname === claims[at + 1]?.hostname);
+  if (twice >= 0) throw refused(`The hostname ${claims[twice]!.hostname} is claimed by ${siteName(claims[twice]!.route)} and ${siteName(claims[twice + 1]!.route)}`);
+  return claims;
+}
+
+interface Claim {
+  readonly hostname: string;
+  readonly place: Place;
+  readonly route: EdgeRoute;
 }
 
 /** Hex sha256 of texts by name, in the order of the names. */
@@ -49,7 +57,7 @@ export function hashOf(texts: Readonly<Record<string, string>>): string {
 
 /** A checked table as text, a line a hostname and a line a hostname with a certificate, and its hash: what an edge serves that has no configuration but the table. */
 export function renderPlaces(revision: number, places: Places, certificates: ReadonlyMap<string, string> = new Map()): { readonly text: string; readonly configHash: string } {
-  const lines = [...places].map(([hostname, place]) => `${JSON.stringify({ hostname, ...place })}\n`);
+  const lines = places.map(({ hostname, place }) => `${JSON.stringify({ hostname, ...place })}\n`);
   const secured = [...certificates].map(([hostname, certificateId]) => `${JSON.stringify({ hostname, certificateId })}\n`);
   const text = `{"revision":${revision}}\n${lines.join('')}${secured.join('')}`;
   return { text, configHash: hashOf({ text }) };
@@ -72,21 +80,22 @@ function placeOf(route: EdgeRoute): Leading {
   return { kind: 'container', address, port };
 }
 
-function redirectsOf(route: EdgeRoute, withRules: (leading: Leading) => Place): (readonly [string, Place])[] {
-  return (route.redirects ?? []).map(({ hostname, to, status }) => {
-    if (!isHostname(to)) throw refused(`${siteName(route)} redirects to ${shown(to)}, which is not a lower-case hostname`);
-    if (status !== 301 && status !== 308) throw refused(`${siteName(route)} redirects with the status ${shown(status)}; allowed are 301 and 308`);
-    return [hostname, withRules({ kind: 'redirect', to, status })];
-  });
+function redirectOf(route: EdgeRoute, { to, status }: EdgeRedirect): Leading {
+  if (!isHostname(to)) throw refused(`${siteName(route)} redirects to ${shown(to)}, which is not a lower-case hostname`);
+  if (status !== 301 && status !== 308) throw refused(`${siteName(route)} redirects with the status ${shown(status)}; allowed are 301 and 308`);
+  return { kind: 'redirect', to, status };
+}
+
+function checkedHostname(route: EdgeRoute, hostname: string): string {
+  if (!isHostname(hostname)) throw refused(`${siteName(route)} has the hostname ${shown(hostname)}, which is not a lower-case hostname`);
+  return hostname;
 }
 
 /** Whether this is a lower-case host name. */
-export const isHostname = (name: unknown): name is string => typeof name === 'string' && HOSTNAME.test(name);
-
-const namesOf = ({ hostnames, redirects = [] }: EdgeRoute): string[] => [...hostnames, ...redirects.map(({ hostname }) => hostname)];
+export const isHostname = (name: unknown): name is string => typeof name === 'string' && name.length <= LONGEST_HOSTNAME && HOSTNAME.test(name);
 
 function checkedRoot(route: EdgeRoute, root: string): string {
-  if (typeof root !== 'string' || root.length > 1024 || !root.split('/').every((segment) => SEGMENT.test(segment))) {
+  if (typeof root !== 'string' || root.length > LONGEST_ROOT || !ROOT.test(root)) {
     throw refused(`${siteName(route)} has the folder ${shown(root)}, which is not a plain path below the sites folder`);
   }
   return root;

@@ -11,7 +11,7 @@ import { DEFAULT_MAX_BODY_BYTES, DEFAULT_TARGET_TIMEOUT_MS, type EdgeSettings } 
 import { pages, type EdgePage } from '../edge/pages.js';
 import { Ranges } from '../edge/proxies.js';
 import { PROOF_PATH, ProofFiles } from '../edge/proof-files.js';
-import { isRouteTable, placesOf, renderPlaces, type Place, type Places } from '../edge/route-table.js';
+import { isRouteTable, placesOf, renderPlaces, type Place } from '../edge/route-table.js';
 import { certificateByName, certificateFor } from '../edge/served-names.js';
 import { askVersion, VERSION_HOST, versionAnswer } from '../edge/served-version.js';
 import { writeWhole } from '../write-whole.js';
@@ -24,7 +24,7 @@ import { serveFile } from './site-files.js';
 import { readHost, type Asking } from './visitor-host.js';
 
 interface Serving extends AppliedEdge {
-  readonly places: Places;
+  readonly places: ReadonlyMap<string, Place>;
   readonly certificates: ReadonlyMap<string, string>;
 }
 
@@ -179,7 +179,8 @@ export class EmbeddedEdge implements EdgeProvider {
 function servingOf(table: RouteTable): Serving {
   const places = placesOf(table);
   const certificates = certificateByName(table);
-  return { revision: table.revision, configHash: renderPlaces(table.revision, places, certificates).configHash, places, certificates };
+  const { configHash } = renderPlaces(table.revision, places, certificates);
+  return { revision: table.revision, configHash, places: new Map(places.map(({ hostname, place }) => [hostname, place])), certificates };
 }
 
 /** What to say where there is nothing to serve; a folder takes no websockets. */

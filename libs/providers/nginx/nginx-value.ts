@@ -1,7 +1,7 @@
 import { ProviderError } from '../provider-error.js';
 
 /** Words that mean something to `map` even inside quotes; a backslash takes the meaning away. */
-const MAP_WORDS = new Set(['default', 'hostnames', 'include', 'volatile']);
+const MAP_WORD = /^(?:default|hostnames|include|volatile)$/i;
 
 /** What needs no second look. */
 const PLAIN = /^[A-Za-z0-9._:/-]+$/;
@@ -22,7 +22,7 @@ export function quoted(value: string, meant: string): string {
 export function mapKey(value: string, meant: string): string {
   const literal = quoted(value, meant);
   if (value.startsWith('~') || value.startsWith('\\')) throw new ProviderError(`${meant} is ${JSON.stringify(value)}: it would be read as a pattern.`, false);
-  return MAP_WORDS.has(value.toLowerCase()) ? `"\\${literal.slice(1)}` : literal;
+  return MAP_WORD.test(value) ? `"\\${literal.slice(1)}` : literal;
 }
 
 /** A whole number within bounds, as nginx reads it. */

@@ -9,7 +9,7 @@ import type { RenderSettings } from './render.js';
 /** What a map can say of rules, one line a hostname. */
 export function renderRuleMaps(places: Places): { readonly httpsOnly: string; readonly hsts: string } {
   let [httpsOnly, hsts] = ['', ''];
-  for (const [hostname, { rules }] of places) {
+  for (const { hostname, place: { rules } } of places) {
     if (rules?.httpsOnly) httpsOnly += `        ${mapKey(hostname, 'A hostname')} 1;\n`;
     if (rules?.hsts !== undefined) hsts += `        ${mapKey(hostname, 'A hostname')} ${quoted(rules.hsts, 'Strict-Transport-Security')};\n`;
   }
@@ -28,7 +28,7 @@ export type Keep = (text: string) => string;
 /** A server for each site that needs one. What people wrote themselves is kept in files, so that no word of it can be read as a directive. */
 export function renderOwnServers(places: Places, settings: RenderSettings, listens: string, keep: Keep): string {
   const servers = new Map<SiteRules, OwnServer>();
-  for (const [hostname, { kind, rules }] of places) {
+  for (const { hostname, place: { kind, rules } } of places) {
     if (!rules || kind === 'redirect' || !needsServer(rules)) continue;
     const server = servers.get(rules);
     if (server) server.hostnames.push(hostname);

@@ -51,7 +51,7 @@ export function render(table: RouteTable, settings: RenderSettings): RenderedCon
 /** One line a hostname: `address:port` of a container, `/folder` below the sites folder, `>status hostname` to be sent on to, or `-` for a stopped site. */
 function renderRoutes(places: Places): string {
   let text = '';
-  for (const [hostname, place] of places) text += `        ${mapKey(hostname, 'A hostname')} ${quoted(routeOf(place), `The target of ${hostname}`)};\n`;
+  for (const { hostname, place } of places) text += `        ${mapKey(hostname, 'A hostname')} ${quoted(routeOf(place), 'A target')};\n`;
   return text;
 }
 

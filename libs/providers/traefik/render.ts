@@ -75,7 +75,7 @@ function finished(document: TraefikDocument, revision: number, { planeId, http }
 function groupsOf(places: Places): { readonly place: Place; readonly hostnames: string[] }[] {
   const groups = new Map<string, { place: Place; hostnames: string[] }>();
   const known = new Map<SiteRules | undefined, number>();
-  for (const [hostname, place] of places) {
+  for (const { hostname, place } of places) {
     if (!known.has(place.rules)) known.set(place.rules, known.size);
     const key = JSON.stringify({ ...place, rules: known.get(place.rules) });
     const group = groups.get(key);
