@@ -1,7 +1,7 @@
 // npm run build, after the compiler: each process of a plane with all that it loads in a few files. One that looks for a thousand files takes twice as long to start.
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
@@ -27,6 +27,17 @@ function isCommonJs(file) {
   return file.endsWith('.cjs') || (file.endsWith('.js') && JSON.parse(readFileSync(findPackageJSON(pathToFileURL(file)), 'utf8')).type !== 'module');
 }
 
+/** Of the engine's client: each is one function that a plane may never call (an engine behind SSH, a build with BuildKit), and a sixth of a start to load what it needs. */
+const seldom = {
+  name: 'seldom',
+  setup(bundling) {
+    bundling.onLoad({ filter: /(docker-modem.lib.ssh|dockerode.lib.session)\.js$/ }, ({ path, suffix }) =>
+      suffix ? undefined : { contents: `module.exports = (...given) => require(${JSON.stringify(`${path}${ASKED}`)})(...given);`, resolveDir: dirname(path) });
+    bundling.onResolve({ filter: /\?asked$/ }, ({ path }) => ({ path: path.slice(0, -ASKED.length), suffix: ASKED }));
+  },
+};
+const ASKED = '?asked';
+
 const { metafile } = await build({
   entryPoints: { 'control-plane': join(dist, 'infra/start/control-plane.js'), provisioner: join(dist, 'apps/provisioner/main.js') },
   outdir,
@@ -42,7 +53,7 @@ const { metafile } = await build({
   // The first is to be there before any decorator; the others look for files beside their own.
   external: ['reflect-metadata', 'pino', 'swagger-ui-dist', 'ssh2', '@grpc/grpc-js', '@grpc/proto-loader'],
   banner: { js: "import 'reflect-metadata'; import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
-  plugins: [outside],
+  plugins: [outside, seldom],
   metafile: true,
   absWorkingDir: dist,
   logLevel: 'warning',

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { APPS } from '#eventstore/apps.js';
 import { migrate } from '#eventstore/migrate.js';
 import { connectBus } from '#messaging/connection.js';
@@ -199,7 +198,7 @@ export class Plane {
 /** One of those that bundle.mjs makes. `before`: words in front of the command, which become it. */
 function nodeProcess(name: string, before: readonly string[] = []): Omit<DaemonSpec, 'isReady'> {
   // Who may signal a process could otherwise open its debugger, and speak with its voice.
-  const [command, ...args] = [...before, process.execPath, '--disable-sigusr1', `--max-semi-space-size=${YOUNG_MB}`, '--import', pathToFileURL(join(CODE, 'infra/start/source-maps.js')).href, join(CODE, 'bundle', `${name}.js`)];
+  const [command, ...args] = [...before, process.execPath, '--disable-sigusr1', `--max-semi-space-size=${YOUNG_MB}`, join(CODE, 'bundle', `${name}.js`)];
   return { name, command, args, ipc: true, stopGraceMs: 15_000, startTimeoutMs: 60_000 };
 }
 

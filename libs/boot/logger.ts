@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { withSourcePlaces } from './source-places.js';
 
 export type { Logger };
 
@@ -19,7 +20,7 @@ export function createLogger(options: { app: string; level?: string; destination
       level: (level: string) => ({ level }),
       log: (fields: Record<string, unknown>) => withoutSecrets(fields) as Record<string, unknown>,
     },
-    hooks: { streamWrite: withoutTokens },
+    hooks: { streamWrite: (line: string) => withSourcePlaces(withoutTokens(line)) },
   };
   return options.destination ? pino(settings, options.destination) : pino(settings, pino.destination({ fd: 1, sync: true }));
 }
