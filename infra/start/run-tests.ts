@@ -16,20 +16,20 @@ const SUITES = ['unit', 'int', 'e2e', 'chaos'] as const;
 type Suite = (typeof SUITES)[number];
 
 /**
- * Suites with real parts wait for much, so two lanes run abreast, each one spec after the other; a third finds no processor left on two cores. All that use a Docker Engine are in one lane:
- * an engine (20.10) on which two planes make and remove dozens of containers at once can lose count of a network's endpoints, and then never removes it; more of them bring it to a standstill.
+ * Suites with real parts mostly wait, for half a core in all, so lanes run abreast, each one spec after the other: two, and a third once unit and check leave it a processor. Two of them take what
+ * needs this machine's Docker Engine first; more would bring one of 20.10 to a standstill.
  */
-const LANES = ['engine', 'any'] as const;
-type Lane = (typeof LANES)[number];
+type Lane = 'engine' | 'any';
 const SPECS: Readonly<Record<Exclude<Suite, 'unit'>, string>> = { int: '{libs,apps,infra}/**/*.int.spec.ts', e2e: 'test/e2e/**/*.spec.ts', chaos: 'test/chaos/**/*.spec.ts' };
 
-/** Of those of chaos, these first, which take longest: the last to be begun decides how long one lane is alone. */
+/** These first, which take longest: the last to be begun decides how long one lane is alone. */
 const LONGEST = ['control-plane', 'servers', 'tunnel', 'certificate'].map((what) => `test/chaos/${what}-at-each-step.spec.ts`);
 
 /** What one run of jest is given. */
 interface Batch {
   readonly suite: Exclude<Suite, 'unit'>;
   readonly lane: Lane;
+  readonly name: string;
   readonly specs: readonly string[];
 }
 
@@ -56,7 +56,8 @@ async function main(): Promise<number> {
   try {
     if (parts?.missing.length && process.env['CI']) outcomes.push({ name: 'real parts', passed: 0, failed: parts.missing.length, skipped: 0, tookMs: 0 });
     const waiting = SUITES.filter((suite) => suite !== 'unit').filter((suite) => suites.includes(suite)).flatMap(batchesOf);
-    outcomes.push(...(await Promise.all(LANES.map((lane) => runLane(lane, waiting, parts?.env ?? {})))).flat());
+    const run = (lane: Lane) => runLane(lane, waiting, parts?.env ?? {});
+    outcomes.push(...(await Promise.all([run('engine'), run('any'), pure.then(() => run('engine'))])).flat());
   } finally {
     parts?.engine?.stop();
   }
@@ -97,21 +98,26 @@ async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]
   return { env, missing, engine };
 }
 
-/** Those of chaos, which take minutes, go one by one, to whichever lane is free. */
+/** Each spec that takes minutes is one, so that lanes come to their ends together; quick ones of a folder of the code are one. */
 function batchesOf(suite: Batch['suite']): Batch[] {
-  const specs = globSync(SPECS[suite], { cwd: ROOT }).sort();
-  const [engine, any] = [specs.filter(usesEngine), longestFirst(specs.filter((spec) => !usesEngine(spec)))];
-  const together: Batch[] = [{ suite, lane: 'engine', specs: engine }, ...(suite === 'chaos' ? [] : [{ suite, lane: 'any', specs: any } as const])];
-  return [...together.filter(({ specs: some }) => some.length > 0), ...(suite === 'chaos' ? any.map((spec) => ({ suite, lane: 'any', specs: [spec] }) as const) : [])];
+  const batches = new Map<string, Batch & { specs: string[] }>();
+  for (const spec of longestFirst(globSync(SPECS[suite], { cwd: ROOT }).sort())) {
+    const lane = sharesEngine(spec) ? 'engine' : 'any';
+    const name = suite === 'int' && lane === 'any' ? /^(?:libs\/)?[^/]+/.exec(spec)![0] : basename(spec).replace(/(\.int)?\.spec\.ts$/, '');
+    const batch = batches.get(name);
+    if (batch) batch.specs.push(spec);
+    else batches.set(name, { suite, lane, name, specs: [spec] });
+  }
+  return [...batches.values()];
 }
 
 function longestFirst(specs: readonly string[]): readonly string[] {
   return [...LONGEST.filter((spec) => specs.includes(spec)), ...specs.filter((spec) => !LONGEST.includes(spec))];
 }
 
-/** A spec that needs an engine says so, or its tests could not be skipped where there is none. */
-function usesEngine(spec: string): boolean {
-  return /describeWith(Docker|OwnEngine)\(/.test(readFileSync(join(ROOT, spec), 'utf8'));
+/** A spec that needs this machine's engine says so, or its tests could not be skipped where there is none. */
+function sharesEngine(spec: string): boolean {
+  return /describeWithDocker\(/.test(readFileSync(join(ROOT, spec), 'utf8'));
 }
 
 /** Does what is its own first, and then whatever waits and may be done in any lane. */
@@ -127,7 +133,7 @@ async function runLane(lane: Lane, waiting: Batch[], env: NodeJS.ProcessEnv): Pr
 }
 
 async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, batch?: Batch): Promise<Outcome> {
-  const name = batch ? `${suite}, ${batch.specs.length === 1 ? basename(batch.specs[0]!, '.spec.ts') : batch.lane === 'engine' ? 'with an engine' : 'without one'}` : suite;
+  const name = batch ? `${suite}, ${batch.name}` : suite;
   say.line(`\n${pc.bold(name)}`);
   const folder = mkdtempSync(join(tmpdir(), 'hostplane-tests-'));
   const report = join(folder, 'report.json');
