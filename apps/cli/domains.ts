@@ -114,7 +114,7 @@ function renderRecords(records: Domain['expected']): string {
   return renderTable(['TYPE', 'NAME', 'VALUE', 'WHY'], records.map(({ type, name, value, purpose, proxied }) => [type, name, value, `${why(purpose)}${proxied ? ', proxied' : ''}`]));
 }
 
-function roleOf({ primary: isPrimary, redirectTo }: Domain): string {
-  if (redirectTo) return `redirects to ${redirectTo}`;
+function roleOf({ primary: isPrimary, redirectTo, redirectTargetServed }: Domain): string {
+  if (redirectTo) return redirectTargetServed ? `redirects to ${redirectTo}` : `serves the site, for ${redirectTo} is not served; redirects there once it is`;
   return isPrimary ? 'primary' : 'alias';
 }

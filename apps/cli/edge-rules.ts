@@ -62,8 +62,13 @@ export function addRulesCommand(edge: Command, io: Io): void {
 
 async function rules(session: Session, id: string, options: RuleOptions): Promise<void> {
   const body = await changeOf(session, options);
-  const { client } = session;
-  if (Object.keys(body).length === 0) return print(session, (await client.call('showEdgeRules', { params: { id } })).body);
+  const { client, terminal } = session;
+  const shown = async (): Promise<ShownEdgeRules> => (await client.call('showEdgeRules', { params: { id } })).body;
+  if (Object.keys(body).length === 0) return print(session, await shown());
+  if (options.removeUser.length > 0) {
+    const { users } = await shown();
+    for (const name of options.removeUser.filter((one) => !users.includes(one))) terminal.note(printable(`${name} was not let in: there is nothing to take back.`));
+  }
   print(session, await followed(session, (await client.call('changeEdgeRules', { params: { id }, body })).body));
 }
 

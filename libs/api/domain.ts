@@ -21,6 +21,7 @@ export const domain = z.object({
   primary: z.boolean().describe('The site is known by this name'),
   redirectTo: z.string().optional().describe('Visitors are sent on to this hostname of the site'),
   redirectStatus: z.int().optional(),
+  redirectTargetServed: z.boolean().optional().describe('While that hostname is not served, this one serves the site itself, so that no visitor is lost'),
   owned: z.boolean().describe('The record that proves ownership was found at the last look'),
   pointsHere: z.boolean().describe('The name led here at the last look'),
   expected: z.array(dnsRecord).describe('The records to set'),

@@ -133,6 +133,8 @@ describeWithKnot('custom domains', () => {
     const moved = await edge('www.example.org', '/a?b=c');
     expect([moved.status, moved.headers['location']]).toEqual([308, `http://example.org:${plane.edgePort}/a?b=c`]);
     expect((await edge('second.example.org')).status).toBe(200);
+    await active(site, 'old.example.org', { redirectTo: 'second.example.org' });
+    await active(site, 'own.example.org', { redirectTo: `${site.name}.localhost` });
 
     expect((await plane.api.call('POST', '/domains/www.example.org/primary')).status).toBe(409);
     expect((await plane.api.call('POST', '/domains/second.example.org/primary')).body).toMatchObject({ primary: true });
@@ -140,6 +142,10 @@ describeWithKnot('custom domains', () => {
     expect((await plane.api.call('DELETE', '/domains/second.example.org')).status).toBe(202);
     await until('second.example.org', 'removed');
     expect((await plane.api.site(site.id)).url).toBe(`http://example.org:${plane.edgePort}`);
+    for (const [name, isServed, status] of [['www', true, 308], ['own', true, 301], ['old', false, 200]] as const) {
+      expect((await plane.api.call('GET', `/domains/${name}.example.org`)).body).toMatchObject({ status: 'active', redirectTargetServed: isServed });
+      expect((await edge(`${name}.example.org`)).status).toBe(status);
+    }
 
     const published = await plane.api.call('PUT', `/sites/${site.id}/content`, await tarGz({ 'index.html': 'second release' }));
     expect(published.status).toBe(200);
