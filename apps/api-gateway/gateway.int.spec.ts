@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ApiClient } from '#api/client.js';
@@ -359,9 +359,27 @@ describe('an upload', () => {
   it('that is too large without saying so is cut off', async () => {
     const { id } = await makeSite(ann);
     const body = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) });
-    const response = await fetch(`${ann.base}/sites/${id}/content`, { method: 'PUT', headers: { authorization: `Bearer ${ann.token}` }, body, duplex: 'half' }).catch((error: Error) => error);
-    if (response instanceof Response) expect(response.status).toBe(413);
+    expect((await fetch(`${ann.base}/sites/${id}/content`, { method: 'PUT', headers: { authorization: `Bearer ${ann.token}` }, body, duplex: 'half' })).status).toBe(413);
     expect((await stored()).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+  describe.each(['close', 'keep-alive'])('that is refused is told so, although its sender reads nothing before all is sent (connection: %s):', (connection) => {
+    it.each([
+      ['one that is too large', 'Transfer-Encoding: chunked'],
+      ['one that says that it is too large', `Content-Length: ${32 << 20}`],
+      ['JSON that is too large', `Content-Type: application/json\r\nContent-Length: ${32 << 20}`],
+    ])('%s', async (_, header) => {
+      const { id } = await makeSite(ann);
+      const { hostname, port, pathname } = new URL(`${ann.base}/sites/${id}/content`);
+      const socket = connect(Number(port), hostname).pause();
+      socket.write(`PUT ${pathname} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ann.token}\r\n${header}\r\nConnection: ${connection}\r\n\r\n`);
+      const part = 'x'.repeat(65_536);
+      const isChunked = header.endsWith('chunked');
+      for (let sent = 0; sent < 512; sent++) if (!socket.write(isChunked ? `10000\r\n${part}\r\n` : part)) await once(socket, 'drain');
+      if (isChunked) socket.write('0\r\n\r\n');
+      let answer = '';
+      for await (const chunk of socket) if ((answer += String(chunk)).includes('too-large')) break;
+      expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    });
   });
   it('is not for an app', async () => {
     const { id } = await makeSite(ann, { kind: 'app', image: 'a:1', port: 80 });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { finished } from 'node:stream/promises';
 import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import rateLimit from '@fastify/rate-limit';
@@ -19,6 +20,8 @@ const REQUEST_TIMEOUT_MS = 30 * 60_000;
 /** A domain may be typed with 1,000 characters of any alphabet, each of which takes up to nine in a path. */
 const LONGEST_PARAMETER = 9_000;
 const CLOSE_WITHIN_MS = 5_000;
+/** Who is answered while still sending may send on for so long, since not everybody reads meanwhile. */
+const SENDS_ON_MS = 30_000;
 
 export function httpAdapter(): FastifyAdapter {
   return new FastifyAdapter({
@@ -41,6 +44,7 @@ function refuse(error: Error, request: FastifyRequest, reply: FastifyReply): voi
 export async function dress(app: NestFastifyApplication, parts: { log: Logger; metrics: Metrics; tokens: TokenBook; requestsPerMinute: number }): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance();
   logRequests(fastify, parts.log, parts.metrics);
+  readPast(fastify);
   await fastify.register(helmet, {
     strictTransportSecurity: false,
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], frameAncestors: ["'none'"] } },
@@ -87,6 +91,18 @@ function logRequests(fastify: FastifyInstance, log: Logger, metrics: Metrics): v
     metrics.observe(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
     const level = reply.statusCode >= 500 ? 'warn' : 'debug';
     log[level](lineOf(request, reply.statusCode, reply.elapsedTime), 'Request');
+  });
+}
+
+/** What is left of a refused upload is read and thrown away: before the answer where the connection ends with it, which would take the answer along, else after it, and not for ever. */
+function readPast(fastify: FastifyInstance): void {
+  const ended = (raw: FastifyRequest['raw']): Promise<void> => finished(raw.resume(), { signal: AbortSignal.timeout(SENDS_ON_MS) }).catch(() => undefined);
+  fastify.addHook('onSend', async ({ raw }, reply) => {
+    const isLast = !reply.raw.shouldKeepAlive || reply.getHeader('connection') === 'close';
+    if (!raw.complete && isLast) await ended(raw);
+  });
+  fastify.addHook('onResponse', async ({ raw }) => {
+    if (!raw.complete) void ended(raw).then(() => raw.complete || raw.destroy());
   });
 }
 

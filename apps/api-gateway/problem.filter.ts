@@ -25,8 +25,6 @@ function headersOf(problem: ProblemError, request: FastifyRequest): Record<strin
   const headers: Record<string, string> = { 'cache-control': 'no-store' };
   if (problem.code === 'unauthenticated') headers['www-authenticate'] = `Bearer realm="hostplane"${request.headers.authorization ? ', error="invalid_token"' : ''}`;
   if (problem.extras.retryAfterSeconds !== undefined) headers['retry-after'] = String(problem.extras.retryAfterSeconds);
-  // What is left of an upload that was refused is not read.
-  if (!request.raw.complete) headers['connection'] = 'close';
   return headers;
 }
 
