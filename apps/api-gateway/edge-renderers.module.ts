@@ -22,7 +22,8 @@ export const edgeRenderers: EdgeRenderers = {
     return { text: files['nginx.conf']!, hash };
   },
   traefik({ rendering, table }: EdgeNow, { edgeUrl, containers, http, https, certResolver }: TraefikWish) {
-    const { planeId, bind, httpPort } = rendering as unknown as Pick<RenderSettings, 'planeId' | 'bind' | 'httpPort'>;
+    const { planeId, bind, httpPort, proxyProtocol } = rendering as unknown as Pick<RenderSettings, 'planeId' | 'bind' | 'httpPort' | 'proxyProtocol'>;
+    if (proxyProtocol && edgeUrl === undefined) throw new ProblemError('unsupported', 'The edge of this host takes only connections that begin with the PROXY protocol (HOSTPLANE_EDGE_PROXY_PROTOCOL), and Traefik opens none to HTTP servers.');
     const address = ownAddressOf(bind);
     const url = edgeUrl?.replace(/\/$/, '') ?? `http://${address.includes(':') ? `[${address}]` : address}:${httpPort}`;
     const { text, configHash: hash } = renderTraefik(table, { planeId, edgeUrl: url, http, https, isDirect: containers === 'direct', ...(certResolver === undefined ? {} : { certResolver }) });

@@ -11,7 +11,7 @@ Examples:
   hostplane edge show > nginx.conf                     what the edge serves now
   hostplane edge show --at 2026-11-26T12:00:00Z        what it served then
   hostplane edge diff 1042 now                         what has changed since that position of the log
-  hostplane edge show --format traefik > hostplane.yml`;
+  hostplane edge show --format traefik > new.yml && mv new.yml hostplane.yml`;
 
 interface ShowOptions {
   readonly host?: string;

@@ -213,7 +213,7 @@ describeWithNginx('the edge', () => {
     expect(first.body.http.routers['site-shop-localhost']).toMatchObject({ rule: 'Host(`shop.localhost`)', service: 'hostplane-edge' });
     expect(first.body.http.services['hostplane-edge']).toEqual({ loadBalancer: { servers: [{ url: `http://127.0.0.1:${plane.edgePort}` }], passHostHeader: true } });
     await plane.api.call('POST', '/projects', { name: 'nothing-of-the-edge' });
-    expect([(await ask('?certResolver=le', etag)).status, (await ask('', etag)).status]).toEqual([304, 200]);
+    expect([(await ask('?certResolver=le', etag)).status, (await ask('?https=secure', etag)).status]).toEqual([304, 200]);
     await change({ httpsOnly: true });
     const next = await ask('?certResolver=le', etag);
     expect([next.status, next.headers.get('etag') === etag]).toEqual([200, false]);

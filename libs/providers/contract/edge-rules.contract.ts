@@ -78,6 +78,16 @@ export function edgeRulesContract(name: string, underTest: EdgeUnderTest): void 
         expect([sent.status, sent.headers.location]).toEqual([308, 'https://shop.example.com/p']);
         expect((await ask({ headers: { 'x-forwarded-proto': 'https' } })).status).toBe(308);
       });
+
+      it('opens a websocket when a trusted proxy took it in by HTTPS, which it may call wss', async () => {
+        await apply(route({ httpsOnly: true }));
+        for (const said of ['https', 'wss']) {
+          const { socket } = await openWebsocket(settings, 'shop.localhost', { 'x-forwarded-proto': said }, PROXY);
+          socket.destroy();
+        }
+        for (const said of ['http', 'ws']) await expect(openWebsocket(settings, 'shop.localhost', { 'x-forwarded-proto': said }, PROXY)).rejects.toThrow('308');
+        await expect(openWebsocket(settings, 'shop.localhost', { 'x-forwarded-proto': 'wss' })).rejects.toThrow('308');
+      });
     });
 
     it('tells browsers to come by HTTPS, by HTTPS alone, in place of what the target says', async () => {

@@ -99,13 +99,14 @@ export async function startBackend(name: string, respond?: (request: IncomingMes
 }
 
 /** Opens a websocket; the tunnel is raw. */
-export function openWebsocket(settings: EdgeSettings, host: string, headers: Record<string, string> = {}): Promise<{ headers: IncomingHttpHeaders; socket: Duplex }> {
+export function openWebsocket(settings: EdgeSettings, host: string, headers: Record<string, string> = {}, from?: string): Promise<{ headers: IncomingHttpHeaders; socket: Duplex }> {
   return new Promise((resolve, reject) => {
     const key = Buffer.from('0123456789abcdef').toString('base64');
     const asked = httpRequest({
       host: settings.bind,
       port: settings.httpPort,
       agent: false,
+      ...(from ? { localAddress: from } : {}),
       headers: { host, connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': key, ...headers },
     });
     asked.on('upgrade', (response, socket) => resolve({ headers: response.headers, socket }));

@@ -10,6 +10,8 @@ export interface Asking extends Visitor {
   readonly isOwnMachine: boolean;
 }
 
+/** What a proxy says in X-Forwarded-Proto; Traefik says ws and wss of a request for a websocket. */
+const SCHEMES: ReadonlyMap<string, 'http' | 'https'> = new Map([['http', 'http'], ['https', 'https'], ['ws', 'http'], ['wss', 'https']]);
 const HOST = /^([a-z0-9._-]*|\[[0-9a-f:.]+\])(:\d{1,5})?$/;
 
 /** Reads which host a request is for and who asks, as a trusted proxy says where it came through one, and makes its address a path; undefined when that cannot be told for certain. */
@@ -28,7 +30,8 @@ export function readHost(request: IncomingMessage, connection: 'http' | 'https',
   const host = `${hostname}${parts[2] ?? ''}`;
   if (!proxies.hold(address)) return { hostname, host, address, port: localPort, scheme: connection, isOwnMachine, isViaProxy: false };
   const { 'x-forwarded-for': forwardedFor = '', 'x-forwarded-proto': said } = request.headers;
-  const scheme = said === 'http' || said === 'https' ? said : connection;
-  const port = scheme === said ? { http: 80, https: 443 }[scheme] : localPort;
+  const saidScheme = SCHEMES.get(String(said));
+  const scheme = saidScheme ?? connection;
+  const port = saidScheme ? { http: 80, https: 443 }[scheme] : localPort;
   return { hostname, host, address: proxies.visitorOf(address, String(forwardedFor)), port, scheme, isOwnMachine, isViaProxy: true };
 }

@@ -6,7 +6,7 @@ import type { RenderSettings } from './render.js';
 
 /**
  * Who a visitor is and how it came: as the connection says, or as a proxy says whose address is among the trusted ones. With the PROXY protocol it is the
- * balancer that says it, and no header is believed.
+ * balancer that says it, and no header is believed. Traefik says ws and wss of a request for a websocket.
  */
 export function renderVisitor(settings: RenderSettings): string {
   const { proxyRanges = [], proxyProtocol = false, httpsPort } = settings;
@@ -24,6 +24,8 @@ ${ownAddresses(settings.bind).map((address) => `        ${address} 1;\n`).join('
         default $scheme;
         1:http http;
         1:https https;
+        1:ws http;
+        1:wss https;
     }
     map $hp_via_proxy:$hp_scheme $hp_forwarded_port {
         default $server_port;

@@ -1,14 +1,15 @@
 import type { TraefikDocument } from './document.js';
 
-/** A name of somebody's in the document; with an @ it would be another provider's. */
-const NAME = /^[a-z0-9][a-z0-9_-]{0,300}$/;
-/** The matchers that are used, joined by "or". What Traefik cannot read it leaves out, and with it a site. */
-const MATCHER = '(?:Host\\(`[a-z0-9_.-]{1,253}`\\)|PathPrefix\\(`/`\\))';
-const RULE = new RegExp(`^${MATCHER}(?: \\|\\| ${MATCHER})*$`);
+/** A name of somebody's in the document; with an @ it would be another provider's. A hostname has 253 characters at most, and nearly half of them may be hyphens, which are doubled in it. */
+const NAME = /^[a-z0-9][a-z0-9_-]{0,400}$/;
+/** The matchers that are used: hosts joined by "or", perhaps for some paths or methods only. What Traefik cannot read it leaves out, and with it a site. */
+const [HOST, PATH, METHOD] = ['Host\\(`[a-z0-9_.-]{1,253}`\\)', 'PathPrefix\\(`/[a-z/.-]*`\\)', '!Method\\(`[A-Z]+`\\)'];
+const HOSTS = `${HOST}(?: \\|\\| ${HOST})*`;
+const RULE = new RegExp(`^(?:${HOSTS}|${PATH}|(?:${PATH}|${METHOD}(?: && ${METHOD})*) && \\(${HOSTS}\\))$`);
 const ENTRY_POINT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 /** What Traefik's schema lets through and Traefik then logs and leaves out: rules that cannot be read, services and middlewares that are not there, addresses that are none. One sentence each. */
-export function mistakesOf({ http: { routers, services, middlewares } }: TraefikDocument): string[] {
+export function mistakesOf({ http: { routers, services, middlewares, serversTransports = {} } }: TraefikDocument): string[] {
   const said: string[] = [];
   for (const [name, router] of Object.entries(routers)) {
     const say = (what: string): unknown => said.push(`the router ${JSON.stringify(name)} ${what}`);
@@ -21,6 +22,8 @@ export function mistakesOf({ http: { routers, services, middlewares } }: Traefik
   for (const [name, { loadBalancer }] of Object.entries(services)) {
     for (const { url } of loadBalancer.servers) if (!isAddress(url)) said.push(`the service ${JSON.stringify(name)} has the address ${JSON.stringify(url).slice(0, 120)}`);
     if (loadBalancer.servers.length === 0) said.push(`the service ${JSON.stringify(name)} has no address`);
+    const { serversTransport } = loadBalancer;
+    if (serversTransport !== undefined && !Object.hasOwn(serversTransports, serversTransport)) said.push(`the service ${JSON.stringify(name)} uses the transport ${JSON.stringify(serversTransport)}, which is not there`);
   }
   const used = new Set(Object.values(routers).flatMap((router) => [router.service, ...(router.middlewares ?? [])]));
   for (const name of [...Object.keys(services), ...Object.keys(middlewares)]) if (!used.has(name)) said.push(`${JSON.stringify(name)} is used by no router`);

@@ -21,9 +21,11 @@ const docs: EdgeRoute = { siteId: 'docs', hostnames: ['docs.localhost'], target:
 const table = (...routes: EdgeRoute[]): RouteTable => ({ revision: 7, routes });
 const documentOf = (...routes: EdgeRoute[]) => JSON.parse(renderTraefik(table(...routes), settings).text) as TraefikDocument;
 const full = [
-  shop({ httpsOnly: true, hsts: { maxAgeSeconds: 600, includeSubdomains: true, preload: false }, allow: ['10.0.0.0/8'], users: [{ name: 'ann', passwordHash }] }, { redirects: [{ hostname: 'www.example.com', to: 'shop.example.com', status: 301 }, { hostname: 'old.example.com', to: 'shop.example.com', status: 308 }] }),
+  shop({ httpsOnly: true, hsts: { maxAgeSeconds: 600, includeSubdomains: true, preload: false }, users: [{ name: 'ann', passwordHash }] }, { redirects: [{ hostname: 'www.example.com', to: 'shop.example.com', status: 301 }, { hostname: 'old.example.com', to: 'shop.example.com', status: 308 }] }),
   docs,
   shop({ maxBodyBytes: 9 }, { siteId: 'big', hostnames: ['big.localhost'] }),
+  shop({ allow: ['10.0.0.0/8'] }, { siteId: 'inside', hostnames: ['inside.localhost'] }),
+  shop({ hsts: { maxAgeSeconds: 0, includeSubdomains: true, preload: false } }, { siteId: 'off', hostnames: ['off.localhost'] }),
   shop({}, { siteId: 'idle', hostnames: ['idle.localhost'], state: 'stopped' }),
 ];
 
@@ -31,25 +33,35 @@ describe('the document for Traefik', () => {
   it('leads to containers straight away, by the rules that Traefik carries out', () => {
     const { routers, services, middlewares } = documentOf(...full).http;
     const rule = 'Host(`shop.example.com`) || Host(`shop.localhost`)';
-    expect(routers['site-shop-example-com']).toEqual({ entryPoints: ['web'], rule, service: 'site-shop-example-com', middlewares: ['hostplane-https'] });
-    expect(routers['tls-site-shop-example-com']).toEqual({ entryPoints: ['websecure'], rule, service: 'site-shop-example-com', middlewares: ['hsts-site-shop-example-com', 'access-site-shop-example-com', 'users-site-shop-example-com'], tls: {} });
+    expect(routers['site-shop-example-com']).toEqual({ entryPoints: ['web'], rule, service: 'site-shop-example-com', middlewares: ['hostplane-https', 'hsts-site-shop-example-com', 'hostplane-claims', 'users-site-shop-example-com'] });
+    expect(routers['tls-site-shop-example-com']).toEqual({ entryPoints: ['websecure'], rule, service: 'site-shop-example-com', middlewares: ['hsts-site-shop-example-com', 'hostplane-claims', 'users-site-shop-example-com'], tls: {} });
     expect(services['site-shop-example-com']).toEqual({ loadBalancer: { servers: [{ url: 'http://10.77.0.3:8080' }], passHostHeader: true } });
     expect(middlewares).toMatchObject({
       'hostplane-https': { redirectScheme: { scheme: 'https', permanent: true } }, 'hsts-site-shop-example-com': { headers: { stsSeconds: 600, stsIncludeSubdomains: true, stsPreload: false } },
-      'access-site-shop-example-com': { ipAllowList: { sourceRange: ['10.0.0.0/8'] } }, 'users-site-shop-example-com': { basicAuth: { users: [`ann:${passwordHash}`], realm: 'Restricted', removeHeader: true } },
+      'hostplane-claims': { headers: { customRequestHeaders: { Forwarded: '', Proxy: '', 'True-Client-IP': '', 'CF-Connecting-IP': '' } } }, 'users-site-shop-example-com': { basicAuth: { users: [`ann:${passwordHash}`], realm: 'Restricted', removeHeader: true } },
     });
   });
 
   it('leaves containers to the edge unless it is told otherwise', () => {
     const { http } = JSON.parse(renderTraefik(table(...full), { ...settings, isDirect: false }).text) as TraefikDocument;
-    expect([Object.keys(http.services), JSON.stringify(http).includes('10.77.0.3'), http.routers['site-shop-example-com']!.service, http.routers['site-www-example-com']!.service]).toEqual([['hostplane-edge'], false, 'hostplane-edge', 'noop@internal']);
+    expect([Object.keys(http.services).sort(), JSON.stringify(http).includes('10.77.0.3'), http.routers['site-shop-example-com']!.service, http.routers['site-www-example-com']!.middlewares]).toEqual([['hostplane-edge', 'hostplane-writes'], false, 'hostplane-edge', ['hostplane-https', 'hsts-site-www-example-com', 'to-site-www-example-com']]);
   });
 
   it('passes everybody else on to the edge of the host', () => {
     const { routers } = documentOf(...full).http;
-    const passed = Object.entries(routers).filter(([, { service }]) => service === 'hostplane-edge').map(([name]) => name);
-    expect(passed.sort()).toEqual(['hostplane-edge', 'site-big-localhost', 'site-docs-localhost', 'site-idle-localhost', 'site-old-example-com', 'tls-hostplane-edge', 'tls-site-big-localhost', 'tls-site-docs-localhost', 'tls-site-idle-localhost', 'tls-site-old-example-com']);
+    const passed = Object.entries(routers).filter(([name, { service }]) => !name.startsWith('tls-') && service === 'hostplane-edge').map(([name]) => name);
+    expect(passed.sort()).toEqual(['hostplane-edge', 'hostplane-proofs', ...['big', 'docs', 'idle', 'inside', 'off'].map((name) => `site-${name}-localhost`), 'site-old-example-com', 'site-www-example-com']);
     expect(routers['hostplane-edge']).toMatchObject({ rule: 'PathPrefix(`/`)', priority: 1 });
+    expect(routers['hostplane-proofs']!.rule).toMatch(/^PathPrefix\(`\/\.well-known\/acme-challenge\/`\) && \(Host\(`big\.localhost`\) \|\| .* \|\| Host\(`www\.example\.com`\)\)$/);
+  });
+
+  it('wants a certificate for each hostname that can have one', () => {
+    const { routers } = (JSON.parse(renderTraefik(table(...full), { ...settings, certResolver: 'le' }).text) as TraefikDocument).http;
+    expect(routers['tls-site-shop-example-com']!.tls).toEqual({ certResolver: 'le', domains: [{ main: 'shop.example.com' }] });
+    expect([routers['tls-site-docs-localhost']!.tls, routers['tls-hostplane-edge']!.tls]).toEqual([{}, {}]);
+    const stopped = ['a.example.com', 'b.example.com'].map((hostname) => shop({}, { siteId: hostname, hostnames: [hostname], state: 'stopped' }));
+    const together = (JSON.parse(renderTraefik(table(...stopped), { ...settings, certResolver: 'le' }).text) as TraefikDocument).http.routers['tls-site-a-example-com']!;
+    expect([together.rule, together.tls?.domains]).toEqual(['Host(`a.example.com`) || Host(`b.example.com`)', [{ main: 'a.example.com' }, { main: 'b.example.com' }]]);
   });
 
   it('sends a redirect on with path, port and query', () => {
@@ -66,10 +78,16 @@ describe('the document for Traefik', () => {
     expect(renderTraefik(table(...full), { ...settings, certResolver: 'le' }).configHash).not.toBe(one.configHash);
   });
 
+  it('names a site whose hostname is as long and hyphenated as can be', () => {
+    const label = `${'a-'.repeat(31)}a`;
+    const hostname = [label, label, label, label.slice(0, 61)].join('.');
+    expect([hostname.length, documentOf(shop({}, { hostnames: [hostname] })).http.routers['hostplane-edge']]).toEqual([253, expect.objectContaining({ priority: 1 })]);
+  });
+
   it('names no two sites alike', () => {
     const names = ['a.b', 'a-b', 'a--b', 'a_b', 'a.tls', 'a', 'tls.a', 'hostplane-edge'];
     const { routers } = documentOf(...names.map((hostname, i) => shop({}, { siteId: `s${i}`, hostnames: [hostname], target: { address: '10.77.0.3', port: 1000 + i, root: '' } }))).http;
-    expect(Object.keys(routers).length).toBe(2 * names.length + 3);
+    expect(Object.keys(routers).length).toBe(2 * names.length + 6);
   });
 });
 
@@ -82,6 +100,7 @@ describe('what the schema lets through', () => {
     ['a rule with something behind it', router({ rule: 'Host(`a`) || Path(`/x`) && !Host(`b`)' }), /cannot be read/],
     ['a service that is not there', router({ service: 'gone' }), /"gone", which is not there/],
     ['a middleware that is not there', router({ middlewares: ['gone'] }), /middleware "gone"/],
+    ['a transport that is not there', { http: { ...good.http, services: { ...good.http.services, 'hostplane-edge': { loadBalancer: { ...good.http.services['hostplane-edge']!.loadBalancer, serversTransport: 'gone' } } } } }, /transport "gone", which is not there/],
     ['no entry point', router({ entryPoints: [] }), /entry points/],
     ['an address that is none', { http: { ...good.http, services: { ...good.http.services, 'hostplane-edge': { loadBalancer: { servers: [{ url: 'http:/10.0.0.1:x' }], passHostHeader: true } } } } }, /address "http:\/10/],
     ['an address with a path', { http: { ...good.http, services: { ...good.http.services, 'hostplane-edge': { loadBalancer: { servers: [{ url: 'http://10.0.0.1/a' }], passHostHeader: true } } } } }, /address/],
