@@ -22,8 +22,8 @@ type Suite = (typeof SUITES)[number];
 type Lane = 'engine' | 'any';
 const SPECS: Readonly<Record<Exclude<Suite, 'unit'>, string>> = { int: '{libs,apps,infra}/**/*.int.spec.ts', e2e: 'test/e2e/**/*.spec.ts', chaos: 'test/chaos/**/*.spec.ts' };
 
-/** These first, which take longest: the last to be begun decides how long one lane is alone. */
-const LONGEST = ['control-plane', 'servers', 'tunnel', 'certificate'].map((what) => `test/chaos/${what}-at-each-step.spec.ts`);
+/** These first of their suite: clusters of servers, which want a processor, before the third lane comes; and what takes longest, for the last to be begun decides how long one lane is alone. */
+const FIRST = ['libs/messaging/', ...['control-plane', 'servers', 'tunnel', 'certificate'].map((what) => `test/chaos/${what}-at-each-step`)];
 
 /** What one run of jest is given. */
 interface Batch {
@@ -101,7 +101,7 @@ async function bringParts(): Promise<{ env: NodeJS.ProcessEnv; missing: string[]
 /** Each spec that takes minutes is one, so that lanes come to their ends together; quick ones of a folder of the code are one. */
 function batchesOf(suite: Batch['suite']): Batch[] {
   const batches = new Map<string, Batch & { specs: string[] }>();
-  for (const spec of longestFirst(globSync(SPECS[suite], { cwd: ROOT }).sort())) {
+  for (const spec of inOrder(globSync(SPECS[suite], { cwd: ROOT }))) {
     const lane = sharesEngine(spec) ? 'engine' : 'any';
     const name = suite === 'int' && lane === 'any' ? /^(?:libs\/)?[^/]+/.exec(spec)![0] : basename(spec).replace(/(\.int)?\.spec\.ts$/, '');
     const batch = batches.get(name);
@@ -111,8 +111,13 @@ function batchesOf(suite: Batch['suite']): Batch[] {
   return [...batches.values()];
 }
 
-function longestFirst(specs: readonly string[]): readonly string[] {
-  return [...LONGEST.filter((spec) => specs.includes(spec)), ...specs.filter((spec) => !LONGEST.includes(spec))];
+/** Stays in the order of names where nothing else is said. */
+function inOrder(specs: readonly string[]): readonly string[] {
+  const rank = (spec: string): number => {
+    const found = FIRST.findIndex((start) => spec.startsWith(start));
+    return found < 0 ? FIRST.length : found;
+  };
+  return [...specs].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
 /** A spec that needs this machine's engine says so, or its tests could not be skipped where there is none. */

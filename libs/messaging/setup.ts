@@ -20,7 +20,7 @@ export interface BusSetup {
 const STREAM_NOT_FOUND = 10059;
 /** Its code for fewer servers than the stream is to have replicas. */
 const NO_SUITABLE_PEERS = 10005;
-const PEERS_WITHIN_MS = 20_000;
+const PEERS_WITHIN_MS = 45_000;
 const PEERS_POLL_MS = 200;
 
 /**
