@@ -74,6 +74,65 @@ async function belongingsOf(api: Api, name: string, member: string): Promise<Bel
 
 const addMember = (api: Api, project: string, member: string, role: Role) => api.call('POST', `/projects/${project}/members`, { member, role });
 
+describe('lists of somebody with many projects', () => {
+  /** More than are each read by themselves. */
+  const PROJECTS = 18;
+  let eve: Api;
+  const sites: { id: string; projectId: string }[] = [];
+  const ids = async (path: string, api = eve) => (await items(api, path)).map(({ id }) => id);
+
+  beforeAll(async () => {
+    eve = await personOf('eve');
+    const projects = [];
+    for (let n = 0; n < PROJECTS; n++) projects.push(await projectOf(eve, `eves-${n}`));
+    for (let n = 0; n < PROJECTS + 6; n++) sites.unshift(await siteIn(eve, projects[n % PROJECTS]!, `eves-site-${n}`));
+  });
+
+  it('are the newest of all of them, page by page', async () => {
+    const seen: unknown[] = [];
+    for (let next = ''; next !== 'end'; ) {
+      const { body } = await eve.call<{ items: { id: string }[]; nextCursor?: string }>('GET', `/sites?limit=7${next && `&cursor=${next}`}`);
+      seen.push(...body.items.map(({ id }) => id));
+      next = body.nextCursor ?? 'end';
+    }
+    expect(seen).toEqual(sites.map(({ id }) => id));
+  });
+  it('hold what is rare too, and nothing of others', async () => {
+    expect(await ids('/sites?limit=50')).toHaveLength(sites.length);
+    expect(await ids('/sites?limit=3&name=eves-site-0')).toEqual([sites.at(-1)!.id]);
+    expect(await ids('/sites?limit=3&kind=app')).toEqual([]);
+    const { projectId } = sites.at(-1)!;
+    const limited = eve.as(await tokenFor(eve, { projects: [projectId] }));
+    expect(await ids('/sites?limit=1', limited)).toEqual([sites.find((site) => site.projectId === projectId)!.id]);
+    expect(await ids('/operations?limit=200')).toHaveLength(sites.length + PROJECTS);
+  });
+  it('tell the same events whether they are read one project at a time or all at once', async () => {
+    const events = async (path: string) => {
+      const seen: { position: number; type: string }[] = [];
+      for (let next = ''; next !== 'end'; ) {
+        const { body } = await eve.call<{ items: typeof seen; nextCursor?: string }>('GET', `/events?format=json${path}${next && `&cursor=${next}`}`);
+        seen.push(...body.items);
+        next = body.nextCursor ?? 'end';
+      }
+      return seen;
+    };
+    const positions = async (path: string) => (await events(path)).map(({ position }) => position);
+    const all = await positions('&limit=200');
+    expect(await positions('&limit=7')).toEqual(all);
+    expect(await positions('&limit=7&order=desc')).toEqual(all.toReversed());
+    const ofProjects = new Set((await Promise.all([...new Set(sites.map(({ projectId }) => projectId))].map((id) => positions(`&limit=200&projectId=${id}`)))).flat());
+    expect([...ofProjects].filter((position) => !all.includes(position))).toEqual([]);
+    expect(new Set((await events('&limit=200')).flatMap(({ position, type }) => (ofProjects.has(position) ? [] : type)))).toEqual(new Set(['TokenIssued', 'NameClaimed']));
+    expect(await positions('&limit=3&type=SiteDestroyed')).toEqual([]);
+  });
+  it('know each by its name', async () => {
+    expect((await eve.call('GET', '/sites/eves-site-3')).body['id']).toBe(sites.at(-4)!.id);
+    expect((await eve.call('GET', '/projects/eves-3')).body['id']).toBe(sites.at(-4)!.projectId);
+    expect((await addMember(eve, sites.at(-4)!.projectId, 'bob', 'viewer')).status).toBe(201);
+    expect((await bob.call('GET', '/sites/eves-site-3')).body['id']).toBe(sites.at(-4)!.id);
+  });
+});
+
 describe('the walls', () => {
   const { references, unmarked } = referencesOf();
   const nobodys = ['00000000-0000-5000-8000-000000000000', 'nobodys'];

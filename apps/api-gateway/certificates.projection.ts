@@ -39,7 +39,7 @@ export const certificatesTable: KeyedTable<CertificateRow> = {
     id: 'text', domain: 'text', site_id: 'text', project_id: 'text', host_id: 'text', status: 'text', authority: 'text', names: 'text', serial: 'text', issuer: 'text', fingerprint: 'text', not_before: 'text', not_after: 'text',
     renew_at: 'text', next_try_at: 'text', failed_step: 'text', last_error: 'text', expires_in_days: 'int', proof: 'text', served: 'int', created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
-  indexes: ['project_id, created_position DESC', 'site_id', 'domain'],
+  indexes: ['project_id, created_position DESC', 'site_id', 'domain', 'created_position DESC'],
   keyOf: (message) => (message.kind === 'event' && (message.streamId.startsWith('certificate/') || message.type === 'WorkDelayed') ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     if (message.type === 'WorkDelayed') return row && { ...row, last_error: message.data.error, updated_at: message.recordedAt };

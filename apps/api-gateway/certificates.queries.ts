@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Certificate, EdgeCertificate } from '#api/certificate.js';
-import { pageFrom, readCursor } from '#api/paging.js';
+import { pageFrom } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import { PLANE_KEYRING } from '#domain/naming/naming.js';
 import type { Asker } from './access.js';
@@ -45,7 +45,7 @@ export class CertificateQueries {
       .always("t.status <> 'removed' AND t.site_id <> ''")
       .add('t.site_id = ?', siteId)
       .add('t.status = ?', status)
-      .add('t.created_position < ?', cursor === undefined ? undefined : readCursor(cursor))
+      .after(cursor)
       .statement({ schema: this.schema, table: 'certificates', asker: siteId === undefined ? asker : undefined, limit, columns: 't.*', joins: '' });
     const { rows } = await this.db.query<CertificateRow>(statement);
     return pageFrom(rows, limit, (row) => row.created_position, show);

@@ -19,7 +19,7 @@ const folded = [projectsTable, membersTable, sitesTable, backupsTable, domainsTa
 /** Everything that the gateway shows, at one position, so that an answer never mixes two moments. */
 export const gatewayProjection: ProjectionDefinition = {
   name: 'gateway',
-  version: 17,
+  version: 18,
   tables: [...(folded as readonly TableDefinition[]), timelineTable],
   async apply(batch, tx) {
     const read = await Promise.all(folded.map((table) => readFor(table, batch, tx)));

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Operation, OperationStep } from '#api/operation.js';
-import { pageFrom, readCursor } from '#api/paging.js';
+import { pageFrom } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import { mustMay, roleJoin, seen, sightOf, type Asker } from './access.js';
 import type { OperationRow } from './operations.projection.js';
@@ -36,7 +36,7 @@ export class OperationQueries {
       .add('t.site_id = ?', siteId)
       .add('t.project_id = ?', projectId)
       .add('t.status = ?', status)
-      .add('t.created_position < ?', cursor === undefined ? undefined : readCursor(cursor))
+      .after(cursor)
       .statement({ schema: this.schema, table: 'operations', asker: siteId === undefined && projectId === undefined ? asker : undefined, limit, columns: 't.*', joins: '' });
     const { rows } = await this.db.query<OperationRow>(statement);
     return pageFrom(rows, limit, (row) => row.created_position, show);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readCursor } from '#api/paging.js';
 import { memberships, sightOf, type Asker } from './access.js';
 
 interface Statement {
@@ -19,10 +20,16 @@ export interface Page {
   readonly joins: string;
 }
 
+/** So many projects are each read by their own index. */
+const FEW = 16;
+/** Of whoever has more, a page is looked for among so many of the newest rows of all. */
+const NEWEST = 1_000;
+
 /** Puts a list's conditions together, parameters only. */
 export class PageQuery {
   private readonly values: unknown[] = [];
   private readonly where: string[] = [];
+  private readonly older: string[] = [];
 
   /** A condition on `t`, with ? for its value; left out when there is none. */
   add(condition: string, value: unknown): this {
@@ -35,14 +42,45 @@ export class PageQuery {
     return this;
   }
 
-  /** Each project that somebody may see is read by its own index, newest first, as far as the page goes. */
+  /** What comes after a page that ended there. */
+  after(cursor: string | undefined): this {
+    if (cursor !== undefined) this.older.push(`t.created_position < $${this.values.push(readCursor(cursor))}`);
+    return this;
+  }
+
   statement({ schema, table, asker, limit, columns, joins }: Page): Statement {
     const values = [...this.values, limit + 1];
     const most = `ORDER BY t.created_position DESC LIMIT $${values.length}`;
-    const rows = (where: readonly string[]): string => `(SELECT t.* FROM ${schema}.${table} t${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ${most}) t`;
-    if (asker) values.push(...sightOf(asker).slice(0, 2));
-    const from = asker ? `${schema}.members m CROSS JOIN LATERAL ${rows(['t.project_id = m.project_id', ...this.where])}` : rows(this.where);
-    const text = `SELECT ${columns} FROM ${from} ${joins} ${asker ? `WHERE ${memberships(values.length - 1)}` : ''} ${most}`;
+    const rows = (where: readonly string[], upTo = most): string => `(SELECT t.* FROM ${schema}.${table} t${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ${upTo}) t`;
+    const size = `$${values.length}`;
+    const { first, from } = asker ? this.ofMember(schema, { rows, member: values.push(...sightOf(asker).slice(0, 2)) - 1, size, most }) : { first: '', from: rows([...this.older, ...this.where]) };
+    const text = `${first}SELECT ${columns} FROM ${from} ${joins} ${most}`;
     return { name: `${table}-${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`, text, values };
   }
+
+  /**
+   * Each project that somebody may see is read by its own index, newest first, as far as the page goes. Who may see many would pay for each of them: most of what is newest of all is theirs, so
+   * it is looked through before, and only when the page is not full of it each project is read.
+   */
+  private ofMember(schema: string, { rows, member, size, most }: Seen): { first: string; from: string } {
+    const own = memberships(member);
+    const isTheirs = `EXISTS (SELECT FROM ${schema}.members m WHERE m.id = t.project_id || '/' || $${member} AND ${own} OFFSET 0)`;
+    const newest = rows(this.older, `ORDER BY t.created_position DESC LIMIT ${NEWEST}`);
+    const each = rows(['t.project_id = m.project_id', ...this.older, ...this.where]);
+    return {
+      first: `WITH own AS MATERIALIZED (SELECT FROM ${schema}.members m WHERE ${own} LIMIT ${FEW + 1}),
+        newest AS MATERIALIZED (SELECT t.* FROM ${newest} WHERE ${[`(SELECT count(*) FROM own) > ${FEW}`, ...this.where, isTheirs].join(' AND ')} ${most}) `,
+      from: `(SELECT * FROM newest WHERE (SELECT count(*) FROM newest) = ${size}
+        UNION ALL (SELECT t.* FROM ${schema}.members m CROSS JOIN LATERAL ${each} WHERE ${own} AND (SELECT count(*) FROM newest) < ${size} ${most})) t`,
+    };
+  }
+}
+
+/** How a page is written of what a member may see, who is the parameter of this number. */
+interface Seen {
+  rows(where: readonly string[], upTo?: string): string;
+  readonly member: number;
+  /** Of the page. */
+  readonly size: string;
+  readonly most: string;
 }

@@ -38,8 +38,8 @@ export class ProjectQueries {
 
   /** Of those that the asker founded, the one with this name. */
   async ownNamed(asker: Asker, name: string): Promise<Project | undefined> {
-    const found = await this.named(asker, name);
-    if (found?.owner !== asker.caller.owner) return undefined;
+    const found = await this.ofOwner(asker, name);
+    if (!found) return undefined;
     mustMay(asker, found.role);
     return this.show(found);
   }
@@ -62,7 +62,18 @@ export class ProjectQueries {
     return rows[0];
   }
 
+  /** Whoever belongs to many projects has most by a name of their own: only for others' every project is looked into. */
   private async named(asker: Asker, name: string): Promise<Found | undefined> {
+    return (await this.ofOwner(asker, name)) ?? (await this.ofOthers(asker, name));
+  }
+
+  private async ofOwner(asker: Asker, name: string): Promise<Found | undefined> {
+    const text = `${this.select()} JOIN ${this.schema}.members m ON m.id = p.id || '/' || $2 WHERE p.owner = $2 AND p.name = $1 AND p.status <> 'deleted' AND ${memberships(2)}`;
+    const { rows } = await this.db.query<Found>({ name: 'own-project-by-name', text, values: [name, ...sightOf(asker).slice(0, 2)] });
+    return rows[0];
+  }
+
+  private async ofOthers(asker: Asker, name: string): Promise<Found | undefined> {
     const text = `${this.select()} JOIN ${this.schema}.members m ON m.project_id = p.id
       WHERE p.name = $1 AND p.status <> 'deleted' AND ${memberships(2)} ORDER BY p.owner = $2 DESC, p.created_position LIMIT 2`;
     const { rows } = await this.db.query<Found>({ name: 'project-by-name', text, values: [name, ...sightOf(asker).slice(0, 2)] });

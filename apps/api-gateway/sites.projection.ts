@@ -45,6 +45,11 @@ export type SiteRow = {
   updated_at: string;
 };
 
+/** SQL for the sha256 of the content of a release, in a column of releases. */
+export function contentOf(release: string): string {
+  return `substring(${release} from '"sha256":"([0-9a-f]+)"')`;
+}
+
 /** Sites as they are shown. */
 export const sitesTable: KeyedTable<SiteRow> = {
   table: 'sites',
@@ -53,7 +58,7 @@ export const sitesTable: KeyedTable<SiteRow> = {
     app: 'text', wordpress: 'text', next_wordpress: 'text', limits: 'text', data: 'text', release: 'text', next_release: 'text', operation_id: 'text', operation_kind: 'text', last_error: 'text', health: 'text', domains: 'text', primary_domain: 'text',
     created_position: 'bigint', created_at: 'text', updated_at: 'text',
   },
-  indexes: ['project_id, created_position DESC', 'project_id, name', 'created_position DESC'],
+  indexes: ['project_id, created_position DESC', 'project_id, name', 'owner, name', 'created_position DESC', contentOf('release'), contentOf('next_release')],
   keyOf: (message) => (message.streamId.startsWith('site/') || message.type === 'PrimaryDomainChosen' || message.type === 'WorkloadObserved' ? keyOf(message.streamId) : undefined),
   fold(row, message) {
     if (message.type === 'SiteRequested') return row ?? requested(message.data, message);

@@ -1,12 +1,12 @@
 import type { Pool } from 'pg';
-import { pageFrom, readCursor } from '#api/paging.js';
+import { pageFrom } from '#api/paging.js';
 import { ProblemError } from '#api/problem.js';
 import type { Site } from '#api/site.js';
 import { PLANE_KEYRING } from '#domain/naming/naming.js';
 import { isLive, type SiteStatus } from '#domain/site/status.js';
 import { memberships, mustMay, roleJoin, seen, sightOf, theOneNamed, type Asker } from './access.js';
 import { PageQuery } from './page-query.js';
-import type { SiteRow } from './sites.projection.js';
+import { contentOf, type SiteRow } from './sites.projection.js';
 
 /** Where the edge serves sites. */
 export interface EdgeAddress {
@@ -59,7 +59,7 @@ export class SiteQueries {
       .add('t.kind = ?', query.kind)
       .add('t.project_id = ?', query.projectId)
       .add('t.name = ?', query.name)
-      .add('t.created_position < ?', query.cursor === undefined ? undefined : readCursor(query.cursor))
+      .after(query.cursor)
       .statement({
         schema: this.schema, table: 'sites', asker: query.projectId === undefined ? asker : undefined, limit: query.limit,
         columns: `t.*, o.status AS operation_status, o.delay AS operation_delay, ${this.https('t')}`, joins: `LEFT JOIN ${this.schema}.operations o ON o.id = t.operation_id`,
@@ -76,8 +76,8 @@ export class SiteQueries {
 
   /** Whether a release of a site that is not destroyed consists of these bytes. */
   async usesContent(sha256: string): Promise<boolean> {
-    const text = `SELECT 1 FROM ${this.schema}.sites WHERE status <> 'DESTROYED' AND (strpos(coalesce(release, ''), $1) > 0 OR strpos(coalesce(next_release, ''), $1) > 0) LIMIT 1`;
-    return ((await this.db.query(text, [sha256])).rowCount ?? 0) > 0;
+    const text = `SELECT 1 FROM ${this.schema}.sites WHERE status <> 'DESTROYED' AND (${contentOf('release')} = $1 OR ${contentOf('next_release')} = $1) LIMIT 1`;
+    return ((await this.db.query({ name: 'uses-content', text, values: [sha256] })).rowCount ?? 0) > 0;
   }
 
   /** The sites of a project that are not destroyed, and those that left data, by the id that their data bears, and by their own. */
@@ -93,7 +93,18 @@ export class SiteQueries {
     return rows[0];
   }
 
+  /** Whoever belongs to many projects has most by a name of their own: only for others' every project is looked into. */
   private async named(asker: Asker, name: string): Promise<Found | undefined> {
+    return (await this.ownNamed(asker, name)) ?? (await this.othersNamed(asker, name));
+  }
+
+  private async ownNamed(asker: Asker, name: string): Promise<Found | undefined> {
+    const text = `${this.select()} JOIN ${this.schema}.members m ON m.id = s.project_id || '/' || $2 WHERE s.owner = $2 AND s.name = $1 AND s.status <> 'DESTROYED' AND ${memberships(2)}`;
+    const { rows } = await this.db.query<Found>({ name: 'own-site-by-name', text, values: [name, ...sightOf(asker).slice(0, 2)] });
+    return rows[0];
+  }
+
+  private async othersNamed(asker: Asker, name: string): Promise<Found | undefined> {
     const own = `${this.schema}.members m JOIN ${this.schema}.sites s ON s.project_id = m.project_id AND s.name = $1 AND s.status <> 'DESTROYED'`;
     const text = `SELECT s.*, o.status AS operation_status, o.delay AS operation_delay, ${this.https('s')}, m.role FROM ${own} LEFT JOIN ${this.schema}.operations o ON o.id = s.operation_id
       WHERE ${memberships(2)} ORDER BY s.owner = $2 DESC, s.created_position LIMIT 2`;

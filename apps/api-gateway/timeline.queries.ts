@@ -5,6 +5,11 @@ import { memberships, sightOf, type Asker } from './access.js';
 import { showEvent, type TimelineEvent } from './shown-event.js';
 import { ownAudience, type TimelineRow } from './timeline.projection.js';
 
+/** So many projects are each read by their own index. */
+const FEW = 16;
+/** Of whoever has more, a page is looked for among so many of the next rows of all. */
+const NEAREST = 1_000;
+
 /** Which events somebody wants to see. What is named here was found to be seen by them. */
 export interface TimelineFilter {
   /** Whose they may be, where nothing is named; undefined: everybody's. */
@@ -20,6 +25,15 @@ export interface TimelinePage {
   readonly limit: number;
   readonly order: 'asc' | 'desc';
   readonly cursor?: string | undefined;
+}
+
+/** A page as SQL: the parameters, the conditions of which the first `span` are about positions alone, the order with a limit, and the parameter of the page's size. */
+interface Window {
+  readonly values: unknown[];
+  readonly where: readonly string[];
+  readonly span: number;
+  readonly order: (upTo: string | number) => string;
+  readonly size: string;
 }
 
 /** Events by their position: found in the timeline, read in the log. */
@@ -49,17 +63,34 @@ export class TimelineQueries {
     add('audience = ?', filter.projectId);
     add('operation_id = ?', filter.operationId);
     add('type = ANY(?)', filter.types);
-    const order = `ORDER BY position ${direction === 'desc' ? 'DESC' : 'ASC'} LIMIT $${values.push(limit)}`;
-    const rows = (more: string): string => `SELECT * FROM ${this.schema}.timeline WHERE ${[...where, ...(more ? [more] : [])].join(' AND ')} ${order}`;
+    const size = `$${values.push(limit)}`;
+    const order = (upTo: string | number) => `ORDER BY position ${direction === 'desc' ? 'DESC' : 'ASC'} LIMIT ${upTo}`;
     const isNamed = filter.siteId !== undefined || filter.projectId !== undefined || filter.operationId !== undefined;
-    if (!filter.asker || isNamed) return this.inLog(rows(''), order, values);
-    // Each project's own index is read as far as the page goes.
-    const { owner, projects } = filter.asker.caller;
-    const [member, limits] = sightOf(filter.asker);
-    const n = values.push(member, limits) - 1;
-    const own = projects ? '' : ` UNION ALL SELECT $${values.push(ownAudience(owner))}`;
-    const audiences = `SELECT m.project_id AS id FROM ${this.schema}.members m WHERE ${memberships(n)}${own}`;
-    return this.inLog(`SELECT t.* FROM (${audiences}) a CROSS JOIN LATERAL (${rows('audience = a.id')}) t ${order}`, order, values);
+    if (!filter.asker || isNamed) return this.inLog(this.select(where, order(size)), order(size), values);
+    const span = before === undefined ? 1 : 2;
+    return this.inLog(this.ofMember(filter.asker, { values, where, span, order, size }), order(size), values);
+  }
+
+  /**
+   * Each project's own index is read as far as the page goes. Who may see many would pay for each of them: most of what is nearest is theirs, so it is looked through before, and only when the page is
+   * not full of it each project is read.
+   */
+  private ofMember(asker: Asker, { values, where, span, order, size }: Window): string {
+    const n = values.push(...sightOf(asker).slice(0, 2)) - 1;
+    const own = asker.caller.projects ? undefined : `$${values.push(ownAudience(asker.caller.owner))}`;
+    const [members, isOwn] = [`${this.schema}.members m`, memberships(n)];
+    const audiences = `SELECT m.project_id AS id FROM ${members} WHERE ${isOwn}${own ? ` UNION ALL SELECT ${own}` : ''}`;
+    const isTheirs = `(${own ? `audience = ${own} OR ` : ''}EXISTS (SELECT FROM ${members} WHERE m.id = audience || '/' || $${n} AND ${isOwn} OFFSET 0))`;
+    return `WITH many AS MATERIALIZED (SELECT count(*) > ${FEW} AS yes FROM (SELECT FROM ${members} WHERE ${isOwn} LIMIT ${FEW + 1}) m),
+      near AS MATERIALIZED (${this.select([...where.slice(0, span), '(SELECT yes FROM many)'], order(NEAREST))}),
+      page AS MATERIALIZED (SELECT * FROM near WHERE ${[...where, isTheirs].join(' AND ')} ${order(size)}),
+      enough AS MATERIALIZED (SELECT (SELECT count(*) FROM page) = ${size} OR ((SELECT yes FROM many) AND (SELECT count(*) FROM near) < ${NEAREST}) AS yes)
+      SELECT * FROM page WHERE (SELECT yes FROM enough)
+      UNION ALL (SELECT t.* FROM (${audiences}) a CROSS JOIN LATERAL (${this.select([...where, 'audience = a.id'], order(size))}) t WHERE NOT (SELECT yes FROM enough) ${order(size)})`;
+  }
+
+  private select(where: readonly string[], order: string): string {
+    return `SELECT * FROM ${this.schema}.timeline WHERE ${where.join(' AND ')} ${order}`;
   }
 
   private async inLog(rows: string, order: string, values: readonly unknown[]): Promise<TimelineEvent[]> {

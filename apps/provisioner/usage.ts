@@ -61,7 +61,7 @@ export class Usage {
 
   /** Data of a project that the log does not know is nobody's. */
   private async record(projectId: string, data: Uses): Promise<void> {
-    const [founded] = await this.store.readStream(streamId('project', projectId));
+    const founded = await this.store.readFirst(streamId('project', projectId));
     if (!founded) return;
     const id = randomUUID();
     const cause = { id, meta: { correlationId: id, causationId: id, actor: 'system:provisioner', owner: founded.meta.owner } };

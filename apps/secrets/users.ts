@@ -10,7 +10,7 @@ import { loadState, on, type Part, type StreamReader } from '#eventstore/handle.
 export async function unusedBySites(log: StreamReader, projectId: string, secret: string): Promise<Part> {
   const { state: sites } = await loadState(log, residents, projectId);
   for (const siteId of sites) {
-    const [requested] = await log.readStream(streamId('site', siteId));
+    const requested = await log.readFirst(streamId('site', siteId));
     if (requested?.type !== 'SiteRequested' || !requested.data.app?.secretEnv.some((one) => one.secret === secret)) continue;
     throw new Refusal('conflict', `The environment of the site "${requested.data.name}" needs "${secret}". Destroy the site first.`);
   }

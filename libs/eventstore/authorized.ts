@@ -27,7 +27,7 @@ export async function mustBeMember(log: StreamReader, cause: Cause, within: With
 
 /** The project of a site, as its first message has it. */
 export async function projectOf(log: StreamReader, siteId: string): Promise<Within> {
-  const [requested] = await log.readStream(streamId('site', siteId));
+  const requested = await log.readFirst(streamId('site', siteId));
   if (requested?.type !== 'SiteRequested') throw new Refusal('not-found', 'There is no such site.');
   return { projectId: requested.data.projectId, founderId: requested.data.ownerId };
 }

@@ -29,6 +29,7 @@ describe('append', () => {
     const { messages, firstPosition, lastPosition } = await store.append([{ streamId: 'token/a', expectedVersion: 0, messages: [tokenIssued('a'), tokenIssued('a', 'ö \\ " \n')] }]);
     expect(lastPosition).toBe(firstPosition + 1);
     expect(await store.readStream('token/a')).toEqual(messages);
+    expect([await store.readFirst('token/a'), await store.readFirst('token/none')]).toEqual([messages[0], undefined]);
     expect(await store.read({ after: firstPosition - 1, limit: 10 })).toEqual(messages);
     expect(messages[0]).toMatchObject({ streamId: 'token/a', version: 1, position: firstPosition, schemaVersion: 1, meta: META });
     expect(messages[0]!.hash).toMatch(/^[0-9a-f]{64}$/);

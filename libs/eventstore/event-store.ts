@@ -56,7 +56,13 @@ export class EventStore {
     return rows.map((row) => messageFromRaw(rawFromRow(row)));
   }
 
-  /** The same of several streams, as they were at one moment. */
+  /** The message that a stream began with; undefined: there is no such stream. However long it is by now. */
+  async readFirst(streamId: string): Promise<StoredMessage | undefined> {
+    const [row] = await this.#rows('first', `SELECT ${COLUMNS} FROM log.messages WHERE stream_id = $1 AND version = 1`, [streamId]);
+    return row && messageFromRaw(rawFromRow(row));
+  }
+
+  /** The messages of several streams, as they were at one moment. */
   async readStreams(streamIds: readonly string[]): Promise<Map<string, StoredMessage[]>> {
     const rows = await this.#rows('streams', `SELECT ${COLUMNS} FROM log.messages WHERE stream_id = ANY($1) ORDER BY stream_id, version`, [streamIds]);
     const streams = new Map(streamIds.map((id): [string, StoredMessage[]] => [id, []]));

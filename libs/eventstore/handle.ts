@@ -44,7 +44,7 @@ export interface HandleOptions {
 }
 
 /** The log as one attempt reads it. */
-export type StreamReader = Pick<EventStore, 'readStream'>;
+export type StreamReader = Pick<EventStore, 'readStream' | 'readFirst'>;
 
 interface Loaded {
   readonly part: Part;
@@ -95,7 +95,7 @@ async function attemptOnce(store: EventStore, cause: Cause, parts: readonly Part
   if (histories[0]!.some((message) => message.meta.causationId === cause.id)) return duplicate(store, flush, cause, parts);
 
   const first = parts.map((part, i): Loaded => ({ part, history: histories[i]!, decided: part.decide(histories[i]!) }));
-  const log: StreamReader = { readStream: async (id) => read.get(id) ?? store.readStream(id) };
+  const log: StreamReader = { readStream: async (id) => read.get(id) ?? store.readStream(id), readFirst: async (id) => (read.has(id) ? read.get(id)![0] : store.readFirst(id)) };
   const further = (await then?.(first.map(({ decided }) => decided.state), log)) ?? [];
   const all = [...first, ...(await Promise.all(further.map((part) => load(log, part))))];
 

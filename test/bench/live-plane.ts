@@ -3,10 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
+import { APPS, schemaOf, type App } from '#eventstore/apps.js';
+import type { EventStore } from '#eventstore/event-store.js';
+import { BUS_USERS } from '#messaging/subjects.js';
+import { databaseUrls } from '../../infra/start/addresses.js';
+import { credentials } from '../../infra/start/credentials.js';
 import { freePort } from '../../infra/start/ports.js';
 import type { SiteView } from '../support/api.js';
 import { startPlane, type Plane } from '../support/plane.js';
 import { cpuSecondsOf, familyOf, pssOf } from './at-rest.js';
+import { takeAsDone } from './take-as-done.js';
 import { untilServed } from './until-served.js';
 
 type Runtime = 'docker' | 'files';
@@ -15,16 +21,16 @@ type Runtime = 'docker' | 'files';
 export class LivePlane {
   private constructor(
     private plane: Plane,
-    private readonly folder: string,
+    readonly folder: string,
     private readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  /** With project networks of this range. */
-  static async start(pool: string): Promise<LivePlane> {
+  /** With project networks of this range; `more`: settings that win. */
+  static async start(pool: string, more: NodeJS.ProcessEnv = {}): Promise<LivePlane> {
     const folder = await mkdtemp(join(tmpdir(), 'hostplane-bench-plane-'));
     const [api, http, https] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
     const ports = { HOSTPLANE_API_PORT: String(api), HOSTPLANE_EDGE_HTTP_PORT: String(http), HOSTPLANE_EDGE_HTTPS_PORT: String(https) };
-    const env = { ...ports, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: pool, HOSTPLANE_REQUESTS_PER_MINUTE: '1000000' };
+    const env = { ...ports, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: pool, HOSTPLANE_REQUESTS_PER_MINUTE: '1000000', ...more };
     return new LivePlane(await startPlane({ folder, env }), folder, env);
   }
 
@@ -32,8 +38,19 @@ export class LivePlane {
     return this.plane.databaseUrl;
   }
 
+  /** As the role of an app. */
+  databaseUrlOf(app: App): string {
+    const secrets = credentials(this.folder, { postgres: ['admin', ...APPS], nats: BUS_USERS });
+    return databaseUrls(this.databaseUrl, secrets)[`HOSTPLANE_${schemaOf(app).toUpperCase()}_DATABASE_URL`]!;
+  }
+
   get apiUrl(): string {
     return this.plane.api.base;
+  }
+
+  /** What the CLI needs to sign in. */
+  get signIn(): NodeJS.ProcessEnv {
+    return { HOSTPLANE_URL: this.apiUrl, HOSTPLANE_TOKEN: this.plane.api.token };
   }
 
   /** Reads an address with our token, whoever serves it. */
@@ -43,22 +60,23 @@ export class LivePlane {
     if (response.status !== 200) throw new Error(`GET ${url} answers ${response.status}.`);
   }
 
-  /** Asks for a static site; answers it with how long the 202 took. */
-  request(name: string, runtime: Runtime): Promise<{ site: SiteView; acceptedMs: number }> {
-    return this.ask({ name, kind: 'static', runtime });
+  /** Asks something of the API that it does, or accepts. */
+  async call<T>(method: string, path: string, wish?: object): Promise<T> {
+    const { status, body } = await this.plane.api.call<T>(method, path, wish);
+    if (status >= 300) throw new Error(`${method} ${path} answers ${status}: ${JSON.stringify(body)}`);
+    return body;
   }
 
-  private async ask(wish: object): Promise<{ site: SiteView; acceptedMs: number }> {
-    const began = performance.now();
-    const { status, body } = await this.plane.api.call<SiteView>('POST', '/sites', wish);
-    const acceptedMs = performance.now() - began;
-    if (status !== 202) throw new Error(`POST /sites answers ${status}: ${JSON.stringify(body)}`);
-    return { site: body, acceptedMs };
+  /** Id of a new project. */
+  async project(name: string): Promise<string> {
+    const { id, operationId } = await this.call<{ id: string; operationId: string }>('POST', '/projects', { name });
+    await this.plane.operation(operationId, 'succeeded');
+    return id;
   }
 
-  /** The same until it is served: milliseconds from the request to the first 200 through the edge. */
-  async launch(name: string, runtime: Runtime): Promise<{ site: SiteView; acceptedMs: number; servedMs: number }> {
-    return this.served({ name, kind: 'static', runtime });
+  /** Asks for a static site, by itself in the default project: how long the 202 took, and how long it was from the request to the first 200 through the edge. */
+  async launch(name: string, runtime: Runtime, projectId?: string): Promise<{ site: SiteView; acceptedMs: number; servedMs: number }> {
+    return this.served({ name, kind: 'static', runtime, ...(projectId && { projectId }) });
   }
 
   /** The same for a WordPress site. */
@@ -68,7 +86,8 @@ export class LivePlane {
 
   private async served(wish: object): Promise<{ site: SiteView; acceptedMs: number; servedMs: number }> {
     const began = performance.now();
-    const { site, acceptedMs } = await this.ask(wish);
+    const site = await this.call<SiteView>('POST', '/sites', wish);
+    const acceptedMs = performance.now() - began;
     await untilServed(site.url);
     return { site, acceptedMs, servedMs: performance.now() - began };
   }
@@ -92,11 +111,27 @@ export class LivePlane {
 
   /** Stops the whole plane and starts it again in the same folder; milliseconds from the start until the sites are served. */
   async secondStart(sites: readonly SiteView[]): Promise<number> {
+    const readyMs = await this.restart();
+    return readyMs + Math.max(...(await Promise.all(sites.map(({ url }) => untilServed(url)))));
+  }
+
+  /** The same until it is ready for requests. */
+  async restart(): Promise<number> {
     await this.plane.stop();
     const began = performance.now();
     this.plane = await startPlane({ folder: this.folder, env: this.env });
-    await Promise.all(sites.map(({ url }) => untilServed(url)));
     return performance.now() - began;
+  }
+
+  /** Stops the control plane and the provisioner; database and bus stay. */
+  async halt(): Promise<void> {
+    await this.plane.halt('provisioner');
+    await this.plane.halt('control-plane');
+  }
+
+  /** Carries the log to the bus while the apps stand still, and acknowledges in their place what it has for them to do. */
+  takeAsDone(source: EventStore): Promise<void> {
+    return takeAsDone(this.plane.natsUrl, source);
   }
 
   /** Bytes of memory by part. */
@@ -118,14 +153,15 @@ export class LivePlane {
   async stop(): Promise<void> {
     const label = `hostplane.plane=${(await readFile(join(this.folder, 'plane-id'), 'utf8')).trim()}`;
     await this.plane.stop();
-    await removeLabelled(label);
+    if (this.env['HOSTPLANE_DOCKER'] === 'on') await removeLabelled(label);
     await rm(this.folder, { recursive: true, force: true });
   }
 
   /** The process at the head of each part. */
   private async parts(): Promise<Map<string, number>> {
     const parts = (['postgres', 'nats', 'control-plane', 'provisioner'] as const).map((name) => [name, this.plane.daemon(name).pid!] as const);
-    return new Map<string, number>([...parts, ['nginx', Number(await readFile(join(this.folder, 'edge', 'nginx.pid'), 'utf8'))]]);
+    const nginx = await readFile(join(this.folder, 'edge', 'nginx.pid'), 'utf8').catch(() => undefined);
+    return new Map<string, number>([...parts, ...(nginx ? [['nginx', Number(nginx)] as const] : [])]);
   }
 }
 

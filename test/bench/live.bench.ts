@@ -11,11 +11,10 @@ import { BareDocker } from './bare-docker.js';
 import { BareNginx } from './bare-nginx.js';
 import { LivePlane } from './live-plane.js';
 import { median, milliseconds, quantile, say, timeRow, type Bench } from './table.js';
+import { READERS, timed, underLoad } from './under-load.js';
 
 const RUNS = 7;
 const ACCEPTED_RUNS = 30;
-const READERS = 16;
-const READS = 600;
 const MANY = 20;
 const MANY_RUNS = 5;
 const ABREAST = 4;
@@ -146,18 +145,6 @@ async function reads(plane: LivePlane, sites: readonly SiteView[], report: Repor
   }
 }
 
-async function underLoad(read: (i: number) => Promise<void>): Promise<number[]> {
-  const took: number[] = [];
-  let next = 0;
-  await Promise.all(Array.from({ length: READERS }, async () => {
-    while (next < READS) {
-      const i = next++;
-      took.push(await timed(() => read(i)));
-    }
-  }));
-  return took;
-}
-
 async function bareApi(plane: LivePlane): Promise<{ bare: ChildProcess; port: number }> {
   const bare = fork(join(import.meta.dirname, 'bare-api-child.ts'), [plane.databaseUrl]);
   const [port] = (await once(bare, 'message')) as [number];
@@ -204,12 +191,6 @@ async function post(port: number, body: object): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}/sites`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
   await response.text();
   if (response.status !== 202) throw new Error(`The bare server answers ${response.status}.`);
-}
-
-async function timed(act: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await act();
-  return performance.now() - began;
 }
 
 const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);

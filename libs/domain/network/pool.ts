@@ -1,3 +1,4 @@
+import type { MessageOf } from '#contracts/registry.js';
 import type { Decider } from '../decider.js';
 import { Refusal } from '../refusal.js';
 import { nthSubnet } from './ipv4.js';
@@ -27,10 +28,13 @@ export const poolDecider: Decider<PoolState, PoolCommand, 'SubnetLeased' | 'Subn
       if (!taken.has(subnet)) return [{ type: 'SubnetLeased', data: { projectId: command.projectId, subnet } }];
     }
   },
-  evolve(state, { type, data }) {
-    const next = new Map(state);
-    if (type === 'SubnetLeased') next.set(data.projectId, data.subnet);
-    else next.delete(data.projectId);
-    return next;
-  },
+  evolve: (state, event) => change(new Map(state), event),
+  // The one stream of all projects that there ever were: a copy at each event would cost their square.
+  fold: (state, events) => events.reduce(change, new Map(state)),
 };
+
+function change(held: Map<string, string>, { type, data }: MessageOf<'SubnetLeased' | 'SubnetReturned'>): Map<string, string> {
+  if (type === 'SubnetLeased') held.set(data.projectId, data.subnet);
+  else held.delete(data.projectId);
+  return held;
+}

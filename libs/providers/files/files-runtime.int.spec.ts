@@ -92,6 +92,20 @@ describe('the files runtime itself', () => {
     await world.close();
   });
 
+  it('sees what another process has made of a site since it looked last', async () => {
+    const world = await open();
+    const spec = { ...world.freshSpec(), releaseId: '1', content: await page(world.content, '1') };
+    const { siteId, projectId } = spec;
+    const seen = async () => (await world.runtime.list()).map(({ power, healthy }) => [power, healthy]);
+    await world.runtime.ensure(spec);
+    expect([await seen(), await seen()]).toEqual([[['running', true]], [['running', true]]]);
+    await world.restarted().ensure({ ...spec, releaseId: '2', power: 'stopped', content: await page(world.content, '2') });
+    expect(await seen()).toEqual([['stopped', true]]);
+    await world.restarted().remove({ siteId, projectId, dataId: '', keepData: false });
+    expect(await seen()).toEqual([]);
+    await world.close();
+  });
+
   it('never shows a visitor half a release', async () => {
     const world = await open();
     const spec = world.freshSpec();

@@ -16,9 +16,11 @@ import type { SiteStorage } from '../site-storage.js';
 import { specHash } from '../spec-hash.js';
 import { FilesStorage } from './files-storage.js';
 import { missing, openFolder, Releases, STAGING, syncFolder, type ReleaseSource } from './releases.js';
-import { readRecord, writeRecord, type SiteRecord } from './site-record.js';
+import { readRecord, SeenRecords, writeRecord, type SiteRecord } from './site-record.js';
 
 const KEPT_RELEASES = 3;
+/** Sites that are looked at together: a look at each of thousands, one by one, costs more in waiting than in looking. */
+const ABREAST = 32;
 const REMOVING = '.removing-';
 
 export interface FilesRuntimeOptions {
@@ -39,6 +41,7 @@ export class FilesRuntime implements SiteRuntime {
   readonly features = { kinds: ['static'], addresses: false, installs: false } as const;
   readonly storage: SiteStorage;
   private readonly turns = new InTurn();
+  private readonly records = new SeenRecords();
 
   constructor(private readonly options: FilesRuntimeOptions) {
     this.storage = new FilesStorage(options);
@@ -61,7 +64,7 @@ export class FilesRuntime implements SiteRuntime {
   async observe(siteId: string, signal?: AbortSignal): Promise<ObservedWorkload | undefined> {
     return this.worldly(signal, async () => {
       const folder = this.folderOf(siteId);
-      const record = await readRecord(folder);
+      const record = await this.records.of(folder);
       if (record?.plane !== this.options.plane || record.removed) return undefined;
       const served = await new Releases(folder).served();
       const { projectId, power, specHash: hash } = record;
@@ -71,10 +74,10 @@ export class FilesRuntime implements SiteRuntime {
 
   async list(signal?: AbortSignal): Promise<readonly ObservedWorkload[]> {
     const names = await this.worldly(signal, async () => (await readdir(this.options.sitesFolder).catch(missing)) ?? []);
-    const found: ObservedWorkload[] = [];
-    for (const siteId of names.filter(isId)) {
-      const observed = await this.observe(siteId, signal);
-      if (observed) found.push(observed);
+    const [ids, found]: [string[], ObservedWorkload[]] = [names.filter(isId), []];
+    for (let at = 0; at < ids.length; at += ABREAST) {
+      const observed = await Promise.all(ids.slice(at, at + ABREAST).map((siteId) => this.observe(siteId, signal)));
+      found.push(...observed.filter((one) => one !== undefined));
     }
     return found;
   }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reached } from '#contracts/probe.js';
 import type { Power } from '../site-runtime.js';
@@ -26,6 +26,22 @@ const FILE = 'workload.json';
 export async function readRecord(siteFolder: string): Promise<SiteRecord | undefined> {
   const text = await readFile(join(siteFolder, FILE), 'utf8').catch(missing);
   return text === undefined ? undefined : (JSON.parse(text) as SiteRecord);
+}
+
+/** Reads records again and again: what has not been replaced since is read once. */
+export class SeenRecords {
+  private readonly seen = new Map<string, { readonly file: string; readonly record: SiteRecord }>();
+
+  async of(siteFolder: string): Promise<SiteRecord | undefined> {
+    const found = await stat(join(siteFolder, FILE), { bigint: true }).catch(missing);
+    const file = found && `${found.ino} ${found.mtimeNs} ${found.size}`;
+    const known = this.seen.get(siteFolder);
+    if (file && known?.file === file) return known.record;
+    const record = file ? await readRecord(siteFolder) : undefined;
+    if (file && record) this.seen.set(siteFolder, { file, record });
+    else this.seen.delete(siteFolder);
+    return record;
+  }
 }
 
 export async function writeRecord(siteFolder: string, record: SiteRecord): Promise<void> {
