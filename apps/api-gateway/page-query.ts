@@ -21,9 +21,9 @@ export interface Page {
 }
 
 /** So many projects are each read by their own index. */
-const FEW = 16;
-/** Of whoever has more, a page is looked for among so many of the newest rows of all. */
-const NEWEST = 1_000;
+export const FEW = 16;
+/** Of whoever has more, a page is looked for among so many of the nearest rows of all. */
+export const NEAREST = 1_000;
 
 /** Puts a list's conditions together, parameters only. */
 export class PageQuery {
@@ -65,7 +65,7 @@ export class PageQuery {
   private ofMember(schema: string, { rows, member, size, most }: Seen): { first: string; from: string } {
     const own = memberships(member);
     const isTheirs = `EXISTS (SELECT FROM ${schema}.members m WHERE m.id = t.project_id || '/' || $${member} AND ${own} OFFSET 0)`;
-    const newest = rows(this.older, `ORDER BY t.created_position DESC LIMIT ${NEWEST}`);
+    const newest = rows(this.older, `ORDER BY t.created_position DESC LIMIT ${NEAREST}`);
     const each = rows(['t.project_id = m.project_id', ...this.older, ...this.where]);
     return {
       first: `WITH own AS MATERIALIZED (SELECT FROM ${schema}.members m WHERE ${own} LIMIT ${FEW + 1}),

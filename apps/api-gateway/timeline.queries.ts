@@ -2,13 +2,9 @@ import type { Pool } from 'pg';
 import type { ShownEvent } from '#api/event.js';
 import { pageFrom, readCursor } from '#api/paging.js';
 import { memberships, sightOf, type Asker } from './access.js';
+import { FEW, NEAREST } from './page-query.js';
 import { showEvent, type TimelineEvent } from './shown-event.js';
 import { ownAudience, type TimelineRow } from './timeline.projection.js';
-
-/** So many projects are each read by their own index. */
-const FEW = 16;
-/** Of whoever has more, a page is looked for among so many of the next rows of all. */
-const NEAREST = 1_000;
 
 /** Which events somebody wants to see. What is named here was found to be seen by them. */
 export interface TimelineFilter {
