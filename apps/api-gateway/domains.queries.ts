@@ -8,7 +8,7 @@ import type { CertificateRow } from './certificates.projection.js';
 import { summaryOf } from './certificates.queries.js';
 import type { DomainRow } from './domains.projection.js';
 
-type Joined = DomainRow & { is_primary: boolean; target_status: string | null; certificate: Pick<CertificateRow, 'status' | 'authority' | 'issuer' | 'not_after' | 'expires_in_days' | 'last_error'> | null };
+type Joined = DomainRow & { is_primary: boolean; target_served: boolean | null; certificate: Pick<CertificateRow, 'status' | 'authority' | 'issuer' | 'not_after' | 'expires_in_days' | 'last_error'> | null };
 
 interface Found {
   readonly domain: Domain;
@@ -51,13 +51,11 @@ export class DomainQueries {
 
   private select(more = ''): string {
     const certificate = "CASE WHEN c.status <> 'removed' THEN json_build_object('status', c.status, 'authority', c.authority, 'issuer', c.issuer, 'not_after', c.not_after, 'expires_in_days', c.expires_in_days, 'last_error', c.last_error) END AS certificate";
-    const target = `(SELECT t.status FROM ${this.schema}.domains t WHERE t.site_id = d.site_id AND t.name = d.redirect_to ORDER BY t.created_position DESC LIMIT 1) AS target_status`;
+    // Nothing is found of the site's own hostname, which is always served.
+    const target = `(SELECT t.status = 'active' AND t.redirect_to = '' FROM ${this.schema}.domains t WHERE t.site_id = d.site_id AND t.name = d.redirect_to ORDER BY t.created_position DESC LIMIT 1) AS target_served`;
     return `SELECT d.*, coalesce(s.primary_domain = d.name AND d.status <> 'removed', false) AS is_primary, ${target}, ${certificate}${more} FROM ${this.schema}.domains d LEFT JOIN ${this.schema}.sites s ON s.id = d.site_id LEFT JOIN ${this.schema}.certificates c ON c.id = d.claim_id`;
   }
 }
-
-/** The site's own hostname, which is no domain of its, is always served. */
-const isTargetServed = ({ target_status }: Joined): boolean => target_status === null || target_status === 'active';
 
 function show(row: Joined): Domain {
   const found = JSON.parse(row.found) as (Domain['found'][number] & { error: string })[];
@@ -67,7 +65,7 @@ function show(row: Joined): Domain {
     siteId: row.site_id,
     status: row.status as Domain['status'],
     primary: row.is_primary,
-    ...(row.redirect_to ? { redirectTo: row.redirect_to, redirectStatus: row.redirect_status, redirectTargetServed: isTargetServed(row) } : {}),
+    ...(row.redirect_to ? { redirectTo: row.redirect_to, redirectStatus: row.redirect_status, redirectTargetServed: row.target_served ?? true } : {}),
     owned: row.owned === 1,
     pointsHere: row.points_here === 1,
     expected: JSON.parse(row.expected) as Domain['expected'],

@@ -146,6 +146,9 @@ describeWithKnot('custom domains', () => {
       expect((await plane.api.call('GET', `/domains/${name}.example.org`)).body).toMatchObject({ status: 'active', redirectTargetServed: isServed });
       expect((await edge(`${name}.example.org`)).status).toBe(status);
     }
+    await knot.unset('example.org', 'second.example.org. A');
+    await active(site, 'second.example.org', { redirectTo: 'example.org' });
+    expect([(await show('old.example.org'))['redirectTargetServed'], (await edge('old.example.org')).status]).toEqual([false, 200]);
 
     const published = await plane.api.call('PUT', `/sites/${site.id}/content`, await tarGz({ 'index.html': 'second release' }));
     expect(published.status).toBe(200);
