@@ -16,10 +16,10 @@ export async function ask<T = Record<string, unknown>>(plane: Plane, method: str
   }
 }
 
-/** Waits until it is so; a question that fails is asked again. */
-export async function comes(plane: Plane, what: string, isSo: () => Promise<boolean>, withinMs = WITHIN_MS): Promise<void> {
+/** Waits until it is so; a question that fails is asked again. `what` may be told in the end, with what was seen last. */
+export async function comes(plane: Plane, what: string | (() => string), isSo: () => Promise<boolean>, withinMs = WITHIN_MS): Promise<void> {
   for (const began = Date.now(); Date.now() < began + withinMs; await sleep(restMs(began))) if (await isSo().catch(() => false)) return;
-  throw new Error(`It never came so: ${what}.\n${plane.complaints()}`);
+  throw new Error(`It never came so: ${typeof what === 'string' ? what : what()}.\n${plane.complaints()}`);
 }
 
 /** Whoever died last may be starting still: waits until the API and the edge answer. */
