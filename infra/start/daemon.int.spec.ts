@@ -63,7 +63,7 @@ describe('a data folder', () => {
 
 describe('ports', () => {
   it('that are taken are named with their holder and the variable that changes them', async () => {
-    const port = await freePort('127.0.0.1');
+    const port = await freePort();
     const server = createServer().listen(port, '127.0.0.1');
     await expect(assertFree('127.0.0.1', [{ port, purpose: 'the API', variable: 'HOSTPLANE_API_PORT' }])).rejects.toThrow(new RegExp(`Port ${port} \\(the API\\) is taken by .*\\(pid ${process.pid}\\)\\. .*HOSTPLANE_API_PORT=<port>`));
     server.close();

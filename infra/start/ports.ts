@@ -7,13 +7,22 @@ import { commandOf } from './processes.js';
 const OWN_PORTS = { from: 12_000, to: 20_000 };
 const TRIES = 100;
 
-/** A port that nobody listens on right now, and that no outgoing connection is given. */
-export async function freePort(host: string): Promise<number> {
+/** A port that nobody listens on right now, and that no outgoing connection is given. Nobody else gets it from here while this process lives: what is to listen there may take seconds to start. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let tries = 0; tries < TRIES; tries++) {
     const port = randomInt(OWN_PORTS.from, OWN_PORTS.to);
-    if (await listenOnce(host, port).then(() => true, () => false)) return port;
+    if ((await reserve(port)) && (await listenOnce(host, port).then(() => true, () => false))) return port;
   }
   return listenOnce(host, 0);
+}
+
+/** Whether the port is this process's by now: by a name among Linux's abstract sockets, which all processes of this network see and which goes with whoever has it. */
+function reserve(port: number): Promise<boolean> {
+  const name = createServer();
+  return new Promise((resolve) => {
+    name.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'EADDRINUSE'));
+    name.listen({ path: `\0hostplane-port-${port}` }, () => resolve(true)).unref();
+  });
 }
 
 export interface WantedPort {

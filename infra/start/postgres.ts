@@ -37,7 +37,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   const folder = clusterHome(join(options.home.folder, 'postgres'), account);
   initialise(native, folder, options.password, account);
   const cluster = join(folder, 'cluster');
-  const port = options.port || (await freePort('127.0.0.1'));
+  const port = options.port || (await freePort());
   const daemon = new Daemon(
     {
       name: 'postgres',

@@ -19,7 +19,7 @@ export class BareNginx {
   ) {}
 
   static async start(): Promise<BareNginx> {
-    const nginx = new BareNginx(await mkdtemp(join(tmpdir(), 'hostplane-bench-nginx-')), await freePort('127.0.0.1'));
+    const nginx = new BareNginx(await mkdtemp(join(tmpdir(), 'hostplane-bench-nginx-')), await freePort());
     await mkdir(join(nginx.folder, 'empty'));
     await nginx.write();
     await nginx.call();

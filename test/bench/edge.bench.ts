@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +10,7 @@ import { askVersion } from '#providers/edge/served-version.js';
 import { LocalNginx } from '#providers/nginx/local-nginx.js';
 import { NginxEdge } from '#providers/nginx/nginx-edge.js';
 import { render } from '#providers/nginx/render.js';
+import { freePort } from '../../infra/start/ports.js';
 import { median, milliseconds, say, timeRow, type Bench } from './table.js';
 
 const SITES = 10_000;
@@ -108,13 +108,4 @@ async function pssOf(folder: string): Promise<number> {
   const workers = (await readFile(`/proc/${master}/task/${master}/children`, 'utf8')).trim().split(' ').map(Number);
   const rollups = await Promise.all([master, ...workers].map((pid) => readFile(`/proc/${pid}/smaps_rollup`, 'utf8')));
   return rollups.reduce((sum, text) => sum + Number(/^Pss:\s+(\d+)/m.exec(text)![1]) * 1024, 0);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -28,7 +28,7 @@ export class LivePlane {
   /** With project networks of this range; `more`: settings that win. */
   static async start(pool: string, more: NodeJS.ProcessEnv = {}): Promise<LivePlane> {
     const folder = await mkdtemp(join(tmpdir(), 'hostplane-bench-plane-'));
-    const [api, http, https] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
+    const [api, http, https] = await Promise.all([freePort(), freePort(), freePort()]);
     const ports = { HOSTPLANE_API_PORT: String(api), HOSTPLANE_EDGE_HTTP_PORT: String(http), HOSTPLANE_EDGE_HTTPS_PORT: String(https) };
     const env = { ...ports, HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'nginx', HOSTPLANE_NETWORK_POOL: pool, HOSTPLANE_REQUESTS_PER_MINUTE: '1000000', ...more };
     return new LivePlane(await startPlane({ folder, env }), folder, env);

@@ -43,7 +43,7 @@ describeWithPebble('a certificate', () => describeWithNginx('killed at each step
 
   beforeAll(async () => {
     knot = await Knot.start('example.com');
-    const httpPort = await freePort('127.0.0.1');
+    const httpPort = await freePort();
     pebble = await Pebble.start({ dns: knot.address, httpPort });
     plane = await startPlane({
       env: {

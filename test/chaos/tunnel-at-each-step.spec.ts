@@ -40,7 +40,7 @@ interface World {
 
 async function localTunnel(): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'hostplane-tunnel-'));
-  const [credentials, config, metrics] = [join(folder, 'credentials.json'), join(folder, 'config.yml'), `127.0.0.1:${await freePort('127.0.0.1')}`];
+  const [credentials, config, metrics] = [join(folder, 'credentials.json'), join(folder, 'config.yml'), `127.0.0.1:${await freePort()}`];
   writeFileSync(credentials, '{}');
   const id = 'f70ff985-a4ef-4643-bbbc-4a0ed4fc8415';
   return {

@@ -52,7 +52,7 @@ describeWithPebble('a certificate whose authority fails at each call', () => {
 
   beforeAll(async () => {
     knot = await Knot.start('example.com');
-    const httpPort = await freePort(HERE);
+    const httpPort = await freePort();
     pebble = await Pebble.start({ dns: knot.address, httpPort, isSteady: true });
     proxy = await AcmeProxy.before(pebble, PATIENCE_SECONDS);
     plane = await startPlane({

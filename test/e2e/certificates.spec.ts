@@ -40,7 +40,7 @@ describeWithPebble('certificates', () => {
 
     beforeAll(async () => {
       knot = await Knot.start('example.com');
-      const httpPort = await freePort('127.0.0.1');
+      const httpPort = await freePort();
       pebble = await Pebble.start({ dns: knot.address, httpPort, blocked: ['blocked.com'] });
       plane = await startPlane({
         env: {

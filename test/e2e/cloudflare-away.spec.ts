@@ -38,7 +38,7 @@ describeWithPebble('while Cloudflare answers nothing', () => describeWithCloudfl
     knot = await Knot.start('example.com', 'example.org');
     cloudflare = await CloudflareStandIn.start('example.com');
     feed(cloudflare, knot);
-    const httpPort = await freePort(HERE);
+    const httpPort = await freePort();
     pebble = await Pebble.start({ dns: knot.address, httpPort });
     plane = await startPlane({
       env: {

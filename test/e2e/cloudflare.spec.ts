@@ -168,7 +168,7 @@ describeWithKnot('domains in a zone that the plane keeps', () => describeWithClo
   it('lead to a tunnel where there is one, are active when it knows them, and fail with that step when it does not come up', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'hostplane-tunnel-'));
     const credentials = join(folder, 'credentials.json');
-    const [id, front, metrics] = ['f70ff985-a4ef-4643-bbbc-4a0ed4fc8415', await freePort('127.0.0.1'), await freePort('127.0.0.1')];
+    const [id, front, metrics] = ['f70ff985-a4ef-4643-bbbc-4a0ed4fc8415', await freePort(), await freePort()];
     writeFileSync(credentials, '{}');
     const env = {
       HOSTPLANE_TUNNEL: 'local', HOSTPLANE_TUNNEL_ID: id, HOSTPLANE_TUNNEL_CREDENTIALS: credentials, HOSTPLANE_TUNNEL_METRICS: `127.0.0.1:${metrics}`, CLOUDFLARED_FRONT: String(front),

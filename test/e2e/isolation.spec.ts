@@ -34,7 +34,7 @@ afterEach(async () => {
 
 /** A launcher as another user or with fewer rights than this test: `as` are the words in front of its command, run by `node` from `project`. Returns what it printed until it was ready. */
 async function launch({ as = [], project = ROOT, nats = process.env['HOSTPLANE_NATS_SERVER'] }: { as?: readonly string[]; project?: string; nats?: string | undefined } = {}): Promise<string> {
-  const [port, http, https] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
+  const [port, http, https] = await Promise.all([freePort(), freePort(), freePort()]);
   const ports = { HOSTPLANE_API_PORT: String(port), HOSTPLANE_EDGE_HTTP_PORT: String(http), HOSTPLANE_EDGE_HTTPS_PORT: String(https), HOSTPLANE_EDGE: 'embedded' };
   const env = { PATH: process.env['PATH'], HOME: home, HOSTPLANE_DATA: join(home, 'data'), HOSTPLANE_STATIC_IMAGE: testImage('static'), HOSTPLANE_NETWORK_POOL: networkPool, ...ports };
   const [program, ...args] = [...as, process.execPath.replace(ROOT, project), join(project, 'dist/infra/start/main.js')];

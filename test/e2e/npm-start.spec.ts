@@ -21,7 +21,7 @@ const launchers: ChildProcess[] = [];
 
 beforeAll(async () => {
   chmodSync(home, 0o711);
-  const [api, http, https] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
+  const [api, http, https] = await Promise.all([freePort(), freePort(), freePort()]);
   url = `http://127.0.0.1:${api}`;
   site = `http://hello.localhost:${http}/`;
   const ports = { HOSTPLANE_API_PORT: String(api), HOSTPLANE_EDGE_HTTP_PORT: String(http), HOSTPLANE_EDGE_HTTPS_PORT: String(https) };

@@ -65,7 +65,7 @@ describeWithDocker('a secret,', () => describeWithPebble('wherever a user put it
     cloudflare = await CloudflareStandIn.start('example.com').catch(() => undefined);
     if (cloudflare) planted.set('cloudflare token', CLOUDFLARE_TOKEN);
     knot = await Knot.start('example.org', 'example.com');
-    const httpPort = await freePort('127.0.0.1');
+    const httpPort = await freePort();
     pebble = await Pebble.start({ dns: knot.address, httpPort });
     plane = await startPlane({ env: {
       HOSTPLANE_DOCKER: 'on', HOSTPLANE_EDGE: 'embedded', HOSTPLANE_MASTER_KEY: masterKey, LOG_LEVEL: 'debug', HOSTPLANE_HEALTH_DEADLINE_SECONDS: '20', HOSTPLANE_EDGE_HTTP_PORT: String(httpPort),

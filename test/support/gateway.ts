@@ -1,7 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -15,6 +13,7 @@ import { setupBus } from '#messaging/setup.js';
 import { start } from '../../apps/api-gateway/start.js';
 import { start as startDomains } from '../../apps/domains/start.js';
 import { start as startSecrets } from '../../apps/secrets/start.js';
+import { freePort } from '../../infra/start/ports.js';
 import { connectAs } from './bus.js';
 import { LifecycleStandIn } from './lifecycle-stand-in.js';
 import { startNats, type TestNats } from './nats.js';
@@ -122,13 +121,4 @@ export class TestGateway {
     await Promise.all([nats.stop(), database.stop()]);
     await rm(this.folder, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

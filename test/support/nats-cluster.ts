@@ -27,7 +27,7 @@ export async function startNatsCluster(): Promise<TestNatsCluster> {
   const server = await findNatsServer({ configured: process.env['HOSTPLANE_NATS_SERVER'], tell });
   const passwords = Object.fromEntries(BUS_USERS.map((user) => [user, `test-${user}`])) as Record<BusUser, string>;
   const names = ['n1', 'n2', 'n3'];
-  const clusterPorts = await Promise.all(names.map(() => freePort('127.0.0.1')));
+  const clusterPorts = await Promise.all(names.map(() => freePort()));
   const routes = clusterPorts.map((port) => `127.0.0.1:${port}`);
   const launched = await Promise.all(
     names.map((serverName, index) => {

@@ -44,7 +44,7 @@ export class Pebble {
 
   static async start({ dns, httpPort, lifetimeSeconds = 90 * 86_400, eab, blocked = [], isSteady = false }: PebbleOptions): Promise<Pebble> {
     const folder = mkdtempSync(join(tmpdir(), 'hostplane-pebble-'));
-    const [port, management, tlsPort] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
+    const [port, management, tlsPort] = await Promise.all([freePort(), freePort(), freePort()]);
     const own = await generate([{ name: 'commonName', value: 'pebble' }], { keyType: 'ec', curve: 'P-256', extensions: [{ name: 'basicConstraints', cA: true }, { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }] });
     const [caFile, keyFile, config] = ['ca.pem', 'ca.key', 'pebble.json'].map((name) => join(folder, name)) as [string, string, string];
     writeFileSync(caFile, own.cert);

@@ -117,7 +117,7 @@ export async function startPlane(options: StartOptions = {}): Promise<Plane> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'hostplane-test-'));
   // The embedded PostgreSQL runs as another user when the tests run as root.
   chmodSync(folder, 0o711);
-  const [apiPort, httpPort, httpsPort] = await Promise.all([freePort('127.0.0.1'), freePort('127.0.0.1'), freePort('127.0.0.1')]);
+  const [apiPort, httpPort, httpsPort] = await Promise.all([freePort(), freePort(), freePort()]);
   const env = {
     ...process.env,
     HOSTPLANE_DATA: folder,

@@ -60,7 +60,7 @@ export class Traefik {
   async start(document: RenderedDocument): Promise<void> {
     if (!this.plane.listening) await once(this.plane.listen(0, '127.0.0.1'), 'listening');
     this.put(document);
-    this.apiPort = await freePort('127.0.0.1');
+    this.apiPort = await freePort();
     const { program, httpPort, httpsPort, provider = 'http', trustedIps = [], flags = {}, env = {} } = this.options;
     const trust = trustedIps.length > 0 ? { 'entryPoints.web.forwardedHeaders.trustedIPs': trustedIps.join(), 'entryPoints.websecure.forwardedHeaders.trustedIPs': trustedIps.join() } : {};
     const source = provider === 'file'

@@ -29,7 +29,7 @@ interface World extends TunnelWorld {
 async function open(): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'hostplane-tunnel-'));
   const options: LocalTunnelOptions = {
-    id: 'f70ff985-a4ef-4643-bbbc-4a0ed4fc8415', credentialsFile: join(folder, 'credentials.json'), metrics: `127.0.0.1:${await freePort('127.0.0.1')}`, service: SERVICE, connectTimeoutSeconds: 10,
+    id: 'f70ff985-a4ef-4643-bbbc-4a0ed4fc8415', credentialsFile: join(folder, 'credentials.json'), metrics: `127.0.0.1:${await freePort()}`, service: SERVICE, connectTimeoutSeconds: 10,
     configFile: join(folder, 'config.yml'), readyWithinMs: 20_000,
   };
   writeFileSync(options.credentialsFile, '{}');
@@ -109,7 +109,7 @@ describe('a tunnel of this host', () => {
   });
 
   it('leads visitors on while another table comes up, and when none does', async () => {
-    const front = await freePort('127.0.0.1');
+    const front = await freePort();
     process.env['CLOUDFLARED_FRONT'] = String(front);
     const site = createServer((_, answer) => answer.end('here')).listen(0, '127.0.0.1');
     await once(site, 'listening');

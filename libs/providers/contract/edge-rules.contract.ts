@@ -6,11 +6,12 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { hash } from 'bcryptjs';
 import type { EdgeRules } from '#contracts/gen/hostplane/v1/edge_rules.js';
+import { freePort } from '../../../infra/start/ports.js';
 import type { EdgeProvider, EdgeRoute } from '../edge.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import type { ProviderError } from '../provider-error.js';
 import type { EdgeUnderTest } from './edge.contract.js';
-import { freePort, openWebsocket, sendRaw, startBackend, visit, type Backend, type Visit } from './edge-visitor.contract.js';
+import { openWebsocket, sendRaw, startBackend, visit, type Backend, type Visit } from './edge-visitor.contract.js';
 
 const KIB = 1024;
 /** A trusted proxy on this machine. */

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generate } from 'selfsigned';
+import { freePort } from '../../../infra/start/ports.js';
 import { fingerprintOf } from '../certificate-chain.js';
 import type { EdgeCertificate, EdgeProvider, ServerCertificate } from '../edge.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import type { EdgeUnderTest } from './edge.contract.js';
-import { freePort, startBackend, visit, type Backend } from './edge-visitor.contract.js';
+import { startBackend, visit, type Backend } from './edge-visitor.contract.js';
 
 /** What every EdgeProvider promises of certificates and of proofs for their authorities. */
 export function edgeTlsContract(name: string, underTest: EdgeUnderTest): void {

@@ -115,15 +115,6 @@ export function openWebsocket(settings: EdgeSettings, host: string, headers: Rec
   });
 }
 
-/** A port that nobody holds now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await listening(server);
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 function listening(server: Server): Promise<void> {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 }

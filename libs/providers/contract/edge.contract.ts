@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../../infra/start/ports.js';
 import type { EdgeProvider, EdgeRoute, RouteTable } from '../edge.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import { ProviderError } from '../provider-error.js';
-import { freePort, openWebsocket, sendRaw, startBackend, visit, type Backend } from './edge-visitor.contract.js';
+import { openWebsocket, sendRaw, startBackend, visit, type Backend } from './edge-visitor.contract.js';
 
 /** How the suite makes and kills an edge. */
 export interface EdgeUnderTest {

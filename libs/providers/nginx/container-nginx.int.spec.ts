@@ -8,7 +8,7 @@ import { describeWithDocker } from '../../../test/support/docker.js';
 import { edgeContract, type EdgeUnderTest } from '../contract/edge.contract.js';
 import { edgeRulesContract } from '../contract/edge-rules.contract.js';
 import { edgeTlsContract } from '../contract/edge-tls.contract.js';
-import { freePort } from '../contract/edge-visitor.contract.js';
+import { freePort } from '../../../infra/start/ports.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import { ContainerNginx } from './container-nginx.js';
 import { EDGE_LABEL } from './container-request.js';

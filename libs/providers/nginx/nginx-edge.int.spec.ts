@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { listenToProbes } from '#contracts/probe.js';
+import { freePort } from '../../../infra/start/ports.js';
 import { commandOf } from '../../../infra/start/processes.js';
 import { describeWithNginx } from '../../../test/support/docker.js';
 import { acceptedNames } from '../../../test/support/hostile-names.js';
@@ -14,7 +15,7 @@ import { hostileRules, oneHostileRule } from '../../../test/support/hostile-rule
 import { edgeContract } from '../contract/edge.contract.js';
 import { edgeRulesContract } from '../contract/edge-rules.contract.js';
 import { edgeTlsContract } from '../contract/edge-tls.contract.js';
-import { freePort, sendRaw, startBackend, visit, type Backend } from '../contract/edge-visitor.contract.js';
+import { sendRaw, startBackend, visit, type Backend } from '../contract/edge-visitor.contract.js';
 import type { EdgeRoute } from '../edge.js';
 import type { EdgeSettings } from '../edge/edge-settings.js';
 import { siteRulesOf } from '../edge/site-rules.js';
