@@ -68,7 +68,7 @@ async function belongingsOf(api: Api, name: string, member: string): Promise<Bel
   const { tokenId, owner } = (await api.call<{ tokenId: string; owner: string }>('GET', '/session')).body;
   const domain = `${name}.example.com`;
   await gateway.attachDomain(domain, { siteId: site.id, projectId, ownerId: owner });
-  for (const end = Date.now() + 5_000; Date.now() < end && (await api.call('GET', `/domains/${domain}`)).status !== 200; ) await sleep(20);
+  for (const end = Date.now() + 30_000; Date.now() < end && (await api.call('GET', `/domains/${domain}`)).status !== 200; ) await sleep(20);
   return { backup: [String(backup.body['id'])], project: [projectId, `${name}-project`], site: [site.id, `${name}-site`], operation: [site.operationId], token: [tokenId], member: [member], domain: [domain], secret: [`${name}-secret`] };
 }
 

@@ -41,7 +41,7 @@ beforeAll(async () => {
     const data = { name: DOMAIN, siteId: site.id, claimId: state.status === 'free' ? '' : state.claim.claimId, status: 'active', tunnel: '' };
     await store.append([{ streamId: `domain/${DOMAIN}`, expectedVersion: version, messages: [{ id: randomUUID(), kind: 'event', type: 'DomainActivated', data, meta: cause().meta }] }]);
   });
-  for (const end = Date.now() + 5_000; Date.now() < end && (await owner.call('GET', `/domains/${DOMAIN}`)).status !== 200; ) await sleep(20);
+  for (const end = Date.now() + 30_000; Date.now() < end && (await owner.call('GET', `/domains/${DOMAIN}`)).status !== 200; ) await sleep(20);
   const { cert: chain, private: key } = await generate([{ name: 'commonName', value: DOMAIN }], { keyType: 'ec', curve: 'P-256', algorithm: 'sha256', extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: DOMAIN }] }] });
   bodies['PUT'] = { chain, key };
 });

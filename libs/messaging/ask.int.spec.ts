@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cause } from '#contracts/message.js';
 import type { Messages } from '#contracts/registry.js';
 import { Refusal } from '#domain/refusal.js';
-import { connectAs, freshBus, silent, startApp, type TestApp } from '../../test/support/bus.js';
+import { connectAs, freshBus, silent, startApp, until, type TestApp } from '../../test/support/bus.js';
 import { startNats, type TestNats } from '../../test/support/nats.js';
 import { BusClient } from './bus-client.js';
 import { OnAsk } from './handlers.js';
@@ -89,10 +89,8 @@ describe('an ask', () => {
   });
 
   it('is known at once to have nobody who answers', async () => {
-    const started = performance.now();
-    await expect(ask()).rejects.toThrow('No lifecycle answers CancelOperation right now: it is not running, or not connected to the bus. Try again.');
+    await expect(ask(600_000)).rejects.toThrow('No lifecycle answers CancelOperation right now: it is not running, or not connected to the bus. Try again.');
     await expect(ask()).rejects.toMatchObject({ retryable: true });
-    expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   it('is not waited for longer than was asked', async () => {
@@ -185,7 +183,7 @@ describe('the doorbell', () => {
     const deaf = client.onDoorbell((position) => heard.push(position));
     await sleep(50);
     other.ring(42);
-    await sleep(100);
+    await until('it is heard', () => heard.length > 0);
     deaf();
     other.ring(43);
     await sleep(100);

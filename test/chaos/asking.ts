@@ -12,14 +12,14 @@ export async function ask<T = Record<string, unknown>>(plane: Plane, method: str
   for (const end = Date.now() + WITHIN_MS; ; await sleep(50)) {
     const reply = await plane.api.call<T>(method, path, body, headers).catch(() => undefined);
     if (reply && reply.status < 500) return reply;
-    if (Date.now() > end) throw new Error(`${method} ${path} is not answered: ${JSON.stringify(reply?.body)}\n${plane.complaints()}`);
+    if (Date.now() > end) throw new Error(`${method} ${path} is not answered: ${JSON.stringify(reply?.body)}\n${await plane.complaints()}`);
   }
 }
 
 /** Waits until it is so; a question that fails is asked again. `what` may be told in the end, with what was seen last. */
 export async function comes(plane: Plane, what: string | (() => string), isSo: () => Promise<boolean>, withinMs = WITHIN_MS): Promise<void> {
   for (const began = Date.now(); Date.now() < began + withinMs; await sleep(restMs(began))) if (await isSo().catch(() => false)) return;
-  throw new Error(`It never came so: ${typeof what === 'string' ? what : what()}.\n${plane.complaints()}`);
+  throw new Error(`It never came so: ${typeof what === 'string' ? what : what()}.\n${await plane.complaints()}`);
 }
 
 /** Whoever died last may be starting still: waits until the API and the edge answer. */

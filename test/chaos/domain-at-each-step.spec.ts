@@ -104,7 +104,7 @@ describeWithKnot('a custom domain, added and removed', () => {
       try {
         await story(`k${++count}.example.com`);
       } catch (error) {
-        throw new Error(`${process} killed at ${passing.point}#${passing.nth} (k${count}):\n${(error as Error).message}\n${plane.complaints()}`, { cause: error });
+        throw new Error(`${process} killed at ${passing.point}#${passing.nth} (k${count}):\n${(error as Error).message}\n${await plane.complaints()}`, { cause: error });
       }
       if (await faults.carriedOut()) killed++;
     }

@@ -81,7 +81,7 @@ export class MortalPlane {
     try {
       await this.story(name, runtime);
     } catch (error) {
-      throw new Error(`${dying} killed at ${passing.point}#${passing.nth} of ${passing.process} (site ${name}):\n${(error as Error).message}\n${this.plane.complaints()}`, { cause: error });
+      throw new Error(`${dying} killed at ${passing.point}#${passing.nth} of ${passing.process} (site ${name}):\n${(error as Error).message}\n${await this.plane.complaints()}`, { cause: error });
     }
     if (await this.faults.carriedOut()) this.killed.push(`${dying} at ${passing.point}#${passing.nth}`);
   }

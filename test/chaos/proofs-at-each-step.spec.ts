@@ -68,7 +68,7 @@ describeWithKnot('a certificate that a TXT record proves', () => describeWithClo
       try {
         await story(`k${i}.example.com`);
       } catch (error) {
-        throw new Error(`killed at ${passing.point}:\n${(error as Error).message}\n${plane.complaints()}`, { cause: error });
+        throw new Error(`killed at ${passing.point}:\n${(error as Error).message}\n${await plane.complaints()}`, { cause: error });
       }
       if (await faults.carriedOut()) killed++;
     }

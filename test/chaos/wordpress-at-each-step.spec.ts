@@ -219,7 +219,7 @@ describeWithDocker('WordPress, killed at each step', () => {
     try {
       found = await told(phase);
     } catch (error) {
-      throw new Error(`${(error as Error).message}\n${plane.complaints()}`, { cause: error });
+      throw new Error(`${(error as Error).message}\n${await plane.complaints()}`, { cause: error });
     }
     const missed = PARTS.flatMap((part) => faults.missed(part, steps[part]));
     const all = PARTS.flatMap((part) => steps[part]);

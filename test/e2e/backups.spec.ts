@@ -84,8 +84,8 @@ describeWithDocker('backups', () => {
   const takeBackup = async (of = site.id) => (await plane.api.call<BackupView>('GET', `/backups/${(await done<BackupView>('POST', `/sites/${of}/backups`)).body.id}`)).body;
   const counts = async (url = site.url) => {
     const before = Number(await read(url, '/data/a'));
-    await sleep(300);
-    return Number(await read(url, '/data/a')) > before;
+    for (const end = Date.now() + 10_000; Date.now() < end; await sleep(100)) if (Number(await read(url, '/data/a')) > before) return true;
+    return false;
   };
   async function labelled(): Promise<string[]> {
     const filters = { label: [label] };

@@ -73,7 +73,7 @@ describeWithPebble('certificates', () => {
     }
     async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
       for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await isSo()) return;
-      throw new Error(`Not so in time: ${what}\n${plane.complaints()}`);
+      throw new Error(`Not so in time: ${what}\n${await plane.complaints()}`);
     }
     async function certified(name: string, status = 'deployed'): Promise<CertificateView> {
       let last: CertificateView | undefined;

@@ -77,7 +77,7 @@ describeWithKnot('domains in a zone that the plane keeps', () => describeWithClo
       last = await plane.api.call<DomainView>('GET', `/domains/${name}`);
       if (isSo(last.status === 404 ? { name, status: 'removed' } : last.body)) return last.body;
     }
-    throw new Error(`It never came so with ${name}: ${JSON.stringify(last?.body)}\n${plane.complaints()}`);
+    throw new Error(`It never came so with ${name}: ${JSON.stringify(last?.body)}\n${await plane.complaints()}`);
   }
   const reaches = (name: string, status: string) => until(name, (domain) => domain.status === status);
   async function removed(name: string): Promise<void> {

@@ -74,7 +74,7 @@ describeAll('certificates that a TXT record proves', () => {
       const found = await look().catch((error: unknown) => void (last = error));
       if (found) return found;
     }
-    throw new Error(`Not so in time: ${what}: ${String(last)}\n${plane.complaints()}`);
+    throw new Error(`Not so in time: ${what}: ${String(last)}\n${await plane.complaints()}`);
   }
   const add = (name: string, site = 'shop') => plane.api.call('POST', `/sites/${sites.get(site)!.id}/domains`, { name });
   const show = async (name: string): Promise<CertificateView> => (await plane.api.call<CertificateView>('GET', `/domains/${name}/certificate`)).body;

@@ -69,7 +69,7 @@ describeWithKnot('custom domains', () => {
       last = await api.call<DomainView>('GET', `/domains/${name}`);
       if (last.body.status === status || (status === 'removed' && last.status === 404)) return last.body;
     }
-    throw new Error(`${name} is not ${status}: ${JSON.stringify(last?.body)}\n${plane.complaints()}`);
+    throw new Error(`${name} is not ${status}: ${JSON.stringify(last?.body)}\n${await plane.complaints()}`);
   }
   const zoneOf = (name: string): string => name.split('.').slice(-2).join('.');
   async function prove(domain: DomainView): Promise<void> {

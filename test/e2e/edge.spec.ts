@@ -43,7 +43,7 @@ describeWithNginx('the edge', () => {
       const rules = await rulesOf(id);
       if (rules.status !== 'changing') return rules;
     }
-    throw new Error(`The edge does not follow.\n${plane.complaints()}`);
+    throw new Error(`The edge does not follow.\n${await plane.complaints()}`);
   }
   const plain = (path = '/', name = 'shop') => `http://${name}.localhost:${plane.edgePort}${path}`;
   const secure = (path = '/', name = 'shop') => `https://${name}.localhost:${plane.edgeTlsPort}${path}`;

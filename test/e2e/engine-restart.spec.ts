@@ -63,7 +63,7 @@ describeWithOwnEngine('a Docker Engine that goes away', () => {
         const [view, status] = [(await plane.api.site(site.id)) as HealthyView, await statusOf(site.url)];
         seen = [view.status, view.health?.state, status, view['operation']];
         return view.status === 'ACTIVE' && view.health?.state === 'healthy' && view['operation'] === undefined && status === 200;
-      }, A_MINUTE_MS).catch((error: Error) => { throw new Error(`${error.message}: ${JSON.stringify(seen)}\n${plane.complaints(5)}`); });
+      }, A_MINUTE_MS).catch(async (error: Error) => { throw new Error(`${error.message}: ${JSON.stringify(seen)}\n${await plane.complaints(5)}`); });
     }
     expect(await statusOf(post)).toBe(200);
     expect(await Author.signIn(blog.url, 'admin', password)).toBeDefined();

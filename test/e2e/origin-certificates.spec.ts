@@ -62,7 +62,7 @@ describeAll('certificates between a proxy and the edge', () => {
       const found = await look().catch((error: unknown) => void (last = error));
       if (found) return found;
     }
-    throw new Error(`Not so in time: ${what}: ${String(last)}\n${plane.complaints()}`);
+    throw new Error(`Not so in time: ${what}: ${String(last)}\n${await plane.complaints()}`);
   }
   const add = async (name: string) => (await plane.api.call<{ expected: readonly { purpose: string; name: string; value: string }[] }>('POST', `/sites/${site.id}/domains`, { name })).body;
   const certified = (name: string, isSo: (one: CertificateView) => boolean = ({ status }) => status === 'deployed') => until(`the certificate of ${name}`, async () => {

@@ -26,7 +26,7 @@ afterAll(async () => {
 
 async function until(holds: () => Promise<boolean>, withinMs = 30_000): Promise<void> {
   for (const end = Date.now() + withinMs; Date.now() < end; await sleep(100)) if (await holds().catch(() => false)) return;
-  throw new Error(`Not within ${withinMs} ms.\n${plane.complaints()}`);
+  throw new Error(`Not within ${withinMs} ms.\n${await plane.complaints()}`);
 }
 
 describe('while a server is away', () => {

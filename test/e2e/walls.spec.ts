@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { testImage } from '../../infra/images/recipes.js';
 import type { SiteView } from '../support/api.js';
-import { describeWithDocker } from '../support/docker.js';
+import { describeWithDocker, isOpen } from '../support/docker.js';
 import { startPlane, type Plane } from '../support/plane.js';
 
 const PORT = 8080;
@@ -53,8 +53,14 @@ describeWithDocker('the wall of a project', () => {
     return (await buffer(await exec.start({ Tty: true }))).toString().trim();
   }
 
-  /** Those of the addresses with a port, `host:port`, to which a TCP connection can be made from the site. */
+  /** Those of the addresses with a port, `host:port`, to which TCP connections can be made from the site. */
   async function reached(from: Cell, places: readonly string[]): Promise<string[]> {
+    let left = places;
+    await isOpen(async () => (left = await connected(from, left)).length > 0);
+    return [...left];
+  }
+
+  async function connected(from: Cell, places: readonly string[]): Promise<string[]> {
     const tries = places.map((place) => {
       const at = place.lastIndexOf(':');
       const [host, port] = [place.slice(0, at), place.slice(at + 1)];

@@ -1,20 +1,10 @@
-import { readFileSync } from 'node:fs';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { Agent, createServer, request, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
-import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { AcmeFront, problem, type Answer } from './acme-front.js';
 import type { Pebble } from './pebble.js';
 
 /** What goes wrong with a call. `cut-after` and `hang-after`: the authority did it, and nobody heard; of `half` and `nothing` an answer came that is no use. */
 export const acmeFaults = ['fails', 'is-busy', 'limits', 'refuses', 'bad-nonce', 'half', 'nothing', 'cut-before', 'cut-after', 'hang-after'] as const;
 export type AcmeFault = (typeof acmeFaults)[number];
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
 
 /** What good answers of a kind say besides: when to ask again, and for the first of them, that it is not done yet. */
 interface Patience {
@@ -40,12 +30,8 @@ const KINDS: Readonly<Record<string, string>> = {
 const STAGES = new Set(['newOrder', 'challenge', 'finalize']);
 /** What is signed has a nonce. */
 export const isSigned = (kind: string): boolean => !['directory', 'newNonce', 'renewalInfo'].includes(kind);
-const PROBLEM = 'urn:ietf:params:acme:error:';
 
-/**
- * Stands between a client and pebble, counts calls by their kind, and has some of them fail. An authority names its resources by the host that it was asked for, and looks at
- * the address that a call is signed for: so the client's own Host is passed on, and all that pebble names leads through here.
- */
+/** Stands between a client and pebble, counts calls by their kind, and has some of them fail. */
 export class AcmeProxy {
   /** PEM of what it is served with. */
   readonly ca: string;
@@ -61,29 +47,24 @@ export class AcmeProxy {
   private upcoming: AcmeFault[] = [];
   private known = new Set<string>();
   private stage = '';
-  private readonly agent = new Agent({ keepAlive: true });
+  private front!: AcmeFront;
 
   private constructor(
-    private pebble: Pebble,
-    private readonly server: Server,
+    pebble: Pebble,
     /** What its Retry-After asks for. */
     public patienceSeconds: number,
   ) {
     this.ca = pebble.ca;
   }
 
-  /** It is served with pebble's own certificate. */
   static async before(pebble: Pebble, patienceSeconds: number): Promise<AcmeProxy> {
-    const server = createServer({ cert: pebble.ca, key: readFileSync(pebble.keyFile) });
-    const proxy = new AcmeProxy(pebble, server, patienceSeconds);
-    server.on('request', (asked, response) => void proxy.answer(asked, response).catch(() => asked.socket.destroy()));
-    server.on('tlsClientError', () => undefined);
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const proxy = new AcmeProxy(pebble, patienceSeconds);
+    proxy.front = await AcmeFront.before(pebble, (asked, body) => proxy.answer(asked, body));
     return proxy;
   }
 
   get directoryUrl(): string {
-    return `https://127.0.0.1:${(this.server.address() as AddressInfo).port}${new URL(this.pebble.directoryUrl).pathname}`;
+    return this.front.directoryUrl;
   }
 
   /** The nth call of a kind from now meets a fault, once. */
@@ -104,7 +85,7 @@ export class AcmeProxy {
 
   /** An authority that knows nothing of what was before takes the place of the other one. */
   turnTo(pebble: Pebble): void {
-    this.pebble = pebble;
+    this.front.turnTo(pebble);
   }
 
   forget(): void {
@@ -112,26 +93,23 @@ export class AcmeProxy {
     this.stage = '';
   }
 
-  async close(): Promise<void> {
-    this.server.closeAllConnections();
-    this.agent.destroy();
-    await new Promise((closed) => this.server.close(closed));
+  close(): Promise<void> {
+    return this.front.close();
   }
 
-  private async answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await buffer(asked);
+  private async answer(asked: IncomingMessage, body: Buffer): Promise<Answer | undefined> {
     const kind = this.kindOf(asked, body);
     this.seen.push(kind);
     const fault = this.faultFor(kind);
     if (fault) this.met.push({ kind, fault });
     if (fault === 'cut-before') return void asked.socket.destroy();
     const refusal = fault && (await this.refusalOf(fault, asked));
-    if (refusal) return send(response, refusal);
-    const answer = this.patiently(kind, await this.pass(asked.method ?? 'GET', asked.url ?? '/', asked.headers, body));
+    if (refusal) return refusal;
+    const answer = this.patiently(kind, await this.front.pass(asked, body));
     if (answer.status === 201) this.made.push(kind);
     if (fault === 'cut-after') return void asked.socket.destroy();
-    if (fault === 'hang-after') return;
-    send(response, fault === 'half' || fault === 'nothing' ? useless(fault, answer) : answer);
+    if (fault === 'hang-after') return undefined;
+    return fault === 'half' || fault === 'nothing' ? useless(fault, answer) : answer;
   }
 
   private patiently(kind: string, answer: Answer): Answer {
@@ -163,28 +141,14 @@ export class AcmeProxy {
     return fault === 'bad-nonce' && !isSigned(kind) ? 'fails' : fault;
   }
 
-  private async refusalOf(fault: AcmeFault, { headers }: IncomingMessage): Promise<Answer | undefined> {
+  private async refusalOf(fault: AcmeFault, asked: IncomingMessage): Promise<Answer | undefined> {
     const patience = { 'retry-after': String(this.patienceSeconds) };
     if (fault === 'fails') return problem(500, 'serverInternal', 'Injected: out of order.');
     if (fault === 'is-busy') return { status: 503, headers: { ...patience, 'content-type': 'text/html' }, body: Buffer.from('<h1>Down for maintenance</h1>') };
     if (fault === 'limits') return problem(429, 'rateLimited', 'Injected: too much was asked.', patience);
     if (fault === 'refuses') return problem(403, 'unauthorized', 'Injected: not for you.');
-    if (fault !== 'bad-nonce') return undefined;
-    const fresh = await this.pass('HEAD', '/nonce-plz', headers, Buffer.alloc(0));
-    return problem(400, 'badNonce', 'Injected: unknown nonce.', { 'replay-nonce': String(fresh.headers['replay-nonce']) });
+    return fault === 'bad-nonce' ? this.front.unknownNonce(asked) : undefined;
   }
-
-  private async pass(method: string, path: string, headers: IncomingHttpHeaders, body: Buffer): Promise<Answer> {
-    const { 'content-length': _, 'transfer-encoding': __, connection: ___, ...kept } = headers;
-    const asked = request(new URL(path, this.pebble.directoryUrl), { method, ca: this.pebble.ca, agent: this.agent, headers: { ...kept, 'content-length': body.length } });
-    asked.end(body);
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-    return { status: answer.statusCode ?? 0, headers: answer.headers, body: await buffer(answer) };
-  }
-}
-
-function problem(status: number, kind: string, detail: string, headers: IncomingHttpHeaders = {}): Answer {
-  return { status, headers: { ...headers, 'content-type': 'application/problem+json' }, body: Buffer.from(JSON.stringify({ type: `${PROBLEM}${kind}`, detail, status })) };
 }
 
 /** The head of what was answered, with half of the body or an empty object; of an answer without a body the nonce is lost. */
@@ -192,9 +156,4 @@ function useless(fault: 'half' | 'nothing', { status, headers, body }: Answer): 
   const { 'replay-nonce': _, ...rest } = headers;
   if (body.length === 0) return { status, headers: rest, body };
   return { status, headers, body: fault === 'half' ? body.subarray(0, body.length / 2) : Buffer.from('{}') };
-}
-
-function send(response: ServerResponse, { status, headers, body }: Answer): void {
-  const { 'content-length': _, 'transfer-encoding': __, connection: ___, ...kept } = headers;
-  response.writeHead(status, kept).end(body);
 }

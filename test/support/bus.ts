@@ -34,7 +34,7 @@ export async function readStream(admin: NatsConnection): Promise<StoredMsg[]> {
 }
 
 /** Waits until something holds; says what did not within the time. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`Not so within ${timeoutMs} ms: ${what}`);

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { generate } from 'selfsigned';
 import { pebbleProgram } from '../../infra/start/machine.js';
 import { freePort } from '../../infra/start/ports.js';
+import { AcmeFront, type Answer } from './acme-front.js';
 
 const STARTS_WITHIN_MS = 20_000;
 
@@ -29,10 +31,13 @@ export interface PebbleOptions {
 /** A real certificate authority of a test's own, on loopback: it looks at proofs, refuses one nonce in twenty, wants each order proven anew, and keeps nothing over a restart. */
 export class Pebble {
   private said = '';
+  private front!: AcmeFront;
+  /** Paths of all authorizations that were handed out. */
+  private readonly given = new Set<string>();
+  private refusedOrders = 0;
 
   private constructor(
     private readonly folder: string,
-    readonly directoryUrl: string,
     /** File with the certificate that the directory itself is served with. */
     readonly caFile: string,
     /** The same as PEM. */
@@ -56,7 +61,8 @@ export class Pebble {
     };
     writeFileSync(config, JSON.stringify({ pebble }));
     const child = spawn(pebbleProgram(), ['-config', config, '-dnsserver', dns], { env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0', ...(isSteady && { PEBBLE_WFE_NONCEREJECT: '0' }) }, stdio: ['ignore', 'pipe', 'ignore'] });
-    const started = new Pebble(folder, `https://127.0.0.1:${port}/dir`, caFile, own.cert, keyFile, `https://127.0.0.1:${management}`, child);
+    const started = new Pebble(folder, caFile, own.cert, keyFile, `https://127.0.0.1:${management}`, child);
+    started.front = await AcmeFront.before({ directoryUrl: `https://127.0.0.1:${port}/dir`, ca: own.cert, keyFile }, (asked, body) => started.answer(asked, body));
     child.stdout.on('data', (bytes: Buffer) => (started.said += bytes.toString()));
     for (const end = Date.now() + STARTS_WITHIN_MS; ; await sleep(50)) {
       if (await started.root().then(() => true, () => false)) return started;
@@ -64,10 +70,14 @@ export class Pebble {
     }
   }
 
+  get directoryUrl(): string {
+    return this.front.directoryUrl;
+  }
+
   /** How many orders it has taken, and how many certificates it has issued, by its own log. */
   counts(): { readonly orders: number; readonly issued: number } {
     const count = (line: RegExp) => this.said.match(line)?.length ?? 0;
-    return { orders: count(/ Added order /g), issued: count(/ Issued certificate serial /g) };
+    return { orders: count(/ Added order /g) - this.refusedOrders, issued: count(/ Issued certificate serial /g) };
   }
 
   /** The root that visitors have to trust, PEM. */
@@ -88,13 +98,27 @@ export class Pebble {
   async stop(): Promise<void> {
     const ended = once(this.child, 'exit');
     if (this.child.exitCode === null && this.child.kill('SIGTERM')) await ended;
+    await this.front.close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** One order in a hundred takes up what another has proven: of all numbers below 100, 0 is not above the 0 % that it is told. Such an order has to be placed again. */
+  private async answer(asked: IncomingMessage, body: Buffer): Promise<Answer> {
+    const answer = await this.front.pass(asked, body);
+    if (answer.status !== 201 || asked.url !== '/order-plz') return answer;
+    const proven = (JSON.parse(answer.body.toString()) as { authorizations: string[] }).authorizations.map((url) => new URL(url).pathname);
+    if (proven.some((path) => this.given.has(path))) {
+      this.refusedOrders++;
+      return this.front.unknownNonce(asked);
+    }
+    for (const path of proven) this.given.add(path);
+    return answer;
   }
 
   private async fetch(path: string, body?: string): Promise<string> {
     const asked = request(`${this.managementUrl}${path}`, { method: body === undefined ? 'GET' : 'POST', ca: this.ca, agent: false, headers: { 'user-agent': 'hostplane-test' } });
     asked.end(body);
-    const [response] = (await once(asked, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
     const said = await text(response);
     if (response.statusCode !== 200) throw new Error(`pebble answers ${path} with ${response.statusCode}: ${said}`);
     return said;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { testImage } from '../../infra/images/recipes.js';
 import type { Daemon } from '../../infra/start/daemon.js';
 import { Plane as LaunchedPlane } from '../../infra/start/plane.js';
@@ -93,16 +94,30 @@ export class Plane {
       if (reply?.body.status === status) return reply.body;
       if (reply && ['succeeded', 'failed', 'dropped'].includes(reply.body.status)) break;
     }
-    throw new Error(`The operation ${id} is not ${status}: ${JSON.stringify(last, undefined, 1)}\n${this.complaints()}`);
+    throw new Error(`The operation ${id} is not ${status}: ${JSON.stringify(last, undefined, 1)}\n${await this.complaints()}`);
   }
 
-  /** The last warnings and errors of the processes, and what the launcher said. */
-  complaints(lines = 20): string {
+  /** What somebody wants to know who waited in vain: what the launcher said, the last warnings and errors of the processes, and the last messages of the log. */
+  async complaints(lines = 20): Promise<string> {
     const written = (['control-plane', 'provisioner'] as const)
       .map((name) => join(this.folder, 'logs', `${name}.log`))
       .filter((file) => existsSync(file))
       .flatMap((file) => readFileSync(file, 'utf8').split('\n').filter((line) => /"level":"(warn|error|fatal)"|^\S*Error/.test(line)).slice(-lines));
-    return [...this.said.slice(-lines), ...written].join('\n');
+    return [...this.said.slice(-lines), ...written, ...(await this.lastMessages(2 * lines))].join('\n');
+  }
+
+  private async lastMessages(count: number): Promise<string[]> {
+    const client = new pg.Client({ connectionString: this.databaseUrl, connectionTimeoutMillis: 5_000 });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ line: string }>(`SELECT concat_ws(' ', seq, recorded_at, stream_id, type, left(data, 200)) AS line FROM log.messages ORDER BY seq DESC LIMIT ${count}`);
+      return rows.map(({ line }) => line).reverse();
+    } catch (error) {
+      return [`The log cannot be read: ${(error as Error).message}`];
+    } finally {
+      await client.end().catch(() => undefined);
+    }
   }
 
   /** Stops everything and removes the folder; with HOSTPLANE_KEEP=1 the folder with its logs stays. */

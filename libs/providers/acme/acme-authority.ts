@@ -100,14 +100,14 @@ export class AcmeAuthority implements CertificateAuthority {
     return { start: new Date(start!).toISOString(), end: new Date(end!).toISOString(), explanation: data.explanationURL ?? '', askAgainAt };
   }
 
-  /** An authority that does not know, or no longer takes, the certificate that this one follows takes a plain order. */
+  /** What it follows is good to know and no more: an authority that refuses the order with it, in whatever words, takes a plain one. (pebble breaks on it when the serial number begins with a zero byte, one in 256.) */
   private async place(client: Client, identifiers: { type: string; value: string }[], replaces: string | undefined): Promise<Order> {
     const id = replaces === undefined ? undefined : renewalId(replaces);
     const plain = { identifiers };
     const send = async (wish: typeof plain) => whole('take an order', await this.during('take an order', client.createOrder(wish)));
     if (id === undefined) return send(plain);
     return send({ ...plain, replaces: id } as typeof plain).catch((error: unknown) => {
-      if (error instanceof ProviderError && !error.retryable) return send(plain);
+      if (isRefused(error) && !(error instanceof RateLimited)) return send(plain);
       throw error;
     });
   }
@@ -205,6 +205,9 @@ function notYet(words: string, askedMs: number, now: Date): ProviderError {
   const notBefore = earlier(new Date(now.getTime() + askedMs).toISOString(), now, LONGEST_REST_MS);
   return new RateLimited(`${words} It wants to be asked again at ${notBefore}.`, notBefore);
 }
+
+/** The authority has answered that it does not do it; of who did not answer nobody knows. */
+const isRefused = (error: unknown): boolean => error instanceof ProviderError && error.cause instanceof FailedCall && error.cause.refusal !== undefined;
 
 /** A refusal of this kind is an answer (RFC 8555, 6.7): undefined. */
 function unless(kind: string): (error: unknown) => undefined {

@@ -76,7 +76,7 @@ const HALF_APPLIED: readonly AcmeFault[] = ['half', 'nothing', 'cut-after', 'han
 
 /** Whether a call comes to its end all the same: by another nonce, by an order that says less, or because nothing of its answer is needed. */
 function isSurvived(kind: string, fault: AcmeFault): boolean {
-  if (fault === 'bad-nonce' || (fault === 'refuses' && kind === 'newOrder that replaces')) return true;
+  if (fault === 'bad-nonce' || (kind === 'newOrder that replaces' && (fault === 'refuses' || fault === 'fails'))) return true;
   if (fault === 'half') return kind === 'revokeCert';
   return fault === 'nothing' && /^(newAccount( with a binding)?|account.*|challenge|finalize|revokeCert)$/.test(kind);
 }

@@ -164,7 +164,7 @@ describeWithCoolify('WordPress at coolify itself', () => {
     const spec = freshSpec();
     const target = await world.runtime.ensure(spec);
     // A start that was asked for twice is done twice.
-    for (let left = 50; left > 0 && (await world.visit(target)) !== 'first'; left--) await sleep(20);
+    for (let left = 250; left > 0 && (await world.visit(target)) !== 'first'; left--) await sleep(20);
     expect([await world.visit(target), rows().length, world.coolify.state.projects.size]).toEqual(['first', 1, 1]);
     world.coolify.fail(/DELETE/, kind === 'hang-after' ? 'reset-after' : kind, { ...more, times });
     await world.runtime.remove(gone(spec));

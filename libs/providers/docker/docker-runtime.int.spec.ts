@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals'
 import { ContentStore } from '#content/content-store.js';
 import { WorkloadSpec } from '#contracts/gen/hostplane/v1/workload.js';
 import { projectNetwork } from '#domain/naming/naming.js';
-import { describeWithDocker } from '../../../test/support/docker.js';
+import { describeWithDocker, isOpen } from '../../../test/support/docker.js';
 import { page, siteRuntimeContract, type RuntimeWorld } from '../contract/site-runtime.contract.js';
 import { LABEL } from './requests.js';
 import { DockerRuntime, type DockerRuntimeOptions } from './docker-runtime.js';
@@ -146,9 +146,9 @@ describeWithDocker('the docker runtime itself', () => {
     const [a, b] = [world.app(), world.app()];
     const sibling = world.app(STATIC, {}, a);
     await Promise.all([a, b, sibling].map((spec) => world.runtime.ensure(spec)));
-    const gets = async (from: WorkloadSpec, to: WorkloadSpec) => {
+    const gets = (from: WorkloadSpec, to: WorkloadSpec) => {
       const line = `printf 'GET / HTTP/1.0\r\n\r\n' | busybox nc -w 2 ${to.address} 80`;
-      return (await inside(await world.containerOf(from), 'sh', '-c', line).catch(() => '')).includes('It serves');
+      return isOpen(async () => (await inside(await world.containerOf(from), 'sh', '-c', line).catch(() => '')).includes('It serves'));
     };
     expect([await gets(a, sibling), await gets(a, b), await gets(b, a)]).toEqual([true, false, false]);
   });

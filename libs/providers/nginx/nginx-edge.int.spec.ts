@@ -202,7 +202,7 @@ describeWithNginx('nginx by its binary', () => {
     const child = spawn('/usr/sbin/nginx', ['-p', settings.folder, '-c', file, '-g', 'daemon off; master_process off;'], { stdio: 'ignore' });
     try {
       const port = Number(/listen 127\.0\.0\.1:(\d+)/.exec(await readFile(file, 'utf8'))![1]);
-      await sleep(300);
+      for (const end = Date.now() + 10_000; Date.now() < end && !(await visit({ ...settings, httpPort: port }, 'x').catch(() => undefined)); ) await sleep(20);
       for (const [i, [value]] of literals.slice(0, 300).entries()) {
         expect((await visit({ ...settings, httpPort: port }, 'x', { path: `/${i}` })).text).toBe(value);
       }
