@@ -86,7 +86,9 @@ describeWithDocker('the health of a site', () => {
   }
   /** Waits until it was seen to be so, repaired, and healthy again. */
   async function comesBack(site: SiteView, state: string, from: number): Promise<void> {
-    await until(`${site.name} is back after it was ${state}: ${await plane.complaints(5)}`, async () => (await story(site)).slice(from).at(-1) === 'healthy', A_MINUTE_MS);
+    await until(`${site.name} is back after it was ${state}`, async () => (await story(site)).slice(from).at(-1) === 'healthy', A_MINUTE_MS).catch(async (error: Error) => {
+      throw new Error(`${error.message}\n${await plane.complaints()}`, { cause: error });
+    });
     const told = (await story(site)).slice(from);
     expect([told[0], told.includes('repair by system:lifecycle')]).toEqual([state, true]);
     await until(`${site.name} is free`, async () => (await plane.api.site(site.id))['operation'] === undefined, 60_000);
