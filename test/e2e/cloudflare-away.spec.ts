@@ -82,10 +82,10 @@ describeWithPebble('while Cloudflare answers nothing', () => describeWithCloudfl
     for (const name of names) await isDeployed(name, 60_000);
     cloudflare.fail(/./, 'hang-after', { times: 100_000 });
     for (const name of names) expect((await plane.api.call('POST', `/domains/${name}/certificate/renew`)).status).toBe(202);
-    let seen: unknown[] = [];
+    let seen: readonly { readonly status: string }[] = [];
     await comes(plane, () => `all of them are about to be proven, not ${JSON.stringify(seen)}`, async () => {
       seen = await Promise.all(names.map(certificate));
-      return (seen as { status: string }[]).every(({ status }) => status === 'renewing' || status === 'failed');
+      return seen.every(({ status }) => status === 'renewing' || status === 'failed');
     });
     // The next process knows no zone yet.
     await plane.crash('control-plane');

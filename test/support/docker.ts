@@ -26,8 +26,8 @@ export const describeWithPebble = needing('pebble and knot', existsSync(pebblePr
 export const describeWithOwnEngine = needing('root, dockerd, and a Docker Engine to take images from', answers && process.getuid?.() === 0 && spawnSync('dockerd', ['--version'], { env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } }).status === 0);
 
 /** An engine before 28 leaves networks open to each other for some milliseconds whenever any network is made (decision 18), and other specs make some: a way that is shut once is shut. */
-export async function isOpen(passes: () => Promise<boolean>, tries = 3): Promise<boolean> {
-  for (; tries > 0; tries--) if (!(await passes())) return false;
+export async function isOpen(passes: () => Promise<boolean>): Promise<boolean> {
+  for (let tries = 3; tries > 0; tries--) if (!(await passes())) return false;
   return true;
 }
 
